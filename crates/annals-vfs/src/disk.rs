@@ -1,0 +1,144 @@
+//! The border: what the engine asks of a disk.
+
+use crate::mapping::Mapping;
+use std::fmt::Debug;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+/// A directory tree that belongs to one store. Paths are relative to its root, with `/` between parts
+/// (`"log/0000000001.seg"`); the root itself is `""`. Paths are made by the engine, never from user input.
+pub trait Disk: Send + Sync + Debug {
+    /// Creates a new file, readable and writable, for its owner only.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if the name is taken (also by a symbolic link), otherwise what the system says.
+    fn create(&self, path: &str) -> io::Result<Arc<dyn File>>;
+
+    /// Opens a file that exists. Symbolic links are not followed.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such file, otherwise what the system says.
+    fn open(&self, path: &str, access: Access) -> io::Result<Arc<dyn File>>;
+
+    /// Gives a file a new name, replacing the file that has it. Durable after [`Disk::sync_dir`].
+    ///
+    /// # Errors
+    /// What the system says.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Removes a file's name. Open files and mappings of it stay usable.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such file, otherwise what the system says.
+    fn remove(&self, path: &str) -> io::Result<()>;
+
+    /// Creates a directory for its owner only. Its parent must exist.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if the name is taken, otherwise what the system says.
+    fn create_dir(&self, path: &str) -> io::Result<()>;
+
+    /// The entries of a directory, in order of their names.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such directory, otherwise what the system says.
+    fn list(&self, path: &str) -> io::Result<Vec<DirEntry>>;
+
+    /// Makes the names in a directory durable.
+    ///
+    /// # Errors
+    /// What the system says; after an error nothing is known of the names.
+    fn sync_dir(&self, path: &str) -> io::Result<()>;
+
+    /// Takes the exclusive lock on the file at `path` (created if missing) without waiting, and writes the
+    /// process id into it for people to read. The lock goes when the returned value is dropped or the
+    /// process ends. A second call in the same process finds it taken as well.
+    ///
+    /// # Errors
+    /// What the system says; `Ok(None)` if somebody else holds the lock.
+    fn try_lock(&self, path: &str) -> io::Result<Option<Box<dyn Lock>>>;
+
+    /// Where the root is, for messages.
+    fn describe(&self) -> String;
+}
+
+/// An open file. All access is positioned, so that many threads can use one file.
+pub trait File: Send + Sync + Debug {
+    /// Reads at an offset; fewer bytes than asked for, or 0 at the end.
+    ///
+    /// # Errors
+    /// What the system says, `Interrupted` included.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Writes the parts, one after the other, at an offset; says how many bytes it took.
+    ///
+    /// # Errors
+    /// What the system says, `Interrupted` included.
+    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
+
+    /// Makes the bytes written so far, and the length they need, durable (`fdatasync`).
+    ///
+    /// # Errors
+    /// What the system says. After an error the bytes must be taken for lost, whatever a later call says.
+    fn sync_data(&self) -> io::Result<()>;
+
+    /// Cuts or extends (with zeros) the file.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn set_len(&self, length: u64) -> io::Result<()>;
+
+    /// Reserves space so that the file is at least `length` bytes long; new bytes read as zeros. Falls back
+    /// to extending the file where the file system cannot reserve.
+    ///
+    /// # Errors
+    /// What the system says, in particular `StorageFull`.
+    fn preallocate(&self, length: u64) -> io::Result<()>;
+
+    /// Length in bytes.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn length(&self) -> io::Result<u64>;
+
+    /// Maps the first `length` bytes for reading. The mapping shows later writes to the file, outlives this
+    /// handle, and keeps the contents alive when the name is removed.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the file is shorter than `length`, otherwise what the system says.
+    fn map(&self, length: u64) -> io::Result<Mapping>;
+}
+
+/// A held lock; dropping it releases it.
+pub trait Lock: Send + Sync + Debug {}
+
+/// What an opened file may be used for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Reading only.
+    Read,
+    /// Reading and writing.
+    ReadWrite,
+}
+
+/// One entry of a directory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DirEntry {
+    /// Its name, without the directory.
+    pub name: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Length in bytes, 0 for directories.
+    pub length: u64,
+}
+
+/// What a directory entry is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EntryKind {
+    /// A plain file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link, device, socket: nothing that the engine made.
+    Other,
+}

@@ -1,0 +1,29 @@
+//! Files, directories, mappings, clock, randomness and the store lock: the only door through which
+//! Annals reaches the operating system.
+//!
+//! Three disks implement [`Disk`]: [`RealDisk`] (a directory of the file system), [`MemoryDisk`] (in
+//! memory, knows what has been synced, and can crash) and [`FaultyDisk`] (any disk, with the N-th call
+//! failing). This is the only crate of the workspace that names `std::fs` or `memmap2`, and the only one
+//! with `unsafe` code.
+//!
+//! # What is assumed of a disk
+//! - Bytes covered by a [`File::sync_data`] that returned `Ok` survive power loss, together with the file
+//!   length needed to reach them. After a `sync_data` that failed nothing is known of the bytes it covered.
+//! - The name of a file survives power loss once [`Disk::sync_dir`] of its directory has returned `Ok`.
+//! - [`Disk::rename`] replaces atomically: after a crash the target is the old or the new file.
+
+mod disk;
+mod env;
+mod faulty;
+mod io_ext;
+mod mapping;
+mod memory;
+mod real;
+
+pub use disk::{Access, DirEntry, Disk, EntryKind, File, Lock};
+pub use env::{Clock, Env, ManualClock, Random, SeededRandom, SystemClock, SystemRandom};
+pub use faulty::{Call, Fault, FaultyDisk, When};
+pub use io_ext::{read_exact_at, read_up_to, replace_file, write_all_at};
+pub use mapping::Mapping;
+pub use memory::{Fate, MemoryDisk, Survival, Unsynced};
+pub use real::RealDisk;
