@@ -1,1 +1,37 @@
+//! Every byte that Annals puts on disk, as pure functions over slices: no input or output, no clock.
+//!
+//! `docs/format.md` is normative: it draws every structure and gives the order of the validity checks.
+//! Widths and offsets stand here once, as constants; the tests hold golden bytes. All numbers are
+//! little-endian. Checksums are CRC-32 (IEEE 802.3, as in zlib), computed by `crc32fast`.
+//!
+//! Bytes that come in are input: each decoder bounds every length before it uses it, allocates nothing
+//! in proportion to a claimed length, and returns a [`Damage`] that names the offset, what was found and
+//! what was expected.
 
+mod binding;
+mod damage;
+mod footer;
+mod frame;
+mod id;
+mod manifest;
+pub mod names;
+mod pages;
+mod record;
+pub mod run;
+mod segment;
+mod wire;
+
+pub use binding::{Binding, StoreId};
+pub use damage::{Corruption, Damage, FormatError};
+pub use footer::{FOOTER_TRAILER_BYTES, Footer, FooterBuilder, TIME_STRIDE, TimeRange};
+pub use frame::{
+    FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameBuilder, FrameFault, FrameHeader, FrameStamp, check_frame,
+};
+pub use id::position_of_made_id;
+pub use manifest::{CleanMark, Manifest, OpenSegment, RunEntry, SealedSegment};
+pub use pages::{PAGE_BYTES, page_checksums, page_count};
+pub use record::{RECORD_HEADER_BYTES, parse_record, record_length, same_content};
+pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
+
+/// Version of the format that this build writes. It reads this one and refuses newer ones.
+pub const FORMAT_VERSION: u32 = 1;

@@ -1,7 +1,7 @@
 //! Optimistic concurrency: what an append expects of a stream, and what it found instead.
 
-use crate::numbers::Version;
 use crate::name::StreamName;
+use crate::numbers::Version;
 use std::fmt;
 
 /// What an append expects of a stream.

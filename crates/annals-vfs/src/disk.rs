@@ -142,3 +142,24 @@ pub enum EntryKind {
     /// A symbolic link, device, socket: nothing that the engine made.
     Other,
 }
+
+/// The parts of a path, none for the root. Absolute paths, empty parts, `.` and `..` are refused: no path
+/// may lead out of the root.
+pub(crate) fn parts(path: &str) -> io::Result<Vec<&str>> {
+    if path.is_empty() {
+        return Ok(Vec::new());
+    }
+    let parts: Vec<&str> = path.split('/').collect();
+    if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "path is not relative and plain"));
+    }
+    Ok(parts)
+}
+
+/// The directory of a path and the name in it.
+pub(crate) fn split(path: &str) -> io::Result<(&str, &str)> {
+    if parts(path)?.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "path names the root"));
+    }
+    Ok(path.rsplit_once('/').unwrap_or(("", path)))
+}

@@ -72,3 +72,9 @@ pub fn replace_file(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()>
     disk.rename(&temporary, name)?;
     disk.sync_dir("")
 }
+
+/// The bytes of all parts, one after the other.
+pub(crate) fn joined(parts: &[IoSlice<'_>]) -> Vec<u8> {
+    let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
+    parts.concat()
+}

@@ -1,1 +1,31 @@
+//! The segmented write-ahead log of Annals: append, group commit, seal, recover.
+//!
+//! - [`CommitQueue`] makes one group of the batches of many callers, with a leader and no thread of its own.
+//! - [`LogWriter`] gives batches their place in the active segment, writes and syncs them.
+//! - [`Segment`] reads events of a live or a sealed segment, through a mapping and without copying.
+//! - [`recover`] decides after a crash what is a torn tail and what is damage.
+//!
+//! It knows positions and bytes. It does not know streams' versions, indexes or the manifest's file: what
+//! an append expects of a stream is looked at by the store, which also keeps the list of live files.
 
+mod commit;
+mod error;
+mod offsets;
+mod prepare;
+mod recovery;
+mod scan;
+mod seal;
+mod segment;
+mod watermark;
+mod window;
+mod writer;
+
+pub use commit::{CommitQueue, GroupSink};
+pub use error::LogError;
+pub use prepare::{PreparedSegment, prepare_segment};
+pub use recovery::{Case, Finding, Mode, Recovered, RecoveryInput, recover};
+pub use scan::{Step, find_frame_after, scan_mapped};
+pub use seal::seal_segment;
+pub use segment::Segment;
+pub use watermark::Watermark;
+pub use writer::{LogWriter, WriteFailed};

@@ -1,1 +1,78 @@
+//! Annals: a durable, log-structured event store, embedded in an application.
+//!
+//! Events go into streams, never change, are on disk when `append` returns, and can be read back per stream,
+//! globally, and as they stood at any earlier moment.
+//!
+//! ```
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("store");
+//! use annals::{AsOf, Expected, NewEvent, Position, Query, Store, Version};
+//!
+//! let store = Store::open(&path)?;
+//! store.append("account-1", Expected::NoStream, &[NewEvent::json("opened", r#"{"owner":"Ada"}"#)])?;
+//! store.append("account-1", Expected::Exact(Version::new(1)), &[NewEvent::json("deposited", "500")])?;
+//!
+//! // Somebody who has not seen the deposit is told so.
+//! let late = store.append("account-1", Expected::Exact(Version::new(1)), &[NewEvent::json("closed", "{}")]);
+//! assert!(matches!(late, Err(annals::AppendError::Conflict(conflict)) if conflict.actual == Version::new(2)));
+//!
+//! let view = store.view();
+//! for event in view.read(Query::stream("account-1"))? {
+//!     let event = event?;
+//!     println!("{} {}", event.version, event.event_type);
+//! }
+//! let before = view.as_of(AsOf::Position(Position::new(1)))?;
+//! assert_eq!(before.read(Query::all())?.count(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where to go on
+//! - [`Store`]: open, append, wait, close. [`Options`]: how to open. [`Batch`]: several streams at once.
+//! - [`View`]: read, as of any moment. [`Query`]: which events.
+//! - [`verify`] and [`inspect`]: look at the files themselves.
+//!
+//! # What it is not
+//! Not a server, not a message broker, not a database of states. One process writes a store at a time; any number
+//! read it.
 
+mod batch;
+mod catalog;
+mod committer;
+mod core;
+mod cursor;
+mod error;
+mod events;
+mod follow;
+mod inspect;
+mod lists;
+mod maintenance;
+mod open;
+mod options;
+mod part;
+mod query;
+mod recovery;
+mod stats;
+mod store;
+mod verify;
+mod verify_index;
+mod view;
+
+pub use annals_format::Corruption;
+pub use annals_types::{
+    Conflict, ContentType, Event, EventRef, Expected, Invalid, NewEvent, Position, StreamName, Tags,
+    Timestamp, TimestampOutOfRange, Uuid, Version, category_of, check_stream_name, limits,
+};
+pub use annals_vfs as vfs;
+pub use batch::{Appended, AppendedStream, Batch};
+pub use error::{AppendError, OpenError, ReadError};
+pub use events::Events;
+pub use inspect::{InspectedFrame, Inspection, inspect};
+pub use lists::{StreamInfo, Streams, TypeInfo};
+pub use maintenance::MaintainError;
+pub use options::{Durability, Options};
+pub use query::{AsOf, Clock, Query};
+pub use recovery::{RecoveryReport, TornTail};
+pub use stats::Stats;
+pub use store::Store;
+pub use verify::{Finding, Verification, VerifyProgress, verify};
+pub use view::View;

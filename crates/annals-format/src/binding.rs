@@ -1,0 +1,43 @@
+//! What ties bytes to their place: store, segment, position.
+
+use crate::id::made_id;
+use annals_types::{Position, Timestamp, Uuid};
+use crc32fast::Hasher;
+
+/// Sixteen random bytes that name a store for its whole life.
+pub type StoreId = [u8; 16];
+
+/// The seed of all checksums of one segment, so that bytes of another store, of another segment, or of an
+/// earlier life of the same disk blocks never look valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding {
+    seed: u32,
+    id_key: u32,
+}
+
+impl Binding {
+    /// The binding of segment `segment_id` of a store, with the segment's random salt.
+    #[must_use]
+    pub fn new(store_id: &StoreId, segment_id: u64, salt: u64) -> Self {
+        let mut hasher = Hasher::new();
+        hasher.update(store_id);
+        let id_key = hasher.clone().finalize();
+        hasher.update(&segment_id.to_le_bytes());
+        hasher.update(&salt.to_le_bytes());
+        Binding { seed: hasher.finalize(), id_key }
+    }
+
+    /// The id that the store makes for the event at a position of this segment, if its producer gave none.
+    #[must_use]
+    pub fn made_id(self, position: Position, recorded_at: Timestamp) -> Uuid {
+        made_id(self.id_key, position, recorded_at)
+    }
+
+    /// The checksum of bytes of this segment.
+    #[must_use]
+    pub(crate) fn checksum(self, bytes: &[u8]) -> u32 {
+        let mut hasher = Hasher::new_with_initial(self.seed);
+        hasher.update(bytes);
+        hasher.finalize()
+    }
+}

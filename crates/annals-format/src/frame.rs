@@ -1,0 +1,333 @@
+//! One batch as stored: a header, the records, zeros up to the next multiple of eight.
+
+use crate::binding::Binding;
+use crate::damage::Damage;
+use crate::record::{
+    RECORD_HEADER_BYTES, complete_record, encode_record, given_id, own_record, parse_record, record_length,
+    stored_checksum,
+};
+use crate::wire::{i64_at, put_i64, put_u32, put_u64, u32_at, u64_at};
+use annals_types::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
+use annals_types::{EventRef, Invalid, NewEvent, Position, Timestamp, Uuid, Version};
+use crc32fast::Hasher;
+
+const MAGIC: u32 = u32::from_le_bytes(*b"AFRM");
+const CHECKSUM: usize = 4;
+const LENGTH: usize = 8;
+const RECORD_COUNT: usize = 12;
+const FIRST_POSITION: usize = 16;
+const DURABLE: usize = 24;
+const RECORDED_AT: usize = 32;
+const RECORDS_CHECKSUM: usize = 40;
+const RESERVED: usize = 44;
+
+/// Length of a frame's header.
+pub const FRAME_HEADER_BYTES: usize = 48;
+/// Frames begin at multiples of this many bytes, so that a search for whole frames behind damage has few
+/// places to look at.
+pub const FRAME_ALIGNMENT: usize = 8;
+
+const _: () = assert!(RESERVED + 4 == FRAME_HEADER_BYTES);
+
+/// The header of a frame that was found sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// Length of the frame in the file: header, records and the zeros behind them.
+    pub length: u64,
+    /// How many records it has; 0 for a frame that only says what is durable.
+    pub record_count: u32,
+    /// Position of its first record (with no records: of the next one to come).
+    pub first_position: Position,
+    /// The position up to which the log was known to be durable when the frame was written.
+    pub durable: Position,
+    /// When the store took the batch.
+    pub recorded_at: Timestamp,
+    records_checksum: u32,
+}
+
+/// Why there is no sound frame at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FrameFault {
+    /// All bytes of the header are zero: nothing was written here.
+    Blank,
+    /// There is less room than the frame (or its header) needs: this many bytes.
+    Short {
+        /// How many bytes a frame here would have, as far as is known.
+        needed: u64,
+    },
+    /// The bytes are not a frame of this segment.
+    Damaged(Damage),
+}
+
+impl FrameHeader {
+    /// Reads a frame's header at the front of `bytes`; `offset` is where that is in the file.
+    ///
+    /// The checks, in order: all zero, magic, checksum (bound to store and segment), reserved bytes, bounds of
+    /// length and count.
+    ///
+    /// # Errors
+    /// The first check that fails.
+    pub fn decode(bytes: &[u8], binding: Binding, offset: u64) -> Result<Self, FrameFault> {
+        let Some(bytes) = bytes.first_chunk::<FRAME_HEADER_BYTES>() else {
+            return Err(FrameFault::Short { needed: FRAME_HEADER_BYTES as u64 });
+        };
+        let damaged = |at, what, found: u64, expected: u64| {
+            Err(FrameFault::Damaged(Damage::new(offset + at as u64, what, found, expected)))
+        };
+        let magic = u32_at(bytes, 0);
+        if magic != MAGIC {
+            if bytes.iter().all(|byte| *byte == 0) {
+                return Err(FrameFault::Blank);
+            }
+            return damaged(0, "frame magic", magic.into(), MAGIC.into());
+        }
+        let (found, expected) = (u32_at(bytes, CHECKSUM), header_checksum(bytes, binding));
+        if found != expected {
+            return damaged(CHECKSUM, "frame header checksum", found.into(), expected.into());
+        }
+        if u32_at(bytes, RESERVED) != 0 {
+            return damaged(
+                RESERVED,
+                "reserved bytes of the frame header",
+                u32_at(bytes, RESERVED).into(),
+                0,
+            );
+        }
+        let (length, count) = (u32_at(bytes, LENGTH) as usize, u32_at(bytes, RECORD_COUNT) as usize);
+        if !length.is_multiple_of(FRAME_ALIGNMENT)
+            || !(FRAME_HEADER_BYTES..=BATCH_BYTES_MAX).contains(&length)
+        {
+            return damaged(LENGTH, "frame length", length as u64, BATCH_BYTES_MAX as u64);
+        }
+        if count > (length - FRAME_HEADER_BYTES) / RECORD_HEADER_BYTES {
+            let most = (length - FRAME_HEADER_BYTES) / RECORD_HEADER_BYTES;
+            return damaged(RECORD_COUNT, "record count", count as u64, most as u64);
+        }
+        Ok(FrameHeader {
+            length: length as u64,
+            record_count: u32_at(bytes, RECORD_COUNT),
+            first_position: Position::new(u64_at(bytes, FIRST_POSITION)),
+            durable: Position::new(u64_at(bytes, DURABLE)),
+            recorded_at: Timestamp::from_nanos(i64_at(bytes, RECORDED_AT)),
+            records_checksum: u32_at(bytes, RECORDS_CHECKSUM),
+        })
+    }
+
+    /// The position of the last record; one less than `first_position` if there is none.
+    #[must_use]
+    pub fn last_position(&self) -> Position {
+        self.first_position.plus(u64::from(self.record_count)).previous()
+    }
+}
+
+/// Reads and verifies the whole frame at the front of `bytes`, which may go on behind it. `record` is called
+/// with the offset of each record in the frame, and the event.
+///
+/// The checks, in order: header, room for the frame, each record (with its offset), checksum over the
+/// records' checksums, zeros behind them.
+///
+/// # Errors
+/// The first check that fails; `record` may have been called for earlier records by then.
+pub fn check_frame<'a>(
+    bytes: &'a [u8],
+    binding: Binding,
+    offset: u64,
+    mut record: impl FnMut(usize, EventRef<'a>),
+) -> Result<FrameHeader, FrameFault> {
+    let header = FrameHeader::decode(bytes, binding, offset)?;
+    let Some(frame) = usize::try_from(header.length).ok().and_then(|length| bytes.get(..length)) else {
+        return Err(FrameFault::Short { needed: header.length });
+    };
+    let mut next = FRAME_HEADER_BYTES;
+    let mut position = header.first_position;
+    let mut checksums = Hasher::new();
+    for _ in 0..header.record_count {
+        let at = offset + next as u64;
+        let event = parse_record(&frame[next..], binding, position, at).map_err(FrameFault::Damaged)?;
+        if event.recorded_at != header.recorded_at {
+            let (found, expected) = (event.recorded_at.as_nanos(), header.recorded_at.as_nanos());
+            let damage = Damage::new(at, "recorded_at", found.cast_unsigned(), expected.cast_unsigned());
+            return Err(FrameFault::Damaged(damage));
+        }
+        record(next, event);
+        checksums.update(&stored_checksum(&frame[next..]).to_le_bytes());
+        next += record_length(&frame[next..]).unwrap_or(frame.len());
+        position = position.next();
+    }
+    let found = checksums.finalize();
+    if found != header.records_checksum {
+        let at = offset + RECORDS_CHECKSUM as u64;
+        let damage = Damage::new(at, "checksum of the records", header.records_checksum, found);
+        return Err(FrameFault::Damaged(damage));
+    }
+    let padding = frame.get(next..).unwrap_or_default();
+    if padding.len() >= FRAME_ALIGNMENT || padding.iter().any(|byte| *byte != 0) {
+        let damage =
+            Damage::new(offset + next as u64, "zeros behind the records", padding.len() as u64, 0u64);
+        return Err(FrameFault::Damaged(damage));
+    }
+    Ok(header)
+}
+
+/// What the writer adds to a batch when it takes its place in the log.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameStamp {
+    /// The segment that the frame goes to.
+    pub binding: Binding,
+    /// Position of the first record.
+    pub first_position: Position,
+    /// The position up to which the log is known to be durable.
+    pub durable: Position,
+    /// When the store takes the batch.
+    pub recorded_at: Timestamp,
+}
+
+/// Builds a frame: the caller's thread pushes events, the writer stamps the frame.
+///
+/// ```
+/// use annals_format::{Binding, FrameBuilder, FrameStamp, check_frame};
+/// use annals_types::{NewEvent, Position, Timestamp, Version};
+///
+/// let mut frame = FrameBuilder::new();
+/// frame.push("account-7", &NewEvent::json("opened", "{}"))?;
+/// let binding = Binding::new(&[1; 16], 1, 42);
+/// let stamp = FrameStamp {
+///     binding,
+///     first_position: Position::FIRST,
+///     durable: Position::ZERO,
+///     recorded_at: Timestamp::EPOCH,
+/// };
+/// frame.stamp(&stamp, |_| Version::FIRST);
+/// let mut types = Vec::new();
+/// let header = check_frame(frame.bytes(), binding, 64, |_, event| types.push(event.event_type)).unwrap();
+/// assert_eq!((header.record_count, types), (1, vec!["opened"]));
+/// # Ok::<(), annals_types::Invalid>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FrameBuilder {
+    bytes: Vec<u8>,
+    /// Where each record begins.
+    records: Vec<u32>,
+    /// Where the last record ends; zeros follow up to the alignment.
+    end: usize,
+}
+
+impl Default for FrameBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FrameBuilder {
+    /// An empty frame.
+    #[must_use]
+    pub fn new() -> Self {
+        FrameBuilder { bytes: vec![0; FRAME_HEADER_BYTES], records: Vec::new(), end: FRAME_HEADER_BYTES }
+    }
+
+    /// Adds the record of an event.
+    ///
+    /// # Errors
+    /// The limit that the event or the batch does not keep; the frame is then as it was before.
+    pub fn push(&mut self, stream: &str, event: &NewEvent<'_>) -> Result<(), Invalid> {
+        if self.records.len() >= BATCH_EVENTS_MAX {
+            return Err(Invalid::BatchEvents);
+        }
+        self.bytes.truncate(self.end);
+        let start = self.end;
+        let result = encode_record(&mut self.bytes, stream, event).and_then(|()| {
+            let bytes = self.bytes.len().next_multiple_of(FRAME_ALIGNMENT);
+            if bytes > BATCH_BYTES_MAX { Err(Invalid::BatchBytes { bytes }) } else { Ok(()) }
+        });
+        if result.is_ok() {
+            self.end = self.bytes.len();
+            #[expect(clippy::cast_possible_truncation, reason = "bounded by BATCH_BYTES_MAX")]
+            self.records.push(start as u32);
+        }
+        self.bytes.truncate(self.end);
+        self.bytes.resize(self.end.next_multiple_of(FRAME_ALIGNMENT), 0);
+        result
+    }
+
+    /// How many events it has.
+    #[must_use]
+    pub fn record_count(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Where the records begin in the frame, in order.
+    pub fn record_offsets(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
+        self.records.iter().copied()
+    }
+
+    /// The bytes of a record.
+    ///
+    /// # Panics
+    /// If there is no such record.
+    #[must_use]
+    pub fn record(&self, index: usize) -> &[u8] {
+        let end = self.records.get(index + 1).map_or(self.end, |next| *next as usize);
+        &self.bytes[self.records[index] as usize..end]
+    }
+
+    /// The id that the producer gave to the event of a record, if it gave one.
+    ///
+    /// # Panics
+    /// If there is no such record.
+    #[must_use]
+    pub fn given_id(&self, index: usize) -> Option<Uuid> {
+        given_id(self.record(index))
+    }
+
+    /// The event of a record, once the frame is stamped for this place.
+    ///
+    /// # Errors
+    /// None for records that were pushed and stamped; the lengths are looked at all the same.
+    ///
+    /// # Panics
+    /// If there is no such record.
+    pub fn event(&self, index: usize, stamp: &FrameStamp) -> Result<EventRef<'_>, Damage> {
+        own_record(self.record(index), stamp.binding, stamp.first_position.plus(index as u64))
+    }
+
+    /// Completes the frame for its place in the log; `version` gives the version of each record, by its
+    /// index. A frame may be stamped again for another place.
+    pub fn stamp(&mut self, stamp: &FrameStamp, version: impl Fn(usize) -> Version) {
+        let mut checksums = Hasher::new();
+        let mut position = stamp.first_position;
+        for index in 0..self.records.len() {
+            let start = self.records[index] as usize;
+            let record = &mut self.bytes[start..self.end];
+            let checksum =
+                complete_record(record, stamp.binding, position, version(index), stamp.recorded_at);
+            checksums.update(&checksum.to_le_bytes());
+            position = position.next();
+        }
+        let length = self.bytes.len();
+        let bytes = &mut self.bytes;
+        put_u32(bytes, 0, MAGIC);
+        #[expect(clippy::cast_possible_truncation, reason = "bounded by BATCH_BYTES_MAX")]
+        put_u32(bytes, LENGTH, length as u32);
+        #[expect(clippy::cast_possible_truncation, reason = "bounded by BATCH_EVENTS_MAX")]
+        put_u32(bytes, RECORD_COUNT, self.records.len() as u32);
+        put_u64(bytes, FIRST_POSITION, stamp.first_position.get());
+        put_u64(bytes, DURABLE, stamp.durable.get());
+        put_i64(bytes, RECORDED_AT, stamp.recorded_at.as_nanos());
+        put_u32(bytes, RECORDS_CHECKSUM, checksums.finalize());
+        let checksum = header_checksum(&bytes[..FRAME_HEADER_BYTES], stamp.binding);
+        put_u32(bytes, CHECKSUM, checksum);
+    }
+
+    /// The frame as it goes to the file; only meaningful after [`FrameBuilder::stamp`].
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn header_checksum(header: &[u8], binding: Binding) -> u32 {
+    let mut covered = [0; FRAME_HEADER_BYTES - 4];
+    covered[..4].copy_from_slice(&header[..CHECKSUM]);
+    covered[4..].copy_from_slice(&header[LENGTH..FRAME_HEADER_BYTES]);
+    binding.checksum(&covered)
+}

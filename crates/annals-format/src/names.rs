@@ -1,0 +1,58 @@
+//! Every file name of a store, made and parsed here and nowhere else.
+//!
+//! Segments and runs are numbered in the order in which they were made, so their names sort in the order
+//! of the positions that they hold.
+
+/// The list of live files.
+pub const MANIFEST: &str = "MANIFEST";
+/// What [`MANIFEST`] is written as before it takes its name.
+pub const MANIFEST_TEMPORARY: &str = "MANIFEST.tmp";
+/// The file whose lock says that a process has the store open for writing.
+pub const LOCK: &str = "LOCK";
+/// The directory of segments.
+pub const LOG_DIR: &str = "log";
+/// The directory of runs.
+pub const INDEX_DIR: &str = "index";
+/// The directory of snapshots.
+pub const SNAPSHOT_DIR: &str = "snapshots";
+
+/// The path of a segment.
+///
+/// ```
+/// assert_eq!(annals_format::names::segment(7), "log/000000000007.seg");
+/// ```
+#[must_use]
+pub fn segment(id: u64) -> String {
+    format!("{LOG_DIR}/{id:012}.seg")
+}
+
+/// The path of a run.
+#[must_use]
+pub fn run(id: u64) -> String {
+    format!("{INDEX_DIR}/{id:012}.run")
+}
+
+/// The number of a segment, from its name within [`LOG_DIR`]; `None` if no segment is named so.
+///
+/// ```
+/// use annals_format::names::parse_segment;
+/// assert_eq!(parse_segment("000000000007.seg"), Some(7));
+/// assert_eq!(parse_segment("7.seg"), None);
+/// ```
+#[must_use]
+pub fn parse_segment(name: &str) -> Option<u64> {
+    parse(name, ".seg")
+}
+
+/// The number of a run, from its name within [`INDEX_DIR`]; `None` if no run is named so.
+#[must_use]
+pub fn parse_run(name: &str) -> Option<u64> {
+    parse(name, ".run")
+}
+
+fn parse(name: &str, ending: &str) -> Option<u64> {
+    let digits = name.strip_suffix(ending)?;
+    let plain = digits.len() >= 12 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let padded = digits.len() == 12 || !digits.starts_with('0');
+    if plain && padded { digits.parse().ok() } else { None }
+}

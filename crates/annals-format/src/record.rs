@@ -1,0 +1,276 @@
+//! One event as stored.
+//!
+//! A record is a fixed header and a body. The body has a checksum of its own, so that the caller's thread
+//! can compute it before the position is known; the header's checksum covers the body's and is bound to
+//! store, segment and position. The header is completed under the writer's lock: version, recorded_at and
+//! the header checksum are all that the writer has to fill in.
+
+use crate::binding::Binding;
+use crate::damage::Damage;
+use crate::wire::{Reader, i64_at, put_i64, put_u32, put_u64, u16_at, u32_at, u64_at};
+use annals_types::{ContentType, EventRef, Invalid, NewEvent, Position, Tags, Timestamp, Uuid, Version};
+use annals_types::{check_stream_name, limits};
+
+const CHECKSUM: usize = 0;
+const LENGTH: usize = 4;
+const BODY_CHECKSUM: usize = 8;
+const FLAGS: usize = 12;
+const CONTENT_TYPE: usize = 14;
+const CODEC: usize = 15;
+const VERSION: usize = 16;
+const RECORDED_AT: usize = 24;
+const STREAM_LENGTH: usize = 32;
+const TYPE_LENGTH: usize = 34;
+
+/// Length of a record's header.
+pub const RECORD_HEADER_BYTES: usize = 36;
+
+const _: () = assert!(TYPE_LENGTH + 2 == RECORD_HEADER_BYTES);
+
+/// The body has the event's id (otherwise the id is computed).
+const HAS_ID: u16 = 1 << 0;
+/// The body has occurred_at (otherwise it is recorded_at).
+const HAS_OCCURRED_AT: u16 = 1 << 1;
+/// The body has a schema version (otherwise it is 1).
+const HAS_SCHEMA_VERSION: u16 = 1 << 2;
+/// The body has metadata.
+const HAS_METADATA: u16 = 1 << 3;
+/// The body has tags.
+const HAS_TAGS: u16 = 1 << 4;
+/// Data and metadata are encrypted. This build writes none and refuses to read them.
+const ENCRYPTED: u16 = 1 << 5;
+const FLAGS_KNOWN: u16 = HAS_ID | HAS_OCCURRED_AT | HAS_SCHEMA_VERSION | HAS_METADATA | HAS_TAGS | ENCRYPTED;
+
+/// Data and metadata as they are. Other codecs are for later versions.
+const CODEC_PLAIN: u8 = 0;
+
+/// Appends the record of an event, all but what [`complete_record`] fills in.
+pub(crate) fn encode_record(out: &mut Vec<u8>, stream: &str, event: &NewEvent<'_>) -> Result<(), Invalid> {
+    check_stream_name(stream)?;
+    event.check()?;
+    let start = out.len();
+    out.resize(start + RECORD_HEADER_BYTES, 0);
+    let mut flags = 0;
+    if let Some(id) = event.id {
+        flags |= HAS_ID;
+        out.extend_from_slice(id.as_bytes());
+    }
+    if let Some(occurred_at) = event.occurred_at {
+        flags |= HAS_OCCURRED_AT;
+        out.extend_from_slice(&occurred_at.as_nanos().to_le_bytes());
+    }
+    if event.schema_version != 1 {
+        flags |= HAS_SCHEMA_VERSION;
+        out.extend_from_slice(&event.schema_version.to_le_bytes());
+    }
+    if !event.metadata.is_empty() {
+        flags |= HAS_METADATA;
+        out.extend_from_slice(&length_u32(event.metadata.len()));
+    }
+    if !event.tags.is_empty() {
+        flags |= HAS_TAGS;
+        let length: usize = event.tags.iter().map(|tag| 2 + tag.len()).sum();
+        out.extend_from_slice(&length_u32(length));
+    }
+    out.extend_from_slice(stream.as_bytes());
+    out.extend_from_slice(event.event_type.as_bytes());
+    for tag in &event.tags {
+        out.extend_from_slice(&length_u16(tag.len()));
+        out.extend_from_slice(tag.as_bytes());
+    }
+    out.extend_from_slice(&event.metadata);
+    out.extend_from_slice(&event.data);
+
+    let record = &mut out[start..];
+    let length = record.len();
+    let body_checksum = crc32fast::hash(&record[RECORD_HEADER_BYTES..]);
+    record[LENGTH..BODY_CHECKSUM].copy_from_slice(&length_u32(length));
+    put_u32(record, BODY_CHECKSUM, body_checksum);
+    record[FLAGS..CONTENT_TYPE].copy_from_slice(&flags.to_le_bytes());
+    record[CONTENT_TYPE] = event.content_type.code();
+    record[CODEC] = CODEC_PLAIN;
+    record[STREAM_LENGTH..TYPE_LENGTH].copy_from_slice(&length_u16(stream.len()));
+    record[TYPE_LENGTH..RECORD_HEADER_BYTES].copy_from_slice(&length_u16(event.event_type.len()));
+    Ok(())
+}
+
+/// Fills in what is known only under the writer's lock, and returns the record's checksum.
+pub(crate) fn complete_record(
+    record: &mut [u8],
+    binding: Binding,
+    position: Position,
+    version: Version,
+    recorded_at: Timestamp,
+) -> u32 {
+    put_u64(record, VERSION, version.get());
+    put_i64(record, RECORDED_AT, recorded_at.as_nanos());
+    let checksum = header_checksum(record, binding, position);
+    put_u32(record, CHECKSUM, checksum);
+    checksum
+}
+
+/// The checksum in a record's header, as stored.
+pub(crate) fn stored_checksum(record: &[u8]) -> u32 {
+    u32_at(record, CHECKSUM)
+}
+
+/// The length that a record's header claims; `None` if there is no room for a header.
+#[must_use]
+pub fn record_length(bytes: &[u8]) -> Option<usize> {
+    (bytes.len() >= RECORD_HEADER_BYTES).then(|| u32_at(bytes, LENGTH) as usize)
+}
+
+/// Whether two records say the same: all the producer gave is equal, byte for byte.
+///
+/// Both must have been checked or made by this program. What the store assigned (position, version,
+/// recorded_at) does not count.
+#[must_use]
+pub fn same_content(one: &[u8], other: &[u8]) -> bool {
+    let given = |record: &[u8]| (u16_at(record, FLAGS), record[CONTENT_TYPE], u32_at(record, STREAM_LENGTH));
+    given(one) == given(other) && one[RECORD_HEADER_BYTES..] == other[RECORD_HEADER_BYTES..]
+}
+
+/// Reads and verifies the record that begins at the front of `bytes`, which may go on behind it. `offset` is
+/// where that is in the file, for the error.
+///
+/// The checks, in order: room for the header, header checksum (bound to store, segment and position), known
+/// flags and codec, length within `bytes`, body checksum, lengths within the body, UTF-8.
+///
+/// # Errors
+/// The first check that fails.
+pub fn parse_record(
+    bytes: &[u8],
+    binding: Binding,
+    position: Position,
+    offset: u64,
+) -> Result<EventRef<'_>, Damage> {
+    if bytes.len() < RECORD_HEADER_BYTES {
+        let (found, least) = (bytes.len() as u64, RECORD_HEADER_BYTES as u64);
+        return Err(Damage::new(offset, "room for a record header", found, least));
+    }
+    let (found, expected) = (stored_checksum(bytes), header_checksum(bytes, binding, position));
+    if found != expected {
+        return Err(Damage::new(offset, "record header checksum", found, expected));
+    }
+    let flags = u16_at(bytes, FLAGS);
+    if flags & !FLAGS_KNOWN != 0 || flags & ENCRYPTED != 0 {
+        return Err(Damage::new(
+            offset + FLAGS as u64,
+            "record flags of a newer version",
+            flags,
+            FLAGS_KNOWN,
+        ));
+    }
+    if bytes[CODEC] != CODEC_PLAIN {
+        return Err(Damage::new(
+            offset + CODEC as u64,
+            "record codec of a newer version",
+            bytes[CODEC],
+            CODEC_PLAIN,
+        ));
+    }
+    let length = u32_at(bytes, LENGTH) as usize;
+    if length < RECORD_HEADER_BYTES || length > bytes.len() {
+        let at = offset + LENGTH as u64;
+        return Err(Damage::new(at, "record length", length as u64, bytes.len() as u64));
+    }
+    let body = &bytes[RECORD_HEADER_BYTES..length];
+    let (found, expected) = (u32_at(bytes, BODY_CHECKSUM), crc32fast::hash(body));
+    if found != expected {
+        return Err(Damage::new(offset + BODY_CHECKSUM as u64, "record body checksum", found, expected));
+    }
+    parse_body(bytes, body, flags, binding, position, offset)
+}
+
+fn parse_body<'a>(
+    header: &[u8],
+    body: &'a [u8],
+    flags: u16,
+    binding: Binding,
+    position: Position,
+    offset: u64,
+) -> Result<EventRef<'a>, Damage> {
+    let recorded_at = Timestamp::from_nanos(i64_at(header, RECORDED_AT));
+    let mut reader = Reader::new(body, offset + RECORD_HEADER_BYTES as u64);
+    let id = if flags & HAS_ID != 0 {
+        Uuid::from_slice(reader.take(16, "event id")?).unwrap_or_default()
+    } else {
+        binding.made_id(position, recorded_at)
+    };
+    let occurred_at = match flags & HAS_OCCURRED_AT {
+        0 => recorded_at,
+        _ => Timestamp::from_nanos(reader.i64("occurred_at")?),
+    };
+    let schema_version = if flags & HAS_SCHEMA_VERSION != 0 { reader.u32("schema version")? } else { 1 };
+    let metadata_length = if flags & HAS_METADATA != 0 { reader.u32("metadata length")? as usize } else { 0 };
+    let tags_length = if flags & HAS_TAGS != 0 { reader.u32("length of the tags")? as usize } else { 0 };
+    let at = reader.offset();
+    let stream = text(reader.take(u16_at(header, STREAM_LENGTH).into(), "stream name")?, "stream name", at)?;
+    let at = reader.offset();
+    let event_type = text(reader.take(u16_at(header, TYPE_LENGTH).into(), "event type")?, "event type", at)?;
+    let at = reader.offset();
+    let tags = reader.take(tags_length, "tags")?;
+    let Some(tags) = Tags::from_encoded(tags) else {
+        return Err(Damage::new(at, "tags", tags.len() as u64, 0u64));
+    };
+    let metadata = reader.take(metadata_length, "metadata")?;
+    let data = reader.take(reader.remaining(), "data")?;
+    Ok(EventRef {
+        position,
+        stream,
+        version: Version::new(u64_at(header, VERSION)),
+        id,
+        event_type,
+        recorded_at,
+        occurred_at,
+        tags,
+        schema_version,
+        content_type: ContentType::from_code(header[CONTENT_TYPE]),
+        data,
+        metadata,
+    })
+}
+
+/// The event in a record that this program has just made, without verifying checksums again.
+pub(crate) fn own_record(bytes: &[u8], binding: Binding, position: Position) -> Result<EventRef<'_>, Damage> {
+    let body = &bytes[RECORD_HEADER_BYTES..];
+    parse_body(bytes, body, u16_at(bytes, FLAGS), binding, position, 0)
+}
+
+/// The id that the producer gave, if it gave one. The record must have been made by this program.
+pub(crate) fn given_id(record: &[u8]) -> Option<Uuid> {
+    let id = record.get(RECORD_HEADER_BYTES..RECORD_HEADER_BYTES + 16)?;
+    if u16_at(record, FLAGS) & HAS_ID != 0 { Uuid::from_slice(id).ok() } else { None }
+}
+
+/// Reads the fixed part that the body's checksum was bound by: position first, so that a whole record of
+/// another position is never taken for this one.
+fn header_checksum(record: &[u8], binding: Binding, position: Position) -> u32 {
+    let mut bound = [0; 8 + RECORD_HEADER_BYTES - LENGTH];
+    bound[..8].copy_from_slice(&position.get().to_le_bytes());
+    bound[8..].copy_from_slice(&record[LENGTH..RECORD_HEADER_BYTES]);
+    binding.checksum(&bound)
+}
+
+fn text<'a>(bytes: &'a [u8], what: &'static str, offset: u64) -> Result<&'a str, Damage> {
+    std::str::from_utf8(bytes)
+        .map_err(|error| Damage::new(offset, what, error.valid_up_to() as u64, bytes.len() as u64))
+}
+
+/// Lengths were bounded by `NewEvent::check`, far below 4 GiB.
+#[expect(clippy::cast_possible_truncation, reason = "bounded by the limits asserted below")]
+fn length_u32(length: usize) -> [u8; 4] {
+    (length as u32).to_le_bytes()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "bounded by the limits asserted below")]
+fn length_u16(length: usize) -> [u8; 2] {
+    (length as u16).to_le_bytes()
+}
+
+const _: () = {
+    assert!(limits::STREAM_NAME_BYTES_MAX <= u16::MAX as usize);
+    assert!(limits::EVENT_TYPE_BYTES_MAX <= u16::MAX as usize);
+    assert!(limits::TAG_BYTES_MAX <= u16::MAX as usize);
+    assert!(limits::BATCH_BYTES_MAX <= u32::MAX as usize);
+};

@@ -1,0 +1,32 @@
+//! A run: an immutable index file. It says at which positions a term occurs, and where an event id may be.
+//!
+//! The file is, from front to back: header, dictionary, group table, term table, id table, page checksums,
+//! trailer. The dictionary has the terms in groups, each with its short lists of positions, and the long lists
+//! between them. A lookup goes the other way: the trailer says where the parts are, the term table leads to a
+//! group, and the group to the positions.
+//!
+//! This module holds the bytes of each part and nothing else: who reads a part verifies its pages first,
+//! and still takes what they say for input.
+
+mod group;
+mod hash;
+mod header;
+mod postings;
+mod table;
+mod term;
+mod trailer;
+mod varint;
+
+pub use group::{
+    GROUP_HEADER_BYTES, GROUP_TERMS, GroupBuilder, GroupCursor, GroupHeader, GroupTerm, TermList,
+    find_in_group,
+};
+pub use hash::{id_hash, term_hash};
+pub use header::{RUN_HEADER_BYTES, RunHeader};
+pub use postings::{
+    BLOCK_POSITIONS, BlockEntry, LIST_POSITION_BYTES_MAX, SKIP_ENTRY_BYTES, ShortList, decode_block,
+    put_block,
+};
+pub use table::{TABLE_WORD_BYTES, TableShape};
+pub use term::{TERM_NAME_BYTES_MAX, TermEntry, TermKind};
+pub use trailer::{RUN_TRAILER_BYTES, RunParts, RunTrailer, page_table_checksum};

@@ -1,0 +1,283 @@
+//! The trailer that ends a run: how many of everything there are, and with that where everything is.
+
+use super::group::GROUP_TERMS;
+use super::header::RUN_HEADER_BYTES;
+use super::table::{TABLE_WORD_BYTES, TableShape};
+use super::term::TermKind;
+use crate::FORMAT_VERSION;
+use crate::damage::{Damage, FormatError};
+use crate::pages::PAGE_BYTES;
+use crate::wire::{put_u32, put_u64, u32_at, u64_at};
+use annals_types::Position;
+use std::ops::Range;
+
+const MAGIC: [u8; 8] = *b"ANNALRUX";
+const VERSION: usize = 8;
+const CHECKSUM: usize = 12;
+const FIRST_POSITION: usize = 16;
+const COUNT: usize = 24;
+const TERMS: usize = 32;
+const IDS: usize = 64;
+const HASH_SEED: usize = 72;
+const DICTIONARY_LENGTH: usize = 80;
+const PAGES_CHECKSUM: usize = 88;
+const TERM_BUCKET_BITS: usize = 92;
+const TERM_VALUE_BITS: usize = 93;
+const ID_BUCKET_BITS: usize = 94;
+const ID_VALUE_BITS: usize = 95;
+const RESERVED: usize = 96;
+
+/// Length of the trailer that ends a run.
+pub const RUN_TRAILER_BYTES: usize = 104;
+/// Parts begin at multiples of this many bytes.
+const PART_ALIGNMENT: u64 = 8;
+
+const _: () = assert!(TERMS + TermKind::ALL.len() * 8 == IDS);
+const _: () = assert!(RESERVED + 8 == RUN_TRAILER_BYTES);
+const _: () = assert!((RUN_HEADER_BYTES as u64).is_multiple_of(PART_ALIGNMENT));
+
+/// What a trailer says of its run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunTrailer {
+    /// The first position that the run covers.
+    pub first_position: Position,
+    /// How many positions it covers.
+    pub count: u64,
+    /// How many terms of each kind it has, in the order of [`TermKind::ALL`].
+    pub terms: [u64; 4],
+    /// The seed of its hashes.
+    pub hash_seed: u64,
+    /// Length of the dictionary.
+    pub dictionary_length: u64,
+    /// The table of terms; its values are the places of groups, relative to the dictionary.
+    pub term_table: TableShape,
+    /// The table of event ids; its values are positions, relative to the first.
+    pub id_table: TableShape,
+    /// The checksum of the page checksums, see [`page_table_checksum`].
+    pub pages_checksum: u32,
+}
+
+/// Where the parts of a run are in its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunParts {
+    /// The terms and their positions.
+    pub dictionary: Range<u64>,
+    /// The group table: where each group begins, relative to the dictionary.
+    pub groups: Range<u64>,
+    /// The table of terms.
+    pub term_table: Range<u64>,
+    /// The table of event ids.
+    pub id_table: Range<u64>,
+    /// The checksums of the pages: of all bytes before them.
+    pub page_table: Range<u64>,
+    /// The trailer.
+    pub trailer: Range<u64>,
+}
+
+impl RunTrailer {
+    /// How many terms there are.
+    #[must_use]
+    pub fn term_total(&self) -> u64 {
+        self.terms.iter().fold(0, |total, count| total.saturating_add(*count))
+    }
+
+    /// How many groups the dictionary has.
+    #[must_use]
+    pub fn group_count(&self) -> u64 {
+        self.term_total().div_ceil(GROUP_TERMS as u64)
+    }
+
+    /// Where the parts are.
+    #[must_use]
+    pub fn parts(&self) -> RunParts {
+        let mut end = RUN_HEADER_BYTES as u64;
+        let mut part = |length: u64| {
+            let start = end.next_multiple_of(PART_ALIGNMENT);
+            end = start + length;
+            start..end
+        };
+        let dictionary = part(self.dictionary_length);
+        let groups = part(self.group_count() * TABLE_WORD_BYTES);
+        let term_table = part(self.term_table.length());
+        let id_table = part(self.id_table.length());
+        let page_table = part(id_table.end.div_ceil(PAGE_BYTES as u64) * 4);
+        let trailer = part(RUN_TRAILER_BYTES as u64);
+        RunParts { dictionary, groups, term_table, id_table, page_table, trailer }
+    }
+
+    /// The trailer as bytes.
+    #[must_use]
+    pub fn encode(&self) -> [u8; RUN_TRAILER_BYTES] {
+        let mut bytes = [0; RUN_TRAILER_BYTES];
+        bytes[..8].copy_from_slice(&MAGIC);
+        put_u32(&mut bytes, VERSION, FORMAT_VERSION);
+        put_u64(&mut bytes, FIRST_POSITION, self.first_position.get());
+        put_u64(&mut bytes, COUNT, self.count);
+        for (kind, count) in self.terms.iter().enumerate() {
+            put_u64(&mut bytes, TERMS + kind * 8, *count);
+        }
+        put_u64(&mut bytes, IDS, self.id_table.entries);
+        put_u64(&mut bytes, HASH_SEED, self.hash_seed);
+        put_u64(&mut bytes, DICTIONARY_LENGTH, self.dictionary_length);
+        put_u32(&mut bytes, PAGES_CHECKSUM, self.pages_checksum);
+        bytes[TERM_BUCKET_BITS] = self.term_table.bucket_bits;
+        bytes[TERM_VALUE_BITS] = self.term_table.value_bits;
+        bytes[ID_BUCKET_BITS] = self.id_table.bucket_bits;
+        bytes[ID_VALUE_BITS] = self.id_table.value_bits;
+        let checksum = trailer_checksum(&bytes);
+        put_u32(&mut bytes, CHECKSUM, checksum);
+        bytes
+    }
+
+    /// The checksum in an encoded trailer. Together with the checksums that the trailer holds it stands for
+    /// the whole file.
+    #[must_use]
+    pub fn stored_checksum(bytes: &[u8; RUN_TRAILER_BYTES]) -> u32 {
+        u32_at(bytes, CHECKSUM)
+    }
+
+    /// Reads the trailer that ends a run of `file_length` bytes.
+    ///
+    /// The checks, in order: magic, checksum, version, reserved bytes, positions within
+    /// [`Position::MAX`], shapes of the tables, and that the parts fill the file exactly.
+    ///
+    /// # Errors
+    /// The first check that fails.
+    pub fn decode(bytes: &[u8; RUN_TRAILER_BYTES], file_length: u64) -> Result<Self, FormatError> {
+        let base = file_length.saturating_sub(RUN_TRAILER_BYTES as u64);
+        let at = |field: usize| base + field as u64;
+        if bytes[..8] != MAGIC {
+            return Err(Damage::new(base, "run trailer magic", u64_at(bytes, 0), u64_at(&MAGIC, 0)).into());
+        }
+        let (found, expected) = (u32_at(bytes, CHECKSUM), trailer_checksum(bytes));
+        if found != expected {
+            return Err(Damage::new(at(CHECKSUM), "run trailer checksum", found, expected).into());
+        }
+        let version = u32_at(bytes, VERSION);
+        if version > FORMAT_VERSION {
+            return Err(FormatError::Newer { found: version, supported: FORMAT_VERSION });
+        }
+        let reserved = u64_at(bytes, RESERVED);
+        if reserved != 0 {
+            return Err(Damage::new(at(RESERVED), "reserved bytes of the run trailer", reserved, 0u64).into());
+        }
+        let mut trailer = RunTrailer {
+            first_position: Position::new(u64_at(bytes, FIRST_POSITION)),
+            count: u64_at(bytes, COUNT),
+            terms: [0, 1, 2, 3].map(|kind| u64_at(bytes, TERMS + kind * 8)),
+            hash_seed: u64_at(bytes, HASH_SEED),
+            dictionary_length: u64_at(bytes, DICTIONARY_LENGTH),
+            term_table: TableShape {
+                entries: 0,
+                bucket_bits: bytes[TERM_BUCKET_BITS],
+                value_bits: bytes[TERM_VALUE_BITS],
+            },
+            id_table: TableShape {
+                entries: u64_at(bytes, IDS),
+                bucket_bits: bytes[ID_BUCKET_BITS],
+                value_bits: bytes[ID_VALUE_BITS],
+            },
+            pages_checksum: u32_at(bytes, PAGES_CHECKSUM),
+        };
+        trailer.term_table.entries = trailer.term_total();
+        let last = trailer.first_position.plus(trailer.count).previous();
+        if last > Position::MAX {
+            let most = Position::MAX.get();
+            return Err(Damage::new(at(COUNT), "last position of a run", last.get(), most).into());
+        }
+        // Bounding each length by the file's keeps the sums in `parts` from overflowing.
+        let fits = file_length <= i64::MAX as u64
+            && trailer.term_table.is_possible(file_length)
+            && trailer.id_table.is_possible(file_length)
+            && trailer.dictionary_length <= file_length
+            && trailer.parts().trailer.end == file_length;
+        if !fits {
+            let length = trailer.dictionary_length;
+            return Err(Damage::new(at(TERMS), "lengths in the run trailer", length, file_length).into());
+        }
+        Ok(trailer)
+    }
+}
+
+/// The checksum of the page checksums: of all bytes from the front of the page table up to the trailer.
+#[must_use]
+pub fn page_table_checksum(bytes: &[u8]) -> u32 {
+    crc32fast::hash(bytes)
+}
+
+fn trailer_checksum(bytes: &[u8; RUN_TRAILER_BYTES]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&bytes[..CHECKSUM]);
+    hasher.update(&bytes[FIRST_POSITION..]);
+    hasher.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn trailer() -> RunTrailer {
+        RunTrailer {
+            first_position: Position::new(42),
+            count: 100,
+            terms: [20, 3, 4, 5],
+            hash_seed: 99,
+            dictionary_length: 503,
+            term_table: TableShape::new(32, 2),
+            id_table: TableShape::new(50, 100),
+            pages_checksum: 7,
+        }
+    }
+
+    #[test]
+    fn a_trailer_comes_back_as_it_was() {
+        let length = trailer().parts().trailer.end;
+        assert_eq!(RunTrailer::decode(&trailer().encode(), length), Ok(trailer()));
+        assert!(RunTrailer::decode(&trailer().encode(), length + 8).is_err());
+    }
+
+    #[test]
+    fn parts_follow_each_other_at_multiples_of_eight() {
+        let parts = trailer().parts();
+        let all = [
+            parts.dictionary,
+            parts.groups,
+            parts.term_table,
+            parts.id_table,
+            parts.page_table,
+            parts.trailer,
+        ];
+        assert_eq!(all[0].start, RUN_HEADER_BYTES as u64);
+        for pair in all.windows(2) {
+            assert_eq!(pair[0].end.next_multiple_of(8), pair[1].start);
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_trailer_is_noticed() {
+        let (bytes, length) = (trailer().encode(), trailer().parts().trailer.end);
+        for bit in 0..RUN_TRAILER_BYTES * 8 {
+            let mut flipped = bytes;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(RunTrailer::decode(&flipped, length).is_err(), "bit {bit}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn absurd_numbers_under_a_right_checksum_are_refused(
+            field in (FIRST_POSITION..RESERVED - 7).prop_filter("not a length", |at| *at < HASH_SEED - 7 || *at > 79),
+            value in prop_oneof![any::<u64>(), Just(u64::MAX), (0u32..64).prop_map(|bit| 1 << bit)],
+            length in prop_oneof![any::<u64>(), Just(trailer().parts().trailer.end)],
+        ) {
+            let mut bytes = trailer().encode();
+            put_u64(&mut bytes, field, value);
+            let checksum = trailer_checksum(&bytes);
+            put_u32(&mut bytes, CHECKSUM, checksum);
+            if let Ok(decoded) = RunTrailer::decode(&bytes, length) {
+                prop_assert_eq!(decoded.parts().trailer.end, length);
+            }
+        }
+    }
+}

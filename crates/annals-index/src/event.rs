@@ -1,0 +1,20 @@
+//! What the index is told of an event.
+
+use annals_types::{Position, Tags, Uuid, Version};
+
+/// One event as the index sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct IndexedEvent<'a> {
+    /// Its number in the whole store.
+    pub position: Position,
+    /// Name of its stream.
+    pub stream: &'a str,
+    /// Its number within its stream.
+    pub version: Version,
+    /// What happened.
+    pub event_type: &'a str,
+    /// Names to find it by.
+    pub tags: Tags<'a>,
+    /// Its id, if the producer gave it one: ids that the store makes say the position themselves.
+    pub id: Option<Uuid>,
+}

@@ -1,0 +1,111 @@
+//! Exact lookups: hash table, then at most one group of the dictionary.
+
+use super::Run;
+use crate::postings::Postings;
+use annals_format::Damage;
+use annals_format::run::{
+    BLOCK_POSITIONS, GROUP_HEADER_BYTES, GroupHeader, TABLE_WORD_BYTES, TableShape, TermEntry, TermKind,
+    find_in_group, id_hash, term_hash,
+};
+use annals_types::{Position, Uuid};
+use std::ops::Range;
+
+/// A group of the dictionary.
+pub(super) struct Group<'a> {
+    pub(super) entries: &'a [u8],
+    /// Where the entries are in the file.
+    pub(super) offset: u64,
+    /// Where the lists are, relative to the dictionary.
+    lists: Range<u64>,
+}
+
+impl Run {
+    pub(super) fn find_term(&self, kind: TermKind, name: &str) -> Result<Option<Postings>, Damage> {
+        let hash = term_hash(kind, name, self.trailer.hash_seed);
+        let shape = &self.trailer.term_table;
+        let bucket = self.bucket(shape, &self.parts.term_table, hash)?;
+        for place in shape.values(bucket, hash) {
+            let group = self.group(place)?;
+            if let Some(entry) = find_in_group(group.entries, kind, name.as_bytes(), group.offset)? {
+                return self.postings(&entry, &group).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn find_id_candidates(&self, id: Uuid, out: &mut Vec<Position>) -> Result<(), Damage> {
+        let hash = id_hash(id, self.trailer.hash_seed);
+        let shape = &self.trailer.id_table;
+        let bucket = self.bucket(shape, &self.parts.id_table, hash)?;
+        for relative in shape.values(bucket, hash) {
+            if relative >= self.trailer.count {
+                let at = self.parts.id_table.start;
+                return Err(Damage::new(at, "position in the id table", relative, self.trailer.count));
+            }
+            out.push(self.trailer.first_position.plus(relative));
+        }
+        Ok(())
+    }
+
+    /// The group at a place of the dictionary.
+    pub(super) fn group(&self, place: u64) -> Result<Group<'_>, Damage> {
+        let dictionary = &self.parts.dictionary;
+        let start = dictionary.start.saturating_add(place);
+        let offset = start.saturating_add(GROUP_HEADER_BYTES as u64);
+        let header = if offset <= dictionary.end { self.pages.bytes(start..offset)? } else { &[] };
+        let Some(header) = header.first_chunk() else {
+            return Err(Damage::new(start, "place of a group", place, self.trailer.dictionary_length));
+        };
+        let header = GroupHeader::decode(header);
+        let lists = offset + u64::from(header.entries_length);
+        let end = lists + u64::from(header.lists_length);
+        if end > dictionary.end {
+            return Err(Damage::new(start, "length of a group", end, dictionary.end));
+        }
+        let entries = self.pages.bytes(offset..lists)?;
+        Ok(Group { entries, offset, lists: lists - dictionary.start..end - dictionary.start })
+    }
+
+    /// The group with a number.
+    pub(super) fn numbered_group(&self, number: u64) -> Result<Group<'_>, Damage> {
+        let at = self.parts.groups.start + number * TABLE_WORD_BYTES;
+        let word = self.pages.bytes(at..at + TABLE_WORD_BYTES)?;
+        let Some(place) = word.first_chunk() else {
+            return Err(Damage::new(at, "entry of the group table", word.len() as u64, TABLE_WORD_BYTES));
+        };
+        self.group(u64::from_le_bytes(*place))
+    }
+
+    /// What an entry of a group says, within bounds. The place becomes one of the dictionary, unless it is a
+    /// position.
+    pub(super) fn postings(&self, entry: &TermEntry, group: &Group<'_>) -> Result<Postings, Damage> {
+        let TermEntry { count, first_version, place } = *entry;
+        if count == 0 || count > self.trailer.count {
+            return Err(Damage::new(group.offset, "position count of a term", count, self.trailer.count));
+        }
+        let (start, bound) = if count == 1 {
+            (0, self.trailer.count)
+        } else if count <= BLOCK_POSITIONS as u64 {
+            (group.lists.start, group.lists.end - group.lists.start)
+        } else {
+            (0, self.trailer.dictionary_length)
+        };
+        if place >= bound {
+            return Err(Damage::new(group.offset, "place of the positions of a term", place, bound));
+        }
+        Ok(Postings { count, first_version, place: start + place })
+    }
+
+    /// The entries of the bucket of a hash.
+    fn bucket(&self, shape: &TableShape, table: &Range<u64>, hash: u64) -> Result<&[u8], Damage> {
+        let words = within(table, shape.bucket_words(hash));
+        let offset = words.start;
+        let entries = shape.bucket_entries(self.pages.bytes(words)?, offset)?;
+        self.pages.bytes(within(table, entries))
+    }
+}
+
+/// A range of a part as one of the file.
+fn within(part: &Range<u64>, range: Range<u64>) -> Range<u64> {
+    part.start + range.start..part.start + range.end
+}

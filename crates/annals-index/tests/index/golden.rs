@@ -1,0 +1,55 @@
+//! A lock on the format. When this fails the format has changed: the version moves, the bytes stay.
+
+use crate::model::{GivenEvent, build, plain};
+use crate::part::run_bytes;
+use annals_types::{Position, Uuid, Version};
+
+#[test]
+fn a_tiny_run_has_these_bytes() {
+    let id = Some(Uuid::from_u128(0x0011_2233_4455_6677_8899_AABB_CCDD_EEFF));
+    let mut events =
+        vec![GivenEvent { id, tags: vec!["branch:7".into()], ..plain("account-1") }, plain("account-12")];
+    events.extend((0..130).map(|_| plain("ledger")));
+    events.push(plain("account-1"));
+    let (_, memory) = build(Position::new(1000), &events, |_| Version::new(5));
+    let (bytes, identity) = run_bytes(&memory);
+    let hex: Vec<String> = bytes
+        .chunks(16)
+        .map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(hex.join("\n"), GOLDEN.trim());
+    assert_eq!((identity.length, identity.trailer_checksum), (480, 0xB83A_4341));
+}
+
+const GOLDEN: &str = "
+41 4e 4e 41 4c 52 55 4e 01 00 00 00 c7 91 2f 48
+74 68 65 20 73 74 6f 72 65 27 73 20 6e 61 6d 65
+07 00 00 00 00 00 00 00 e8 03 00 00 00 00 00 00
+00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+00 83 01 02 00 00 00 00 00 00 00 00 03 00 00 00
+00 00 00 82 00 00 00 00 00 00 00 00 03 00 00 00
+00 00 00 00 00 82 01 02 00 00 00 00 00 00 00 00
+27 00 00 00 00 00 00 82 00 00 00 00 00 00 00 00
+27 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+47 00 00 00 00 00 00 80 00 00 00 00 00 00 00 00
+47 00 00 00 00 00 00 00 00 0a 01 61 63 63 6f 75
+6e 74 2d 31 02 05 00 0a 01 32 01 05 01 01 06 6c
+65 64 67 65 72 82 01 05 03 00 08 02 61 63 63 6f
+75 6e 74 03 23 01 06 6c 65 64 67 65 72 82 01 27
+00 02 03 74 85 01 47 00 09 04 62 72 61 6e 63 68
+3a 37 01 00 00 00 00 00 00 00 00 00 00 00 00 00
+4c 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+07 00 00 00 00 00 00 00 6b 22 f7 b1 c7 50 08 0e
+15 1a 2d 15 74 04 22 28 49 6c 8c 69 37 c5 c9 31
+de 6d 43 e2 b7 1c 71 3a 2f d6 f5 00 5f 48 7d 43
+d2 c7 cd 4c f4 af 76 a6 39 96 f4 4f d9 13 19 b3
+00 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00
+00 f0 6f 35 5f 7d bd 21 9b cb 54 2f 00 00 00 00
+41 4e 4e 41 4c 52 55 58 01 00 00 00 41 43 3a b8
+e8 03 00 00 00 00 00 00 85 00 00 00 00 00 00 00
+03 00 00 00 00 00 00 00 02 00 00 00 00 00 00 00
+01 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00
+01 00 00 00 00 00 00 00 ed 5e ed 5e ed 5e ed 5e
+67 00 00 00 00 00 00 00 4c 00 00 00 00 00 00 00
+8b 4e 5c 0d 00 00 00 08 00 00 00 00 00 00 00 00
+";

@@ -1,0 +1,9 @@
+//! The two forms of the index against a model, and against damage.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test should end it")]
+
+mod agreement;
+mod damage;
+mod golden;
+mod model;
+mod part;

@@ -1,0 +1,175 @@
+//! Files seen as memory, read-only.
+//!
+//! # Why this is sound
+//! A mapping shows what is written to the file later, so a slice of it could change while somebody reads it,
+//! which Rust forbids. Nothing in the types prevents that; the discipline of the engine does:
+//!
+//! - **Written once.** The engine writes every byte range of a mapped file at most once, and asks a mapping
+//!   for a range only after the write of that range was published to the reading thread (a release store
+//!   paired with an acquire load, or a lock). No slice covers bytes that are still to be written.
+//! - **Never cut.** A file with mappings is removed, not truncated below a range that is read; a removed
+//!   file lives as long as its mappings. The length is checked when the mapping is made.
+//! - **One owner.** The store lock and the modes 0600/0700 keep other programs away. A program that
+//!   truncates a mapped file all the same makes the next read of it end this process with `SIGBUS`.
+
+mod region;
+
+pub(crate) use region::Region;
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The first bytes of a file, as memory to read. It shows later writes to the file, and keeps the contents
+/// alive when the file is closed or its name is removed.
+///
+/// Ask only for ranges whose writes are finished and known to this thread, see the head of the module.
+pub struct Mapping {
+    length: u64,
+    backing: Backing,
+}
+
+/// Where the bytes are.
+enum Backing {
+    /// Nowhere: the system does not map zero bytes.
+    Empty,
+    /// Pages of the file system.
+    Pages(memmap2::Mmap),
+    /// Memory of a file of a [`crate::MemoryDisk`].
+    Region(Arc<Region>),
+}
+
+impl Mapping {
+    /// Maps the first `length` bytes of an open file.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the file is shorter, otherwise what the system says.
+    pub(crate) fn of_file(file: &std::fs::File, length: u64) -> io::Result<Self> {
+        if file.metadata()?.len() < length {
+            return Err(too_short());
+        }
+        if length == 0 {
+            return Ok(Mapping { length, backing: Backing::Empty });
+        }
+        let mapped = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let mut options = memmap2::MmapOptions::new();
+        options.len(mapped);
+        #[expect(unsafe_code, reason = "the system cannot promise that a mapped file stays as it is")]
+        // SAFETY: the bytes under a slice do not change and do not go away by the discipline above, which
+        // the engine keeps; the file has all the bytes, checked above.
+        let pages = unsafe { options.map(file) }?;
+        Ok(Mapping { length, backing: Backing::Pages(pages) })
+    }
+
+    /// A view of the first `length` bytes of a region.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the region is smaller.
+    pub(crate) fn of_region(region: Arc<Region>, length: u64) -> io::Result<Self> {
+        if region.capacity() < length {
+            return Err(too_short());
+        }
+        Ok(Mapping { length, backing: Backing::Region(region) })
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether there are no bytes at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// The bytes of a range, `None` if it is inverted or reaches past the end.
+    #[must_use]
+    pub fn bytes(&self, range: Range<u64>) -> Option<&[u8]> {
+        let range = self.checked(&range)?;
+        match &self.backing {
+            Backing::Empty => Some(&[]),
+            Backing::Pages(pages) => pages.get(range),
+            Backing::Region(region) => region.bytes(range),
+        }
+    }
+
+    /// Says that a range will be read soon. Only a hint: ranges out of bounds and errors are ignored.
+    pub fn prefetch(&self, range: Range<u64>) {
+        let (Backing::Pages(pages), Some(range)) = (&self.backing, self.checked(&range)) else { return };
+        if !range.is_empty() {
+            // memmap2 aligns the start to a page. A hint that is not taken changes nothing.
+            let _ = pages.advise_range(memmap2::Advice::WillNeed, range.start, range.len());
+        }
+    }
+
+    fn checked(&self, range: &Range<u64>) -> Option<Range<usize>> {
+        if range.start > range.end || range.end > self.length {
+            return None;
+        }
+        Some(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
+    }
+}
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the bytes: some of them may be in the middle of being written.
+        f.debug_struct("Mapping").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+/// The error for a mapping longer than its file.
+pub(crate) fn too_short() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "file is shorter than the mapping asked for")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mapped(bytes: &[u8]) -> Mapping {
+        let region = Region::zeroed(bytes.len()).unwrap();
+        region.write(0, bytes);
+        Mapping::of_region(Arc::new(region), bytes.len() as u64).unwrap()
+    }
+
+    #[test]
+    fn a_range_inside_is_given_and_any_other_is_not() {
+        let mapping = mapped(b"abcdef");
+        assert_eq!(mapping.bytes(1..4), Some(&b"bcd"[..]));
+        assert_eq!(mapping.bytes(6..6), Some(&b""[..]));
+        assert_eq!(mapping.bytes(3..7), None);
+        assert_eq!(mapping.bytes(7..7), None);
+        assert_eq!(mapping.bytes(Range { start: 4, end: 2 }), None);
+        assert_eq!(mapping.bytes(0..u64::MAX), None);
+    }
+
+    #[test]
+    fn an_empty_mapping_has_one_range() {
+        for mapping in [mapped(b""), Mapping::of_file(&tempfile::tempfile().unwrap(), 0).unwrap()] {
+            assert!(mapping.is_empty());
+            assert_eq!(mapping.bytes(0..0), Some(&b""[..]));
+            assert_eq!(mapping.bytes(0..1), None);
+            mapping.prefetch(0..1);
+        }
+    }
+
+    #[test]
+    fn prefetch_takes_any_range() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(10_000).unwrap();
+        let mapping = Mapping::of_file(&file, 9_999).unwrap();
+        mapping.prefetch(5_000..9_999);
+        mapping.prefetch(5_000..u64::MAX);
+        assert_eq!(mapping.len(), 9_999);
+        assert_eq!(mapping.bytes(9_990..9_999), Some(&[0; 9][..]));
+    }
+
+    #[test]
+    fn a_mapping_can_be_sent_and_shared() {
+        fn check<T: Send + Sync>() {}
+        check::<Mapping>();
+    }
+}

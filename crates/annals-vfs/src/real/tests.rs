@@ -1,0 +1,126 @@
+use super::*;
+use std::io::ErrorKind;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn temporary() -> (tempfile::TempDir, RealDisk) {
+    let root = tempfile::tempdir().unwrap();
+    let disk = RealDisk::open(root.path()).unwrap();
+    (root, disk)
+}
+
+#[test]
+fn opening_needs_a_directory() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("file"), "").unwrap();
+    assert_eq!(RealDisk::open(root.path().join("none")).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(RealDisk::open(root.path().join("file")).unwrap_err().kind(), ErrorKind::NotADirectory);
+    assert_eq!(RealDisk::create(root.path().join("file")).unwrap_err().kind(), ErrorKind::NotADirectory);
+    assert_eq!(
+        RealDisk::create(root.path().join("file/below")).unwrap_err().kind(),
+        ErrorKind::NotADirectory
+    );
+}
+
+#[test]
+fn creating_makes_the_missing_directories_for_the_owner_only() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(root.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let disk = RealDisk::create(root.path().join("a/b/./c/")).unwrap();
+    disk.create("file").unwrap();
+    assert!(root.path().join("a/b/c/file").exists());
+    for made in ["a", "a/b", "a/b/c"] {
+        assert_eq!(mode(&root.path().join(made)), 0o700, "{made}");
+    }
+    assert_eq!(mode(root.path()), 0o755);
+    assert_eq!(disk.describe(), root.path().join("a/b/./c/").display().to_string());
+}
+
+#[test]
+fn creating_what_exists_opens_it() {
+    let (root, disk) = temporary();
+    disk.create("file").unwrap();
+    let again = RealDisk::create(root.path()).unwrap();
+    assert_eq!(again.list("").unwrap().len(), 1);
+    assert_eq!(RealDisk::create("").unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(RealDisk::create("none-here/..").unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn files_and_directories_are_for_the_owner_only() {
+    let (root, disk) = temporary();
+    disk.create("file").unwrap();
+    disk.create_dir("inner").unwrap();
+    let _lock = disk.try_lock("LOCK").unwrap().unwrap();
+    assert_eq!(mode(&root.path().join("file")), 0o600);
+    assert_eq!(mode(&root.path().join("LOCK")), 0o600);
+    assert_eq!(mode(&root.path().join("inner")), 0o700);
+}
+
+#[test]
+fn symbolic_links_are_not_followed() {
+    let (root, disk) = temporary();
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("file"), "secret").unwrap();
+    symlink(outside.path(), root.path().join("directory")).unwrap();
+    symlink(outside.path().join("file"), root.path().join("link")).unwrap();
+    symlink(outside.path().join("new"), root.path().join("dangling")).unwrap();
+
+    assert!(disk.open("link", Access::Read).is_err());
+    assert!(disk.open("directory/file", Access::Read).is_err());
+    assert!(disk.create("directory/new").is_err());
+    assert_eq!(disk.create("dangling").unwrap_err().kind(), ErrorKind::AlreadyExists);
+    assert!(disk.try_lock("dangling").is_err());
+    assert!(disk.list("directory").is_err());
+    assert!(disk.sync_dir("directory").is_err());
+    let kinds: Vec<_> = disk.list("").unwrap().into_iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, [EntryKind::Other; 3]);
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_is_not_a_plain_file_is_refused_at_once() {
+    let (root, disk) = temporary();
+    disk.create_dir("inner").unwrap();
+    let fifo = root.path().join("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, FILE_MODE, 0).unwrap();
+    assert_eq!(disk.open("fifo", Access::Read).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(disk.open("fifo", Access::ReadWrite).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(disk.open("inner", Access::Read).unwrap_err().kind(), ErrorKind::IsADirectory);
+}
+
+#[test]
+fn names_that_are_not_text_are_listed_as_something_else() {
+    use std::os::unix::ffi::OsStrExt;
+    let (root, disk) = temporary();
+    std::fs::write(root.path().join(OsStr::from_bytes(b"b\xFF")), "x").unwrap();
+    disk.create("a").unwrap();
+    let entries = disk.list("").unwrap();
+    assert_eq!((&*entries[0].name, entries[0].kind), ("a", EntryKind::File));
+    assert_eq!((&*entries[1].name, entries[1].kind), ("b\u{FFFD}", EntryKind::Other));
+}
+
+#[test]
+fn renaming_the_directory_of_a_store_is_harmless() {
+    let parent = tempfile::tempdir().unwrap();
+    let disk = RealDisk::create(parent.path().join("old")).unwrap();
+    std::fs::rename(parent.path().join("old"), parent.path().join("new")).unwrap();
+    disk.create("file").unwrap();
+    disk.sync_dir("").unwrap();
+    assert!(parent.path().join("new/file").exists());
+}
+
+#[test]
+fn a_lock_holds_the_process_id_of_its_holder_and_nothing_else() {
+    let (root, disk) = temporary();
+    std::fs::write(root.path().join("LOCK"), "4294967296 left by somebody").unwrap();
+    let lock = disk.try_lock("LOCK").unwrap().unwrap();
+    let text = std::fs::read_to_string(root.path().join("LOCK")).unwrap();
+    assert_eq!(text, format!("{}\n", std::process::id()));
+    assert!(RealDisk::open(root.path()).unwrap().try_lock("LOCK").unwrap().is_none());
+    drop(lock);
+    assert!(RealDisk::open(root.path()).unwrap().try_lock("LOCK").unwrap().is_some());
+}

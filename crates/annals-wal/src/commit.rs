@@ -1,0 +1,210 @@
+//! Group commit: many callers, one leader, one sync.
+//!
+//! Every caller puts its item into the queue. The first one that finds nobody leading becomes the leader:
+//! it takes what is queued and hands it to the sink as one group, without a change of thread. Callers that
+//! come meanwhile wait and form the next group; when the leader is done, one of them leads it.
+//!
+//! All waiters sleep on one word and are woken by one system call (a futex broadcast), because waking
+//! dozens of threads one by one takes longer than the sync. When the last group had several members, the
+//! leader gives way to the other threads once before it takes the queue, so that those just woken can join.
+
+use parking_lot::Mutex;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// What groups are handed to. One group at a time.
+pub trait GroupSink {
+    /// What callers put in.
+    type Item;
+    /// What they get back.
+    type Outcome;
+
+    /// Works off the group: exactly one outcome for each item, in order.
+    fn commit(&mut self, group: Vec<Self::Item>, outcomes: &mut Vec<Self::Outcome>);
+
+    /// The outcome of items whose group was given up because `commit` panicked.
+    fn abandoned() -> Self::Outcome;
+}
+
+/// A queue of items and the sink they go to.
+pub struct CommitQueue<S: GroupSink> {
+    queue: Mutex<Queue<S>>,
+    sink: Mutex<S>,
+    /// Changes whenever outcomes are there or the lead is free.
+    epoch: AtomicU32,
+    waiting: AtomicU32,
+    crowded: AtomicBool,
+}
+
+/// Where a caller finds its outcome.
+type Slot<S> = Arc<OnceLock<<S as GroupSink>::Outcome>>;
+
+struct Queue<S: GroupSink> {
+    items: Vec<(S::Item, Slot<S>)>,
+    leading: bool,
+}
+
+impl<S: GroupSink> CommitQueue<S> {
+    /// An empty queue before `sink`.
+    pub fn new(sink: S) -> Self {
+        CommitQueue {
+            queue: Mutex::new(Queue { items: Vec::new(), leading: false }),
+            sink: Mutex::new(sink),
+            epoch: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
+            crowded: AtomicBool::new(false),
+        }
+    }
+
+    /// Puts in an item and waits for its outcome, leading a group if nobody does.
+    pub fn commit(&self, item: S::Item) -> S::Outcome {
+        let slot = Arc::new(OnceLock::new());
+        let mut lead = {
+            let mut queue = self.queue.lock();
+            queue.items.push((item, Arc::clone(&slot)));
+            !std::mem::replace(&mut queue.leading, true)
+        };
+        while !lead {
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            let seen = self.epoch.load(Ordering::SeqCst);
+            if slot.get().is_none() {
+                lead = !std::mem::replace(&mut self.queue.lock().leading, true);
+                if !lead {
+                    atomic_wait::wait(&self.epoch, seen);
+                }
+            }
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
+            if slot.get().is_some() {
+                break;
+            }
+        }
+        if lead {
+            self.lead();
+        }
+        // A group that was led has outcomes for all its items, also when the sink panicked.
+        Arc::into_inner(slot).and_then(OnceLock::into_inner).unwrap_or_else(S::abandoned)
+    }
+
+    /// Runs `f` between groups, alone with the sink.
+    pub fn with_sink<R>(&self, f: impl FnOnce(&mut S) -> R) -> R {
+        f(&mut self.sink.lock())
+    }
+
+    fn lead(&self) {
+        if self.crowded.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        let mut sink = self.sink.lock();
+        let taken = std::mem::take(&mut self.queue.lock().items);
+        self.crowded.store(taken.len() > 1, Ordering::Relaxed);
+        let (items, slots): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
+        let mut group = Group { queue: self, slots, outcomes: Vec::new() };
+        sink.commit(items, &mut group.outcomes);
+        drop(sink);
+    }
+}
+
+impl<S: GroupSink> fmt::Debug for CommitQueue<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommitQueue").field("epoch", &self.epoch).finish_non_exhaustive()
+    }
+}
+
+/// Hands out the outcomes and gives up the lead, also when the sink panics.
+struct Group<'q, S: GroupSink> {
+    queue: &'q CommitQueue<S>,
+    slots: Vec<Slot<S>>,
+    outcomes: Vec<S::Outcome>,
+}
+
+impl<S: GroupSink> Drop for Group<'_, S> {
+    fn drop(&mut self) {
+        let mut outcomes = self.outcomes.drain(..);
+        for slot in self.slots.drain(..) {
+            let _ = slot.set(outcomes.next().unwrap_or_else(S::abandoned));
+        }
+        self.queue.queue.lock().leading = false;
+        self.queue.epoch.fetch_add(1, Ordering::SeqCst);
+        if self.queue.waiting.load(Ordering::SeqCst) > 0 {
+            atomic_wait::wake_all(&raw const self.queue.epoch);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::AssertUnwindSafe;
+    use std::thread;
+
+    /// Numbers the items in the order of their groups.
+    #[derive(Default)]
+    struct Counter {
+        next: u64,
+        groups: u64,
+    }
+
+    impl GroupSink for Counter {
+        type Item = u64;
+        type Outcome = Option<(u64, u64)>;
+
+        fn commit(&mut self, group: Vec<u64>, outcomes: &mut Vec<Self::Outcome>) {
+            self.groups += 1;
+            for item in group {
+                assert_ne!(item, u64::MAX, "the item that breaks the sink");
+                self.next += 1;
+                outcomes.push(Some((item, self.next)));
+            }
+        }
+
+        fn abandoned() -> Self::Outcome {
+            None
+        }
+    }
+
+    #[test]
+    fn a_single_caller_gets_its_outcome_on_its_own_thread() {
+        let queue = CommitQueue::new(Counter::default());
+        assert_eq!(queue.commit(7), Some((7, 1)));
+        assert_eq!(queue.commit(8), Some((8, 2)));
+        assert_eq!(queue.with_sink(|sink| sink.groups), 2);
+    }
+
+    #[test]
+    fn every_caller_of_many_threads_gets_exactly_its_own_outcome() {
+        let queue = CommitQueue::new(Counter::default());
+        let (threads, each) = (8, 2_000);
+        let mut numbers: Vec<u64> = thread::scope(|scope| {
+            let handles: Vec<_> = (0..threads)
+                .map(|thread| {
+                    let queue = &queue;
+                    scope.spawn(move || {
+                        let own = |index| thread * each + index;
+                        let outcomes = (0..each).map(|index| (own(index), queue.commit(own(index)).unwrap()));
+                        outcomes
+                            .map(|(item, (echoed, number))| {
+                                assert_eq!(item, echoed);
+                                number
+                            })
+                            .collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            let per_thread: Vec<Vec<u64>> =
+                handles.into_iter().map(|handle| handle.join().unwrap()).collect();
+            assert!(per_thread.iter().all(|numbers| numbers.is_sorted()));
+            per_thread.into_iter().flatten().collect()
+        });
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(1..=threads * each));
+    }
+
+    #[test]
+    fn a_sink_that_panics_leaves_nobody_waiting() {
+        let queue = CommitQueue::new(Counter::default());
+        let result = std::panic::catch_unwind(AssertUnwindSafe(|| queue.commit(u64::MAX)));
+        assert!(result.is_err());
+        assert_eq!(queue.commit(1), Some((1, 1)));
+    }
+}

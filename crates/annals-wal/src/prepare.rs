@@ -1,0 +1,64 @@
+//! Segments laid out before they are needed.
+
+use crate::error::LogError;
+use annals_format::{OpenSegment, names};
+use annals_types::limits::BATCH_BYTES_MAX;
+use annals_vfs::{Disk, File, Mapping};
+use std::sync::Arc;
+
+/// A segment file with its space reserved, all zeros, whose name is durable.
+#[derive(Debug)]
+pub struct PreparedSegment {
+    /// Number and salt, as they stand in the manifest.
+    pub entry: OpenSegment,
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) mapping: Mapping,
+    pub(crate) capacity: u64,
+}
+
+impl PreparedSegment {
+    pub(crate) fn new(entry: OpenSegment, file: Arc<dyn File>, capacity: u64) -> Result<Self, LogError> {
+        let name = names::segment(entry.id);
+        let mapping = file.map(capacity).map_err(LogError::io(format!("map {name}")))?;
+        Ok(PreparedSegment { entry, file, mapping, capacity })
+    }
+
+    /// Makes room for a batch that is larger than a segment: such a batch has a segment to itself.
+    ///
+    /// # Errors
+    /// What the system says, in particular that the disk is full; the segment stays as it was.
+    pub(crate) fn grow(self, capacity: u64) -> Result<Self, LogError> {
+        debug_assert!(capacity <= self.capacity + BATCH_BYTES_MAX as u64);
+        let name = names::segment(self.entry.id);
+        self.file
+            .preallocate(capacity)
+            .map_err(LogError::io(format!("reserve {capacity} bytes for {name}")))?;
+        Self::new(self.entry, self.file, capacity)
+    }
+}
+
+/// Creates a segment file of `capacity` zeros and makes it and its name durable. It may be written only
+/// after a manifest that names it is durable.
+///
+/// # Errors
+/// What the system says. A file that was left behind is in no manifest, and removed when the store is
+/// opened again.
+pub fn prepare_segment(
+    disk: &dyn Disk,
+    entry: OpenSegment,
+    capacity: u64,
+) -> Result<PreparedSegment, LogError> {
+    let name = names::segment(entry.id);
+    let file = disk.create(&name).map_err(LogError::io(format!("create {name}")))?;
+    let laid_out = file
+        .preallocate(capacity)
+        .and_then(|()| file.sync_data())
+        .and_then(|()| disk.sync_dir(names::LOG_DIR))
+        .map_err(LogError::io(format!("lay out {name} with {capacity} bytes")));
+    if let Err(error) = laid_out {
+        // The name is in no manifest; leaving the file would only take room from a disk that may be full.
+        let _ = disk.remove(&name);
+        return Err(error);
+    }
+    PreparedSegment::new(entry, file, capacity)
+}

@@ -1,0 +1,326 @@
+//! Reading the events of one segment, live or sealed.
+
+use crate::error::LogError;
+use crate::offsets::OffsetTable;
+use crate::scan::{Step, scan_mapped};
+use annals_format::{
+    Binding, Corruption, Damage, FOOTER_TRAILER_BYTES, Footer, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES,
+    SealedSegment, StoreId, TIME_STRIDE, names, parse_record, record_length,
+};
+use annals_types::{EventRef, Position, Timestamp};
+use annals_vfs::{Access, Disk, Mapping};
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+/// One segment as readers see it. Events are borrowed from its mapping.
+#[derive(Debug)]
+pub struct Segment {
+    id: u64,
+    path: String,
+    binding: Binding,
+    first_position: Position,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Live(Live),
+    Sealed(Box<Sealed>),
+}
+
+/// A segment that is written, or was and has no footer yet.
+#[derive(Debug)]
+struct Live {
+    mapping: Mapping,
+    offsets: OffsetTable,
+}
+
+/// A sealed segment, mapped when it is first read.
+#[derive(Debug)]
+struct Sealed {
+    entry: SealedSegment,
+    disk: Arc<dyn Disk>,
+    loaded: OnceLock<Loaded>,
+    rebuilt: OnceLock<Box<[u32]>>,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    mapping: Mapping,
+    /// `None` if the footer is damaged; the offsets are then found by walking the frames.
+    footer: Option<Footer>,
+}
+
+impl Segment {
+    pub(crate) fn live(id: u64, binding: Binding, first_position: Position, mapping: Mapping) -> Self {
+        let most = mapping.len().saturating_sub(SEGMENT_HEADER_BYTES as u64) / RECORD_HEADER_BYTES as u64;
+        let body = Body::Live(Live { mapping, offsets: OffsetTable::new(most) });
+        Segment { id, path: names::segment(id), binding, first_position, body }
+    }
+
+    /// A sealed segment of the manifest. The file is not touched before it is read.
+    #[must_use]
+    pub fn sealed(disk: Arc<dyn Disk>, store_id: &StoreId, entry: SealedSegment) -> Self {
+        Segment {
+            id: entry.id,
+            path: names::segment(entry.id),
+            binding: entry.binding(store_id),
+            first_position: entry.first_position,
+            body: Body::Sealed(Box::new(Sealed {
+                entry,
+                disk,
+                loaded: OnceLock::new(),
+                rebuilt: OnceLock::new(),
+            })),
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Its file, relative to the store's directory.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Position of its first event.
+    #[must_use]
+    pub fn first_position(&self) -> Position {
+        self.first_position
+    }
+
+    /// The seed of its checksums.
+    #[must_use]
+    pub fn binding(&self) -> Binding {
+        self.binding
+    }
+
+    /// What the manifest says of it, if it is sealed.
+    #[must_use]
+    pub fn sealed_entry(&self) -> Option<&SealedSegment> {
+        match &self.body {
+            Body::Live(_) => None,
+            Body::Sealed(sealed) => Some(&sealed.entry),
+        }
+    }
+
+    /// The event at a position, verified. The position must be visible and at or after the segment's first.
+    ///
+    /// # Errors
+    /// That the file cannot be read, or that the bytes are wrong; then with file, offset and position.
+    pub fn event(&self, position: Position) -> Result<EventRef<'_>, LogError> {
+        let (bytes, offset) = self.bytes_at(position)?;
+        match parse_record(bytes, self.binding, position, offset) {
+            Ok(event) => Ok(event),
+            Err(damage) => self.event_without_footer(position, damage),
+        }
+    }
+
+    /// The bytes of the record at a position, verified.
+    ///
+    /// # Errors
+    /// As [`Segment::event`].
+    pub fn record(&self, position: Position) -> Result<&[u8], LogError> {
+        self.event(position)?;
+        let (bytes, _) = self.bytes_at(position)?;
+        Ok(record_length(bytes).and_then(|length| bytes.get(..length)).unwrap_or(bytes))
+    }
+
+    /// The last position in `range` (of this segment, ascending) whose event was recorded at or before `time`;
+    /// the position before the range if there is none. Logarithmic: recorded_at never goes backwards.
+    ///
+    /// # Errors
+    /// As [`Segment::event`].
+    pub fn position_at(&self, time: Timestamp, range: Range<Position>) -> Result<Position, LogError> {
+        let (mut low, mut high) = (range.start, range.end);
+        if let Some((from, to)) = self.narrow_by_footer(time, &range) {
+            let before = from == range.start || self.event(from.previous())?.recorded_at <= time;
+            if before && (to == range.end || self.event(to)?.recorded_at > time) {
+                (low, high) = (from, to);
+            }
+        }
+        while low < high {
+            let middle = Position::new(low.get() + high.events_since(low) / 2);
+            if self.event(middle)?.recorded_at <= time { low = middle.next() } else { high = middle }
+        }
+        Ok(low.previous())
+    }
+
+    /// All bytes of the segment that are mapped, for walking its frames.
+    ///
+    /// # Errors
+    /// That the file cannot be read or is shorter than the manifest says.
+    pub fn mapped(&self) -> Result<&[u8], LogError> {
+        let mapping = self.mapping()?;
+        Ok(mapping.bytes(0..mapping.len()).unwrap_or_default())
+    }
+
+    pub(crate) fn set_offset(&self, position: Position, offset: u32) {
+        if let Body::Live(live) = &self.body {
+            live.offsets.set(self.index_of(position), offset);
+        }
+    }
+
+    pub(crate) fn has_room_for(&self, position: Position) -> bool {
+        match &self.body {
+            Body::Live(live) => live.offsets.has_room_for(self.index_of(position)),
+            Body::Sealed(_) => false,
+        }
+    }
+
+    pub(crate) fn offset_of(&self, position: Position) -> Result<u32, LogError> {
+        let index = self.index_of(position);
+        let offset = match &self.body {
+            Body::Live(live) => live.offsets.get(index),
+            Body::Sealed(sealed) => match sealed.rebuilt.get() {
+                Some(rebuilt) => offset_in(rebuilt, index),
+                None => match self.footer_offset(index)? {
+                    Some(offset) => Some(offset),
+                    None => offset_in(self.rebuild_offsets()?, index),
+                },
+            },
+        };
+        offset.ok_or_else(|| self.unreadable(position))
+    }
+
+    fn index_of(&self, position: Position) -> u64 {
+        position.events_since(self.first_position)
+    }
+
+    fn mapping(&self) -> Result<&Mapping, LogError> {
+        match &self.body {
+            Body::Live(live) => Ok(&live.mapping),
+            Body::Sealed(sealed) => Ok(&self.loaded(sealed)?.mapping),
+        }
+    }
+
+    fn bytes_at(&self, position: Position) -> Result<(&[u8], u64), LogError> {
+        let offset = u64::from(self.offset_of(position)?);
+        let mapping = self.mapping()?;
+        // Records never reach into the footer, so that its bytes are not taken for a record's.
+        let end = self.sealed_entry().map_or(mapping.len(), |entry| entry.frames_end);
+        let bytes = mapping.bytes(offset..end.max(offset)).ok_or_else(|| self.unreadable(position))?;
+        Ok((bytes, offset))
+    }
+
+    fn unreadable(&self, position: Position) -> LogError {
+        LogError::Corrupt(Corruption {
+            file: self.path.clone(),
+            offset: SEGMENT_HEADER_BYTES as u64,
+            what: format!("no readable record for position {position}"),
+            found: 0,
+            expected: position.get(),
+        })
+    }
+
+    /// The record is damaged, or the footer is and pointed to a wrong place: walk the frames to tell.
+    fn event_without_footer(&self, position: Position, damage: Damage) -> Result<EventRef<'_>, LogError> {
+        let corrupt = |damage: Damage| {
+            let mut corruption = damage.in_file(self.path.as_str());
+            corruption.what = format!("{} (position {position})", corruption.what);
+            LogError::Corrupt(corruption)
+        };
+        let Body::Sealed(sealed) = &self.body else { return Err(corrupt(damage)) };
+        if sealed.rebuilt.get().is_some() || self.footer_is_sound()? {
+            return Err(corrupt(damage));
+        }
+        self.rebuild_offsets()?;
+        let (bytes, offset) = self.bytes_at(position)?;
+        parse_record(bytes, self.binding, position, offset).map_err(corrupt)
+    }
+
+    fn loaded<'a>(&'a self, sealed: &'a Sealed) -> Result<&'a Loaded, LogError> {
+        if let Some(loaded) = sealed.loaded.get() {
+            return Ok(loaded);
+        }
+        let file = sealed
+            .disk
+            .open(&self.path, Access::Read)
+            .map_err(LogError::io(format!("open {}", self.path)))?;
+        let length = file.length().map_err(LogError::io(format!("look at {}", self.path)))?;
+        if length != sealed.entry.length {
+            let damage = Damage::new(length, "length of a sealed segment", length, sealed.entry.length);
+            return Err(LogError::corrupt(&self.path, damage));
+        }
+        // The mapping keeps the contents; the descriptor is given back, so that a store of a thousand
+        // segments does not need a thousand of them.
+        let mapping = file.map(length).map_err(LogError::io(format!("map {}", self.path)))?;
+        let footer = read_footer(&mapping, self.binding, &sealed.entry);
+        Ok(sealed.loaded.get_or_init(|| Loaded { mapping, footer }))
+    }
+
+    fn footer_offset(&self, index: u64) -> Result<Option<u32>, LogError> {
+        let Body::Sealed(sealed) = &self.body else { return Ok(None) };
+        let loaded = self.loaded(sealed)?;
+        let Some(footer) = loaded.footer.as_ref().filter(|footer| index < footer.count) else {
+            return Ok(None);
+        };
+        let at = footer.offsets().start + index * 4;
+        let bytes = loaded.mapping.bytes(at..at + 4).and_then(|bytes| bytes.first_chunk::<4>());
+        Ok(bytes.map(|bytes| u32::from_le_bytes(*bytes)))
+    }
+
+    fn footer_is_sound(&self) -> Result<bool, LogError> {
+        let Body::Sealed(sealed) = &self.body else { return Ok(true) };
+        let loaded = self.loaded(sealed)?;
+        let Some(footer) = &loaded.footer else { return Ok(false) };
+        let tables = loaded.mapping.bytes(footer.frames_end..loaded.mapping.len()).unwrap_or_default();
+        Ok(footer.check_tables(tables).is_ok())
+    }
+
+    /// Finds every record by walking the frames, over damage where there is some. Bounded by the segment.
+    fn rebuild_offsets(&self) -> Result<&[u32], LogError> {
+        let Body::Sealed(sealed) = &self.body else { return Ok(&[]) };
+        let entry = &sealed.entry;
+        let frames = usize::try_from(entry.frames_end).unwrap_or(usize::MAX);
+        let bytes = self.mapped()?;
+        let bytes = bytes.get(..frames).unwrap_or(bytes);
+        let most = bytes.len() / RECORD_HEADER_BYTES;
+        let mut offsets = vec![0; usize::try_from(entry.count).unwrap_or(usize::MAX).min(most)];
+        scan_mapped(bytes, self.binding, |step| {
+            if let Step::Record { offset, event } = step
+                && event.position >= self.first_position
+                && let Ok(index) = usize::try_from(self.index_of(event.position))
+                && let Some(slot) = offsets.get_mut(index)
+            {
+                *slot = u32::try_from(offset).unwrap_or(0);
+            }
+        });
+        Ok(sealed.rebuilt.get_or_init(|| offsets.into_boxed_slice()))
+    }
+
+    /// The stretch of `range` in which `time` falls according to the footer's sparse table, which is not
+    /// trusted: the caller looks at the events at both ends.
+    fn narrow_by_footer(&self, time: Timestamp, range: &Range<Position>) -> Option<(Position, Position)> {
+        let Body::Sealed(sealed) = &self.body else { return None };
+        let loaded = sealed.loaded.get()?;
+        let footer = loaded.footer.as_ref()?;
+        let table = loaded.mapping.bytes(footer.times())?;
+        let (times, _) = table.as_chunks::<8>();
+        let after = times.partition_point(|bytes| i64::from_le_bytes(*bytes) <= time.as_nanos());
+        let stride = TIME_STRIDE as u64;
+        let from = self.first_position.plus((after as u64).saturating_sub(1) * stride);
+        let to = self.first_position.plus(after as u64 * stride);
+        Some((from.clamp(range.start, range.end), to.clamp(range.start, range.end)))
+    }
+}
+
+fn offset_in(offsets: &[u32], index: u64) -> Option<u32> {
+    offsets.get(usize::try_from(index).ok()?).copied().filter(|offset| *offset != 0)
+}
+
+/// The footer, if it is sound and is the one that the manifest means.
+fn read_footer(mapping: &Mapping, binding: Binding, entry: &SealedSegment) -> Option<Footer> {
+    let length = mapping.len();
+    let trailer = mapping.bytes(length.checked_sub(FOOTER_TRAILER_BYTES as u64)?..length)?;
+    let footer = Footer::decode_trailer(trailer.first_chunk()?, binding, length).ok()?;
+    let same = footer.segment_id == entry.id
+        && footer.first_position == entry.first_position
+        && footer.count == entry.count
+        && footer.frames_end == entry.frames_end;
+    same.then_some(footer)
+}

@@ -1,0 +1,81 @@
+//! How far the log has come: what is durable, and what readers may see.
+
+use annals_types::Position;
+use parking_lot::{Condvar, Mutex};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Two positions that only grow, and a way to wait for the second.
+///
+/// - `durable`: a sync that covers it has returned.
+/// - `visible`: acknowledged under the store's durability, so readers may see it. Under `sync` durability
+///   it never runs ahead of `durable`; under `os` it does.
+#[derive(Debug, Default)]
+pub struct Watermark {
+    durable: AtomicU64,
+    visible: AtomicU64,
+    waiting: AtomicUsize,
+    lock: Mutex<()>,
+    moved: Condvar,
+}
+
+impl Watermark {
+    /// Both at `position`.
+    #[must_use]
+    pub fn new(position: Position) -> Self {
+        let mark = Watermark::default();
+        mark.durable.store(position.get(), Ordering::Relaxed);
+        mark.visible.store(position.get(), Ordering::Release);
+        mark
+    }
+
+    /// The last durable position.
+    #[must_use]
+    pub fn durable(&self) -> Position {
+        Position::new(self.durable.load(Ordering::Acquire))
+    }
+
+    /// The last visible position. What was written before it was published is seen by whoever loads it.
+    #[must_use]
+    pub fn visible(&self) -> Position {
+        Position::new(self.visible.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_durable(&self, position: Position) {
+        self.durable.fetch_max(position.get(), Ordering::AcqRel);
+    }
+
+    /// Makes positions up to this one visible and wakes those who wait.
+    pub fn publish(&self, position: Position) {
+        self.visible.fetch_max(position.get(), Ordering::AcqRel);
+        // SeqCst pairs with the waiter: either it sees the new position, or we see that it waits.
+        std::sync::atomic::fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            drop(self.lock.lock());
+            self.moved.notify_all();
+        }
+    }
+
+    /// Waits until there are visible events after `position`, at most for `timeout`; says whether there are.
+    #[must_use]
+    pub fn wait_beyond(&self, position: Position, timeout: Duration) -> bool {
+        let deadline = Instant::now().checked_add(timeout);
+        let mut guard = self.lock.lock();
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        std::sync::atomic::fence(Ordering::SeqCst);
+        while self.visible() <= position {
+            let timed_out = match deadline {
+                Some(deadline) => self.moved.wait_until(&mut guard, deadline).timed_out(),
+                None => {
+                    self.moved.wait(&mut guard);
+                    false
+                }
+            };
+            if timed_out {
+                break;
+            }
+        }
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        self.visible() > position
+    }
+}

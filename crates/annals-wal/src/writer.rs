@@ -1,0 +1,255 @@
+//! Placing frames in the active segment: stamp, write, sync, roll over.
+
+use crate::error::LogError;
+use crate::prepare::PreparedSegment;
+use crate::recovery::Recovered;
+use crate::segment::Segment;
+use crate::watermark::Watermark;
+use annals_format::{
+    Binding, FRAME_HEADER_BYTES, FrameBuilder, FrameStamp, OpenSegment, SEGMENT_HEADER_BYTES, SegmentHeader,
+    StoreId,
+};
+use annals_types::{Position, Timestamp, Version};
+use annals_vfs::{File, write_all_at};
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+/// The one writer of a log. A group is a number of [`LogWriter::stage`]d frames and one [`LogWriter::commit`].
+#[derive(Debug)]
+pub struct LogWriter {
+    store_id: StoreId,
+    watermark: Arc<Watermark>,
+    active: Option<Active>,
+    /// The position that the next event gets.
+    next: Position,
+    last_recorded: Timestamp,
+    failed: bool,
+}
+
+#[derive(Debug)]
+struct Active {
+    segment: Arc<Segment>,
+    file: Arc<dyn File>,
+    capacity: u64,
+    /// Where the frames that were written end.
+    end: u64,
+    /// Where the frames that are staged end.
+    staged_end: u64,
+    /// The segment's header, until it went out with the first frame.
+    header: Option<[u8; SEGMENT_HEADER_BYTES]>,
+    /// The durable position that the last written frame told.
+    told: Position,
+}
+
+/// A write or a sync failed. Whether the bytes are on the disk is not known, and never will be to this
+/// process: the writer refuses everything from now on.
+#[derive(Debug, thiserror::Error)]
+#[error("writing to the log failed, and whether the batch is durable is not known")]
+pub struct WriteFailed {
+    /// What the system says.
+    pub source: io::Error,
+}
+
+impl LogWriter {
+    /// Goes on where recovery (in `Mode::Repair`) found the end of the log.
+    #[must_use]
+    pub fn new(store_id: StoreId, recovered: &mut Recovered, watermark: Arc<Watermark>) -> Self {
+        let segment = recovered.segments.last().cloned();
+        let end = recovered.frames_ends.last().copied();
+        let active = match (segment, end, recovered.active.take()) {
+            (Some(segment), Some(end), Some((file, capacity))) => Some(Active {
+                segment,
+                file,
+                capacity,
+                end,
+                staged_end: end,
+                header: None,
+                told: Position::ZERO,
+            }),
+            _ => None,
+        };
+        LogWriter {
+            store_id,
+            watermark,
+            active,
+            next: recovered.next,
+            last_recorded: recovered.last_recorded,
+            failed: false,
+        }
+    }
+
+    /// The position that the next event gets.
+    #[must_use]
+    pub fn next_position(&self) -> Position {
+        self.next
+    }
+
+    /// Whether a write or a sync has failed; then nothing can be written any more.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// The active segment and where its frames end.
+    #[must_use]
+    pub fn active(&self) -> Option<(&Arc<Segment>, u64)> {
+        self.active.as_ref().map(|active| (&active.segment, active.end))
+    }
+
+    /// Whether the active segment takes a frame of this length, behind those that are staged.
+    #[must_use]
+    pub fn has_room_for(&self, frame: &FrameBuilder) -> bool {
+        self.active.as_ref().is_some_and(|active| {
+            let last = self.next.plus(frame.record_count() as u64).previous();
+            active.staged_end + frame.bytes().len() as u64 <= active.capacity
+                && active.segment.has_room_for(last)
+        })
+    }
+
+    /// The recorded_at of the next frame: the clock's time, but never before the last one.
+    #[must_use]
+    pub fn recorded_at(&self, now: Timestamp) -> Timestamp {
+        now.max(self.last_recorded)
+    }
+
+    /// Gives a frame its place behind those that are staged, and returns what it was stamped with.
+    /// Its bytes must go to the next [`LogWriter::commit`], in the order of staging.
+    ///
+    /// `None`, and nothing staged, if there is no active segment; the frame must have been given room, see
+    /// [`LogWriter::has_room_for`].
+    pub fn stage(
+        &mut self,
+        frame: &mut FrameBuilder,
+        recorded_at: Timestamp,
+        version: impl Fn(usize) -> Version,
+    ) -> Option<FrameStamp> {
+        debug_assert!(self.has_room_for(frame) && recorded_at >= self.last_recorded);
+        let active = self.active.as_mut()?;
+        let stamp = FrameStamp {
+            binding: active.segment.binding(),
+            first_position: self.next,
+            durable: self.watermark.durable(),
+            recorded_at,
+        };
+        frame.stamp(&stamp, version);
+        let mut position = self.next;
+        for within in frame.record_offsets() {
+            let offset = active.staged_end + u64::from(within);
+            active.segment.set_offset(position, u32::try_from(offset).unwrap_or(0));
+            position = position.next();
+        }
+        active.staged_end += frame.bytes().len() as u64;
+        active.told = stamp.durable;
+        self.next = position;
+        self.last_recorded = recorded_at;
+        Some(stamp)
+    }
+
+    /// Writes the staged frames with one write and, if asked, one sync. On success everything staged is
+    /// written, and with `sync` durable; publishing it is left to the caller.
+    ///
+    /// # Errors
+    /// The write or the sync failed; then the writer has failed for good.
+    pub fn commit<'a>(
+        &mut self,
+        frames: impl Iterator<Item = &'a [u8]>,
+        sync: bool,
+    ) -> Result<(), WriteFailed> {
+        let last = self.next.previous();
+        let Some(active) = &mut self.active else { return Ok(()) };
+        let result = active.write(frames).and_then(|()| if sync { active.file.sync_data() } else { Ok(()) });
+        match result {
+            Ok(()) => {
+                if sync {
+                    self.watermark.set_durable(last);
+                }
+                Ok(())
+            }
+            Err(source) => {
+                self.failed = true;
+                Err(WriteFailed { source })
+            }
+        }
+    }
+
+    /// Makes everything written durable.
+    ///
+    /// # Errors
+    /// The sync failed; then the writer has failed for good.
+    pub fn sync(&mut self) -> Result<(), WriteFailed> {
+        if self.watermark.durable() >= self.next.previous() {
+            return Ok(());
+        }
+        self.commit(std::iter::empty(), true)
+    }
+
+    /// Begins the next segment with the next frame. What was written before is made durable first, so that a
+    /// segment's header proves all earlier segments. Returns the segment that is now full, and where its
+    /// frames end.
+    ///
+    /// # Errors
+    /// The sync failed; then the writer has failed for good.
+    pub fn roll(&mut self, prepared: PreparedSegment) -> Result<Option<(Arc<Segment>, u64)>, WriteFailed> {
+        self.sync()?;
+        let OpenSegment { id, salt } = prepared.entry;
+        let header =
+            SegmentHeader { store_id: self.store_id, segment_id: id, first_position: self.next, salt };
+        let binding = Binding::new(&self.store_id, id, salt);
+        let segment = Arc::new(Segment::live(id, binding, self.next, prepared.mapping));
+        let start = SEGMENT_HEADER_BYTES as u64;
+        let full = self.active.replace(Active {
+            segment,
+            file: prepared.file,
+            capacity: prepared.capacity,
+            end: start,
+            staged_end: start,
+            header: Some(header.encode()),
+            told: Position::ZERO,
+        });
+        Ok(full.map(|active| (active.segment, active.end)))
+    }
+
+    /// Grows a prepared segment if the frame needs more than a segment's usual size.
+    ///
+    /// # Errors
+    /// What the system says, in particular that the disk is full.
+    pub fn fit(prepared: PreparedSegment, frame: &FrameBuilder) -> Result<PreparedSegment, LogError> {
+        let needed = SEGMENT_HEADER_BYTES as u64 + frame.bytes().len() as u64;
+        if needed <= prepared.capacity { Ok(prepared) } else { prepared.grow(needed) }
+    }
+
+    /// Writes, without a sync, an empty frame that tells what is durable, unless the last frame told it: then
+    /// damage to the last batch before a crash can be told from a torn tail.
+    ///
+    /// # Errors
+    /// The write failed; then the writer has failed for good.
+    pub fn mark_durable(&mut self) -> Result<(), WriteFailed> {
+        let durable = self.watermark.durable();
+        let told =
+            self.active.as_ref().is_none_or(|active| active.header.is_some() || active.told >= durable);
+        let mut frame = FrameBuilder::new();
+        if told || self.failed || !self.has_room_for(&frame) {
+            return Ok(());
+        }
+        debug_assert_eq!(frame.bytes().len(), FRAME_HEADER_BYTES);
+        self.stage(&mut frame, self.last_recorded, |_| Version::ZERO);
+        self.commit(std::iter::once(frame.bytes()), false)
+    }
+}
+
+impl Active {
+    fn write<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
+        if self.staged_end == self.end {
+            return Ok(());
+        }
+        let header = self.header.take();
+        let start = if header.is_some() { 0 } else { self.end };
+        let mut parts: Vec<IoSlice<'_>> = header.iter().map(|header| IoSlice::new(header)).collect();
+        for frame in frames {
+            parts.push(IoSlice::new(frame));
+        }
+        write_all_at(&*self.file, &mut parts, start)?;
+        self.end = self.staged_end;
+        Ok(())
+    }
+}

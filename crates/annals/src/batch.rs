@@ -1,0 +1,207 @@
+//! Events to be appended together.
+
+use annals_format::FrameBuilder;
+use annals_types::{Expected, Invalid, NewEvent, Position, Timestamp, Version, check_stream_name};
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+/// Events of one or several streams that are appended all or not at all, and what is expected of streams,
+/// also of some that the batch does not write.
+///
+/// The events are encoded as they come, on the caller's thread. When they are appended, several batches of
+/// many threads share one write and one sync.
+///
+/// ```
+/// use annals::{Batch, Expected, NewEvent, Version};
+/// let mut batch = Batch::new();
+/// batch.push("account-1", &NewEvent::json("withdrawn", r#"{"cents":500}"#))?;
+/// batch.push("account-2", &NewEvent::json("deposited", r#"{"cents":500}"#))?;
+/// batch.expect("account-1", Expected::Exact(Version::new(7)))?;
+/// batch.expect("limits-1", Expected::StreamExists)?;
+/// assert_eq!(batch.len(), 2);
+/// # Ok::<(), annals::Invalid>(())
+/// ```
+#[derive(Debug)]
+pub struct Batch {
+    pub(crate) frame: FrameBuilder,
+    /// The streams that are written or checked, in order of appearance.
+    pub(crate) streams: Vec<BatchStream>,
+    /// For each event, the index of its stream.
+    pub(crate) stream_of: Vec<u32>,
+    /// Finds a stream's index by its name, once there are more than a few.
+    by_name: HashTable<u32>,
+    hasher: foldhash::quality::RandomState,
+}
+
+/// One stream of a batch.
+#[derive(Debug)]
+pub(crate) struct BatchStream {
+    pub(crate) name: Box<str>,
+    pub(crate) expected: Option<Expected>,
+    /// How many events of the batch it gets.
+    pub(crate) events: u64,
+}
+
+/// Up to this many streams are found by looking at each.
+const FEW: usize = 8;
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Batch {
+    /// An empty batch.
+    #[must_use]
+    pub fn new() -> Self {
+        Batch {
+            frame: FrameBuilder::new(),
+            streams: Vec::new(),
+            stream_of: Vec::new(),
+            by_name: HashTable::new(),
+            hasher: foldhash::quality::RandomState::default(),
+        }
+    }
+
+    /// Adds an event to a stream.
+    ///
+    /// # Errors
+    /// The limit that the stream's name, the event or the batch does not keep; the batch is then as before.
+    pub fn push(&mut self, stream: &str, event: &NewEvent<'_>) -> Result<(), Invalid> {
+        self.frame.push(stream, event)?;
+        let index = self.stream_index(stream);
+        self.streams[index as usize].events += 1;
+        self.stream_of.push(index);
+        Ok(())
+    }
+
+    /// States what is expected of a stream, whether the batch writes it or not. Without it, nothing is.
+    ///
+    /// # Errors
+    /// [`Invalid::StreamName`]; [`Invalid::ExpectedTwice`] if something else was stated before.
+    pub fn expect(&mut self, stream: &str, expected: Expected) -> Result<(), Invalid> {
+        check_stream_name(stream)?;
+        let index = self.stream_index(stream) as usize;
+        match self.streams[index].expected {
+            Some(before) if before != expected => Err(Invalid::ExpectedTwice),
+            _ => {
+                self.streams[index].expected = Some(expected);
+                Ok(())
+            }
+        }
+    }
+
+    /// How many events it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.stream_of.len()
+    }
+
+    /// Whether it has no events.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stream_of.is_empty()
+    }
+
+    /// What it takes in the log so far, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.frame.bytes().len()
+    }
+
+    fn stream_index(&mut self, name: &str) -> u32 {
+        // Events of one stream often follow each other.
+        if let Some(last) = self.stream_of.last()
+            && *self.streams[*last as usize].name == *name
+        {
+            return *last;
+        }
+        if let Some(index) = self.find(name) {
+            return index;
+        }
+        let index = u32::try_from(self.streams.len()).unwrap_or(u32::MAX);
+        self.streams.push(BatchStream { name: name.into(), expected: None, events: 0 });
+        let (streams, hasher) = (&self.streams, &self.hasher);
+        let hash_of = |index: &u32| hasher.hash_one(&*streams[*index as usize].name);
+        if streams.len() == FEW + 1 {
+            for index in 0..=u32::try_from(FEW).unwrap_or(0) {
+                self.by_name.insert_unique(hash_of(&index), index, hash_of);
+            }
+        } else if streams.len() > FEW {
+            self.by_name.insert_unique(hash_of(&index), index, hash_of);
+        }
+        index
+    }
+
+    fn find(&self, name: &str) -> Option<u32> {
+        if self.streams.len() <= FEW {
+            let index = self.streams.iter().position(|stream| *stream.name == *name)?;
+            return u32::try_from(index).ok();
+        }
+        let same = |index: &u32| *self.streams[*index as usize].name == *name;
+        self.by_name.find(self.hasher.hash_one(name), same).copied()
+    }
+}
+
+/// What an append did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Position of the batch's first event.
+    pub first_position: Position,
+    /// Position of its last event.
+    pub last_position: Position,
+    /// When the store took it.
+    pub recorded_at: Timestamp,
+    /// Whether it had been appended before, by a call with the same ids: then this is the first call's result.
+    pub already_applied: bool,
+    /// The streams that it wrote, in order of appearance.
+    pub streams: Vec<AppendedStream>,
+}
+
+/// The versions that a batch got in one stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppendedStream {
+    /// Name of the stream.
+    pub stream: String,
+    /// Version of the batch's first event in it.
+    pub first_version: Version,
+    /// Version of the batch's last event in it.
+    pub last_version: Version,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_told_apart_by_name_however_many_there_are() {
+        let mut batch = Batch::new();
+        for round in 0..3 {
+            for stream in 0..50 {
+                batch.push(&format!("s-{stream}"), &NewEvent::new("t", &b""[..])).unwrap();
+            }
+            assert_eq!((batch.streams.len(), batch.len()), (50, 50 * (round + 1)));
+        }
+        assert!(batch.streams.iter().all(|stream| stream.events == 3));
+        assert_eq!(&batch.stream_of[50..53], &[0, 1, 2]);
+    }
+
+    #[test]
+    fn two_different_expectations_for_one_stream_are_refused() {
+        let mut batch = Batch::new();
+        batch.expect("a", Expected::NoStream).unwrap();
+        batch.expect("a", Expected::NoStream).unwrap();
+        assert_eq!(batch.expect("a", Expected::Any), Err(Invalid::ExpectedTwice));
+    }
+
+    #[test]
+    fn a_refused_event_leaves_the_batch_as_it_was() {
+        let mut batch = Batch::new();
+        batch.push("a", &NewEvent::new("t", &b"1"[..])).unwrap();
+        let bytes = batch.bytes();
+        assert!(batch.push("a", &NewEvent::new("", &b"2"[..])).is_err());
+        assert!(batch.push("", &NewEvent::new("t", &b"2"[..])).is_err());
+        assert_eq!((batch.len(), batch.bytes(), batch.streams.len()), (1, bytes, 1));
+    }
+}

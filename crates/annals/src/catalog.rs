@@ -1,0 +1,120 @@
+//! The manifest on disk, and every change to it.
+
+use crate::error::OpenError;
+use annals_format::{CleanMark, Manifest, OpenSegment, RunEntry, SealedSegment, names};
+use annals_types::Position;
+use annals_vfs::{Access, Disk, Env, read_exact_at, replace_file};
+use annals_wal::{LogError, PreparedSegment, prepare_segment};
+use std::io;
+
+/// Most bytes of a manifest that are read: a hundred million segments' worth is no manifest.
+const MANIFEST_BYTES_MAX: u64 = 1 << 30;
+
+/// Reads the manifest. `Ok(None)` if there is none.
+pub(crate) fn read_manifest(disk: &dyn Disk) -> Result<Option<Manifest>, OpenError> {
+    let file = match disk.open(names::MANIFEST, Access::Read) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(OpenError::io("open MANIFEST")(error)),
+    };
+    let length = file.length().map_err(OpenError::io("look at MANIFEST"))?;
+    if length > MANIFEST_BYTES_MAX {
+        let damage = annals_format::Damage::new(0, "length of the manifest", length, MANIFEST_BYTES_MAX);
+        return Err(OpenError::Corrupt(damage.in_file(names::MANIFEST)));
+    }
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    read_exact_at(&*file, &mut bytes, 0).map_err(OpenError::io("read MANIFEST"))?;
+    Manifest::decode(&bytes).map(Some).map_err(|error| OpenError::format(names::MANIFEST, error))
+}
+
+/// The manifest in memory and on disk, which are changed together. A change that fails leaves the old one in
+/// memory; on disk it may have happened, and says only what is true in either case.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    env: Env,
+    manifest: Manifest,
+}
+
+impl Catalog {
+    pub(crate) fn new(env: Env, manifest: Manifest) -> Self {
+        Catalog { env, manifest }
+    }
+
+    /// Writes the first manifest of a new store.
+    pub(crate) fn create(env: Env, manifest: Manifest) -> Result<Self, OpenError> {
+        replace_file(&*env.disk, names::MANIFEST, &manifest.encode())
+            .map_err(OpenError::io("write MANIFEST"))?;
+        Ok(Catalog { env, manifest })
+    }
+
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Lays out a segment for later. It is in the manifest, durably, before it can be written to.
+    pub(crate) fn prepare(&mut self, durable: Position) -> Result<PreparedSegment, LogError> {
+        let mut salt = [0; 8];
+        let random = self.env.random.fill(&mut salt);
+        random.map_err(|source| LogError::Io { what: "get random bytes".into(), source })?;
+        let entry = OpenSegment { id: self.manifest.next_file_id, salt: u64::from_le_bytes(salt) };
+        // The number is used up even if the change of the manifest fails: on disk it may have happened.
+        self.manifest.next_file_id += 1;
+        let prepared = prepare_segment(&*self.env.disk, entry, self.manifest.segment_bytes)?;
+        self.change(durable, |manifest| manifest.open.push(entry))?;
+        Ok(prepared)
+    }
+
+    /// Records that a segment got its footer, and the run that indexes it.
+    pub(crate) fn sealed(
+        &mut self,
+        durable: Position,
+        segment: SealedSegment,
+        run: Option<RunEntry>,
+    ) -> Result<(), LogError> {
+        self.change(durable, |manifest| {
+            manifest.open.retain(|open| open.id != segment.id);
+            manifest.sealed.push(segment);
+            manifest.runs.extend(run);
+        })
+    }
+
+    /// Takes an open segment that holds nothing from the list. Its file can go then.
+    pub(crate) fn forget_open(&mut self, durable: Position, id: u64) -> Result<(), LogError> {
+        self.change(durable, |manifest| manifest.open.retain(|open| open.id != id))
+    }
+
+    /// Puts a run in the place of the one that covered the same positions, if there was one. Returns the old
+    /// one's number: its file can go.
+    pub(crate) fn replace_run(&mut self, durable: Position, run: RunEntry) -> Result<Option<u64>, LogError> {
+        let old =
+            self.manifest.runs.iter().find(|old| old.first_position == run.first_position).map(|old| old.id);
+        self.change(durable, |manifest| {
+            manifest.runs.retain(|old| old.first_position != run.first_position);
+            let at = manifest.runs.partition_point(|other| other.first_position < run.first_position);
+            manifest.runs.insert(at, run);
+        })?;
+        Ok(old)
+    }
+
+    /// Records where the log ends (closed in good order), or that it may grow from now on.
+    pub(crate) fn set_clean(&mut self, durable: Position, clean: Option<CleanMark>) -> Result<(), LogError> {
+        self.change(durable, |manifest| manifest.clean = clean)
+    }
+
+    /// A number for a new run.
+    pub(crate) fn new_file_id(&mut self) -> u64 {
+        self.manifest.next_file_id += 1;
+        self.manifest.next_file_id - 1
+    }
+
+    fn change(&mut self, durable: Position, change: impl FnOnce(&mut Manifest)) -> Result<(), LogError> {
+        let mut manifest = self.manifest.clone();
+        change(&mut manifest);
+        manifest.generation += 1;
+        manifest.durable = manifest.durable.max(durable);
+        replace_file(&*self.env.disk, names::MANIFEST, &manifest.encode())
+            .map_err(|source| LogError::Io { what: "write MANIFEST".into(), source })?;
+        self.manifest = manifest;
+        Ok(())
+    }
+}

@@ -1,0 +1,381 @@
+//! The writer's side of an append: decide on each batch of a group, write the group, publish it.
+
+use crate::batch::{Appended, AppendedStream, Batch};
+use crate::core::Core;
+use crate::error::{AppendError, ReadError};
+use crate::options::Durability;
+use crate::part::{Part, Parts, indexed};
+use annals_format::{FrameBuilder, FrameStamp, same_content};
+use annals_index::{MemoryIndex, TermKind};
+use annals_types::{Conflict, Expected, Invalid, Position, StreamName, Timestamp, Uuid, Version};
+use annals_wal::{GroupSink, LogError, LogWriter, Segment, WriteFailed};
+use hashbrown::HashSet;
+use parking_lot::RwLock;
+use std::sync::Arc;
+
+/// What an append gives back.
+pub(crate) type Outcome = Result<Appended, AppendError>;
+
+/// The one that writes. Lives behind the commit queue, so there is one group at a time.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    core: Arc<Core>,
+    writer: LogWriter,
+    /// Index and segment of the active part; `None` before the first append to an empty log.
+    active: Option<(Arc<RwLock<MemoryIndex>>, Arc<Segment>)>,
+    /// Frames that were given their place and are not written yet.
+    staged: Vec<(FrameStamp, FrameBuilder)>,
+    /// Versions of the events of the batch at hand; kept to save allocations.
+    versions: Vec<Version>,
+    closed: bool,
+    /// Set while a group is worked off: found set afterwards, a panic left things half-done.
+    busy: bool,
+}
+
+/// What is decided about a batch before it is written.
+enum Decision {
+    /// It takes its place in the log; the versions of its events are in `Committer::versions`.
+    Append(Vec<AppendedStream>),
+    /// It was appended before.
+    Already(Appended),
+}
+
+impl GroupSink for Committer {
+    type Item = Batch;
+    type Outcome = Outcome;
+
+    fn commit(&mut self, group: Vec<Batch>, outcomes: &mut Vec<Outcome>) {
+        if std::mem::replace(&mut self.busy, true) || self.writer.has_failed() {
+            outcomes.extend(group.iter().map(|_| Err(AppendError::Poisoned)));
+            return;
+        }
+        let mut decided: Vec<Outcome> = Vec::with_capacity(group.len());
+        // Outcomes from here on depend on frames that are not written yet.
+        let mut pending = 0;
+        for batch in group {
+            let outcome = self.take(batch, &mut decided, &mut pending);
+            decided.push(outcome);
+        }
+        self.flush(&mut decided, &mut pending);
+        outcomes.append(&mut decided);
+        self.busy = false;
+    }
+
+    fn abandoned() -> Outcome {
+        Err(AppendError::DurabilityUnknown { source: None })
+    }
+}
+
+impl Committer {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        writer: LogWriter,
+        active: Option<(Arc<RwLock<MemoryIndex>>, Arc<Segment>)>,
+    ) -> Self {
+        Committer {
+            core,
+            writer,
+            active,
+            staged: Vec::new(),
+            versions: Vec::new(),
+            closed: false,
+            busy: false,
+        }
+    }
+
+    pub(crate) fn writer(&mut self) -> &mut LogWriter {
+        &mut self.writer
+    }
+
+    /// Refuses appends from now on, and makes everything durable. Says where the log ends.
+    pub(crate) fn close(&mut self) -> Result<Option<(u64, u64)>, AppendError> {
+        self.closed = true;
+        if self.busy || self.writer.has_failed() {
+            return Err(AppendError::Poisoned);
+        }
+        self.writer.sync().map_err(unknown)?;
+        Ok(self.writer.active().map(|(segment, end)| (segment.id(), end)))
+    }
+
+    /// Decides on a batch and gives it its place among the staged ones.
+    fn take(&mut self, mut batch: Batch, decided: &mut [Outcome], pending: &mut usize) -> Outcome {
+        if self.closed {
+            return Err(AppendError::Closed);
+        }
+        if self.writer.has_failed() {
+            return Err(AppendError::Poisoned);
+        }
+        if batch.is_empty() {
+            return Err(AppendError::Invalid(Invalid::BatchEmpty));
+        }
+        let streams = match self.decide(&batch)? {
+            Decision::Append(streams) => streams,
+            Decision::Already(appended) => return Ok(appended),
+        };
+        if self.writer.next_position().plus(batch.len() as u64) > Position::MAX {
+            let source = std::io::Error::other("the store has reached its last position");
+            return Err(AppendError::Io { what: "append".into(), source });
+        }
+        if !self.writer.has_room_for(&batch.frame) {
+            self.flush(decided, pending);
+            self.roll(&batch.frame)?;
+        }
+        let recorded_at = self.writer.recorded_at(self.core.env.clock.now());
+        let stamp = self.writer.stage(&mut batch.frame, recorded_at, |index| self.versions[index]);
+        let Some((stamp, (index, segment))) = stamp.zip(self.active.as_ref()) else {
+            return Err(AppendError::Poisoned);
+        };
+        let count = batch.len() as u64;
+        index_frame(&mut index.write(), segment, &stamp, &batch.frame);
+        self.staged.push((stamp, batch.frame));
+        Ok(Appended {
+            first_position: stamp.first_position,
+            last_position: stamp.first_position.plus(count).previous(),
+            recorded_at,
+            already_applied: false,
+            streams,
+        })
+    }
+
+    /// Writes and syncs what is staged, and publishes it. If that fails, nothing decided since the last flush
+    /// stands.
+    fn flush(&mut self, decided: &mut [Outcome], pending: &mut usize) {
+        let from = std::mem::replace(pending, decided.len());
+        let since = &mut decided[from..];
+        if self.staged.is_empty() || self.writer.has_failed() {
+            return;
+        }
+        let sync = self.core.durability == Durability::Sync;
+        let result = self.writer.commit(self.staged.iter().map(|(_, frame)| frame.bytes()), sync);
+        self.staged.clear();
+        match result {
+            Ok(()) => self.core.publish(self.writer.next_position().previous()),
+            Err(WriteFailed { source }) => {
+                let mut source = Some(source);
+                for outcome in since {
+                    *outcome = match outcome {
+                        Ok(_) => Err(AppendError::DurabilityUnknown { source: source.take() }),
+                        Err(_) => Err(AppendError::Poisoned),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Begins the next segment, large enough for `frame`.
+    fn roll(&mut self, frame: &FrameBuilder) -> Result<(), AppendError> {
+        if self.writer.has_failed() {
+            return Err(AppendError::Poisoned);
+        }
+        let prepared = self.core.take_prepared().and_then(|prepared| LogWriter::fit(prepared, frame));
+        let prepared = prepared.map_err(|error| match error {
+            LogError::Io { what, source } => AppendError::Io { what, source },
+            other => ReadError::from(other).into(),
+        })?;
+        let full = self.writer.roll(prepared).map_err(unknown)?;
+        let last = self.writer.next_position().previous();
+        let Some((segment, _)) = self.writer.active() else { return Err(AppendError::Poisoned) };
+        let segment = Arc::clone(segment);
+        let index = MemoryIndex::new(self.writer.next_position(), self.core.hash_seed);
+        let index = Arc::new(RwLock::new(index));
+        let part = Part::in_memory(Arc::clone(&segment), Arc::clone(&index));
+        self.active = Some((index, segment));
+        self.core.begin_part(part, full.map(|(segment, end)| (segment, last, end)));
+        Ok(())
+    }
+
+    fn decide(&mut self, batch: &Batch) -> Result<Decision, AppendError> {
+        let parts = self.core.parts.load_full();
+        let any = batch
+            .streams
+            .iter()
+            .filter(|stream| stream.events > 0)
+            .any(|stream| !stream.expected.unwrap_or_default().is_exact());
+        if any && let Some(appended) = self.find_applied(&parts, batch)? {
+            return Ok(Decision::Already(appended));
+        }
+        let mut heads = Vec::with_capacity(batch.streams.len());
+        for stream in &batch.streams {
+            let actual = self.head(&parts, &stream.name)?;
+            let expected = stream.expected.unwrap_or_default();
+            if !expected.holds_at(actual) {
+                if let Some(appended) = self.find_applied(&parts, batch)? {
+                    return Ok(Decision::Already(appended));
+                }
+                return Err(conflict(&stream.name, expected, actual));
+            }
+            heads.push(actual);
+        }
+        Ok(Decision::Append(self.assign_versions(batch, &heads)))
+    }
+
+    fn assign_versions(&mut self, batch: &Batch, heads: &[Version]) -> Vec<AppendedStream> {
+        let mut next = heads.to_vec();
+        self.versions.clear();
+        for stream in &batch.stream_of {
+            let version = &mut next[*stream as usize];
+            *version = version.next();
+            self.versions.push(*version);
+        }
+        let written = batch.streams.iter().zip(heads).filter(|(stream, _)| stream.events > 0);
+        written
+            .map(|(stream, head)| AppendedStream {
+                stream: stream.name.to_string(),
+                first_version: head.next(),
+                last_version: head.plus(stream.events),
+            })
+            .collect()
+    }
+
+    /// The version of a stream's last event, staged ones included.
+    fn head(&self, parts: &Parts, stream: &str) -> Result<Version, AppendError> {
+        for part in parts.0.iter().rev() {
+            if let Some(located) = part.find(TermKind::Stream, stream)? {
+                return Ok(located.postings.last_version());
+            }
+        }
+        Ok(Version::ZERO)
+    }
+
+    /// The result of the first append of this batch, if all its events are stored already, one after the other,
+    /// by their ids and with the same content.
+    fn find_applied(&self, parts: &Parts, batch: &Batch) -> Result<Option<Appended>, AppendError> {
+        let mut first = None;
+        let mut taken = None;
+        let mut all = true;
+        let mut seen = HashSet::with_hasher(foldhash::quality::RandomState::default());
+        for index in 0..batch.frame.record_count() {
+            let record = batch.frame.record(index);
+            let Some(id) = batch.frame.given_id(index) else {
+                all = false;
+                continue;
+            };
+            if !seen.insert(id) {
+                return Err(AppendError::Invalid(Invalid::IdTwice { id }));
+            }
+            match self.position_of(parts, id)? {
+                None => all = false,
+                Some(position) => {
+                    let first =
+                        *first.get_or_insert(Position::new(position.get().wrapping_sub(index as u64)));
+                    let same = first.plus(index as u64) == position
+                        && self.with_record(parts, position, |stored| same_content(stored, record))?;
+                    all &= same;
+                    taken.get_or_insert((id, position));
+                }
+            }
+        }
+        match (taken, first) {
+            (Some(_), Some(first)) if all => self.applied_at(parts, batch, first).map(Some),
+            (Some((id, position)), _) => Err(AppendError::IdTaken { id, position }),
+            _ => Ok(None),
+        }
+    }
+
+    fn applied_at(&self, parts: &Parts, batch: &Batch, first: Position) -> Result<Appended, AppendError> {
+        let mut streams: Vec<Option<(Version, Version)>> = vec![None; batch.streams.len()];
+        let mut recorded_at = Timestamp::EPOCH;
+        for (index, stream) in batch.stream_of.iter().enumerate() {
+            let (version, recorded) = self.stamp_of(parts, first.plus(index as u64))?;
+            recorded_at = recorded;
+            let (_, last) = streams[*stream as usize].get_or_insert((version, version));
+            *last = version;
+        }
+        let named = batch.streams.iter().zip(streams);
+        Ok(Appended {
+            first_position: first,
+            last_position: first.plus(batch.len() as u64).previous(),
+            recorded_at,
+            already_applied: true,
+            streams: named
+                .filter_map(|(stream, versions)| versions.map(|versions| (stream.name.to_string(), versions)))
+                .map(|(stream, (first_version, last_version))| AppendedStream {
+                    stream,
+                    first_version,
+                    last_version,
+                })
+                .collect(),
+        })
+    }
+
+    fn position_of(&self, parts: &Parts, id: Uuid) -> Result<Option<Position>, AppendError> {
+        let mut candidates = Vec::new();
+        if let Some(position) = annals_format::position_of_made_id(id)
+            && position >= Position::FIRST
+            && position < self.writer.next_position()
+        {
+            candidates.push(position);
+        }
+        for part in &parts.0 {
+            part.find_id(id, &mut candidates)?;
+        }
+        for position in candidates {
+            if self.id_at(parts, position)? == Some(id) {
+                return Ok(Some(position));
+            }
+        }
+        Ok(None)
+    }
+
+    fn id_at(&self, parts: &Parts, position: Position) -> Result<Option<Uuid>, AppendError> {
+        if let Some((stamp, index, frame)) = self.staged_at(position) {
+            return Ok(frame.event(index, stamp).ok().map(|event| event.id));
+        }
+        Ok(parts.event(position)?.map(|event| event.id))
+    }
+
+    fn stamp_of(&self, parts: &Parts, position: Position) -> Result<(Version, Timestamp), AppendError> {
+        if let Some((stamp, index, frame)) = self.staged_at(position) {
+            let event = frame.event(index, stamp).ok();
+            return Ok(
+                event.map_or((Version::ZERO, stamp.recorded_at), |event| (event.version, event.recorded_at))
+            );
+        }
+        let event = parts.event(position)?;
+        Ok(event.map_or((Version::ZERO, Timestamp::EPOCH), |event| (event.version, event.recorded_at)))
+    }
+
+    fn with_record<R>(
+        &self,
+        parts: &Parts,
+        position: Position,
+        look: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R, AppendError> {
+        if let Some((_, index, frame)) = self.staged_at(position) {
+            return Ok(look(frame.record(index)));
+        }
+        match parts.of(position) {
+            Some(part) => Ok(look(part.segment.record(position).map_err(ReadError::from)?)),
+            None => Ok(look(&[])),
+        }
+    }
+
+    /// The staged frame that holds a position, and the index of its record there. Its bytes are not in the
+    /// file yet.
+    fn staged_at(&self, position: Position) -> Option<(&FrameStamp, usize, &FrameBuilder)> {
+        let after = self.staged.partition_point(|(stamp, _)| stamp.first_position <= position);
+        let (stamp, frame) = self.staged.get(after.checked_sub(1)?)?;
+        let index = usize::try_from(position.events_since(stamp.first_position)).ok()?;
+        (index < frame.record_count()).then_some((stamp, index, frame))
+    }
+}
+
+fn index_frame(index: &mut MemoryIndex, segment: &Segment, stamp: &FrameStamp, frame: &FrameBuilder) {
+    for record in 0..frame.record_count() {
+        match frame.event(record, stamp) {
+            Ok(event) => index.insert(&indexed(&event, segment)),
+            Err(damage) => unreachable!("a record that was just encoded: {damage}"),
+        }
+    }
+}
+
+fn unknown(failed: WriteFailed) -> AppendError {
+    AppendError::DurabilityUnknown { source: Some(failed.source) }
+}
+
+fn conflict(stream: &str, expected: Expected, actual: Version) -> AppendError {
+    match StreamName::new(stream) {
+        Ok(stream) => AppendError::Conflict(Conflict { stream, expected, actual }),
+        Err(invalid) => AppendError::Invalid(invalid),
+    }
+}

@@ -1,0 +1,184 @@
+//! What all handles, views and the background worker of one open store share.
+
+use crate::catalog::Catalog;
+use crate::options::Durability;
+use crate::part::{Part, Parts};
+use annals_format::StoreId;
+use annals_types::{Position, Timestamp};
+use annals_vfs::Env;
+use annals_wal::{LogError, PreparedSegment, Segment, Watermark};
+use arc_swap::ArcSwap;
+use crossbeam_channel::Sender;
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How many full segments may wait for their footer before an append waits for them: it bounds the memory
+/// that their indexes take.
+const FULL_SEGMENTS_MAX: usize = 4;
+
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) env: Env,
+    pub(crate) store_id: StoreId,
+    pub(crate) segment_bytes: u64,
+    pub(crate) durability: Durability,
+    pub(crate) created_at: Timestamp,
+    pub(crate) hash_seed: u64,
+    pub(crate) parts: ArcSwap<Parts>,
+    pub(crate) watermark: Arc<Watermark>,
+    /// Held while the manifest is changed, input and output included. Never taken with `ahead` held.
+    pub(crate) catalog: Mutex<Catalog>,
+    /// What is laid out ahead and what waits to be sealed. Held for moments only.
+    ahead: Mutex<Ahead>,
+    sealed_one: Condvar,
+    /// Wakes the worker; `None` if there is none.
+    pub(crate) worker: Option<Sender<()>>,
+    /// Whether the worker waits without a limit, so that the next append has to wake it.
+    pub(crate) worker_sleeps: AtomicBool,
+    /// Whether the worker is to end.
+    pub(crate) worker_stops: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Ahead {
+    prepared: VecDeque<PreparedSegment>,
+    full: VecDeque<FullSegment>,
+}
+
+/// A segment that gets no more frames and waits for its footer and its run.
+#[derive(Clone, Debug)]
+pub(crate) struct FullSegment {
+    pub(crate) segment: Arc<Segment>,
+    pub(crate) last_position: Position,
+    pub(crate) frames_end: u64,
+}
+
+impl Core {
+    #[expect(clippy::too_many_arguments, reason = "made in one place, from what opening found")]
+    pub(crate) fn new(
+        env: Env,
+        catalog: Catalog,
+        durability: Durability,
+        hash_seed: u64,
+        parts: Parts,
+        watermark: Arc<Watermark>,
+        prepared: Vec<PreparedSegment>,
+        worker: Option<Sender<()>>,
+    ) -> Self {
+        let manifest = catalog.manifest();
+        Core {
+            store_id: manifest.store_id,
+            segment_bytes: manifest.segment_bytes,
+            created_at: manifest.created_at,
+            env,
+            durability,
+            hash_seed,
+            parts: ArcSwap::from_pointee(parts),
+            watermark,
+            catalog: Mutex::new(catalog),
+            ahead: Mutex::new(Ahead { prepared: prepared.into(), full: VecDeque::new() }),
+            sealed_one: Condvar::new(),
+            worker,
+            worker_sleeps: AtomicBool::new(false),
+            worker_stops: AtomicBool::new(false),
+        }
+    }
+
+    /// A segment to write to next: one that was laid out ahead or, if the worker is behind, one laid out now.
+    pub(crate) fn take_prepared(&self) -> Result<PreparedSegment, LogError> {
+        self.wait_for_sealing();
+        if let Some(prepared) = self.ahead.lock().prepared.pop_front() {
+            return Ok(prepared);
+        }
+        let mut catalog = self.catalog.lock();
+        // The worker may have been laying one out while we waited for the catalog.
+        if let Some(prepared) = self.ahead.lock().prepared.pop_front() {
+            return Ok(prepared);
+        }
+        catalog.prepare(self.watermark.durable())
+    }
+
+    /// Gives back pressure when sealing is far behind. Without a worker the caller seals.
+    fn wait_for_sealing(&self) {
+        let mut ahead = self.ahead.lock();
+        while ahead.full.len() >= FULL_SEGMENTS_MAX {
+            if let Some(worker) = &self.worker {
+                let _ = worker.try_send(());
+                // A worker that cannot seal (a full disk, say) tries again later; the append goes on meanwhile
+                // with one more segment in memory.
+                if self.sealed_one.wait_for(&mut ahead, std::time::Duration::from_secs(1)).timed_out() {
+                    return;
+                }
+            } else {
+                drop(ahead);
+                if self.seal_next().is_err() {
+                    return;
+                }
+                ahead = self.ahead.lock();
+            }
+        }
+    }
+
+    /// Makes a new part the active one, and hands the one before it to the worker.
+    pub(crate) fn begin_part(&self, part: Part, full: Option<(Arc<Segment>, Position, u64)>) {
+        let part = Arc::new(part);
+        self.change_parts(|parts| parts.push(Arc::clone(&part)));
+        if let Some((segment, last_position, frames_end)) = full {
+            self.add_full(FullSegment { segment, last_position, frames_end });
+        }
+        self.wake_worker();
+    }
+
+    pub(crate) fn add_full(&self, full: FullSegment) {
+        self.ahead.lock().full.push_back(full);
+    }
+
+    pub(crate) fn wake_worker(&self) {
+        if let Some(worker) = &self.worker {
+            // A full mailbox means that the worker is going to look anyway.
+            let _ = worker.try_send(());
+        }
+    }
+
+    /// Tells the worker to do what is left and end.
+    pub(crate) fn stop_worker(&self) {
+        self.worker_stops.store(true, Ordering::SeqCst);
+        self.wake_worker();
+    }
+
+    /// Shows readers the events up to `position`.
+    pub(crate) fn publish(&self, position: Position) {
+        self.watermark.publish(position);
+        if self.worker_sleeps.load(Ordering::SeqCst) && self.worker_sleeps.swap(false, Ordering::SeqCst) {
+            self.wake_worker();
+        }
+    }
+
+    pub(crate) fn next_full(&self) -> Option<FullSegment> {
+        self.ahead.lock().full.front().cloned()
+    }
+
+    pub(crate) fn full_is_sealed(&self) {
+        self.ahead.lock().full.pop_front();
+        self.sealed_one.notify_all();
+    }
+
+    pub(crate) fn needs_prepared(&self) -> bool {
+        self.ahead.lock().prepared.is_empty()
+    }
+
+    pub(crate) fn add_prepared(&self, prepared: PreparedSegment) {
+        self.ahead.lock().prepared.push_back(prepared);
+    }
+
+    /// Replaces the list of parts. Views that were made before keep theirs.
+    pub(crate) fn change_parts(&self, change: impl Fn(&mut Vec<Arc<Part>>)) {
+        self.parts.rcu(|parts| {
+            let mut list = parts.0.clone();
+            change(&mut list);
+            Parts(list)
+        });
+    }
+}

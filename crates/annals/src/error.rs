@@ -1,0 +1,243 @@
+//! What can go wrong, by what the caller can do about it.
+
+use annals_format::{Corruption, Damage, FormatError};
+use annals_types::{Conflict, Invalid, Position, Uuid};
+use annals_wal::LogError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a store cannot be opened, verified or inspected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// There is nothing at the path, and it was not to be created.
+    #[error("there is no store at {}", path.display())]
+    NotFound {
+        /// The path.
+        path: PathBuf,
+    },
+    /// There is something else at the path.
+    #[error("{} is not an Annals store: {reason}", path.display())]
+    NotAStore {
+        /// The path.
+        path: PathBuf,
+        /// What speaks against it.
+        reason: String,
+    },
+    /// Another handle, in this process or another, has the store open for writing.
+    #[error("the store {} is open for writing elsewhere; close it there, or open it read-only", path.display())]
+    Locked {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The store was written by a newer version of the format.
+    #[error(
+        "{file} was written in format version {found}, this program reads up to version {supported}; use a newer version of Annals"
+    )]
+    Newer {
+        /// The file.
+        file: String,
+        /// The version found.
+        found: u32,
+        /// The newest version that this build reads.
+        supported: u32,
+    },
+    /// Acknowledged data are damaged. Nothing was changed.
+    #[error("the store is damaged")]
+    Corrupt(#[source] Corruption),
+    /// The operating system refused.
+    #[error("cannot {what}")]
+    Io {
+        /// What was to be done.
+        what: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// An option is out of its range.
+    #[error("{0}")]
+    InvalidOption(String),
+}
+
+/// Why something cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// Acknowledged data are damaged. Other events stay readable.
+    #[error("the store is damaged")]
+    Corrupt(#[source] Corruption),
+    /// A file was written by a newer version of the format.
+    #[error(
+        "{file} was written in format version {found}, this program reads up to version {supported}; use a newer version of Annals"
+    )]
+    Newer {
+        /// The file.
+        file: String,
+        /// The version found.
+        found: u32,
+        /// The newest version that this build reads.
+        supported: u32,
+    },
+    /// The operating system refused.
+    #[error("cannot {what}")]
+    Io {
+        /// What was to be done.
+        what: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Why a batch was not appended, or why it is not known whether it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// A stream was not at the expected version. Nothing was appended.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// An id of the batch is stored already, but the batch is not a repetition of what was stored. Nothing was
+    /// appended.
+    #[error("an event with id {id} is stored already at position {position}, and is not the same event")]
+    IdTaken {
+        /// The id.
+        id: Uuid,
+        /// Where it is stored.
+        position: Position,
+    },
+    /// The batch does not keep a limit. Nothing was appended.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// An earlier write or sync failed, so the store takes no more appends; close it and open it again. Nothing
+    /// of this batch was written.
+    #[error("an earlier write failed, so the store takes no more appends; close it and open it again")]
+    Poisoned,
+    /// The write or the sync of this batch failed: it may or may not be there when the store is opened again.
+    /// Append it again then with the same ids or the same expected version.
+    #[error(
+        "the write failed, and whether the batch is durable is not known; open the store again and repeat the append with the same ids or expected version"
+    )]
+    DurabilityUnknown {
+        /// What the system says, if this was the first failure.
+        #[source]
+        source: Option<io::Error>,
+    },
+    /// The store was opened for reading only.
+    #[error("the store is open for reading only")]
+    ReadOnly,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// The operating system refused before anything of the batch was written.
+    #[error("cannot {what}; nothing was appended")]
+    Io {
+        /// What was to be done.
+        what: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// What had to be read to decide on the batch is damaged. Nothing was appended.
+    #[error("the store is damaged; nothing was appended")]
+    Corrupt(#[source] Corruption),
+}
+
+impl OpenError {
+    /// Whether acknowledged data are damaged.
+    #[must_use]
+    pub fn is_corruption(&self) -> bool {
+        matches!(self, OpenError::Corrupt(_))
+    }
+
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> OpenError {
+        move |source| OpenError::Io { what: what.into(), source }
+    }
+
+    pub(crate) fn format(file: &str, error: FormatError) -> OpenError {
+        match error {
+            FormatError::Damaged(damage) => OpenError::Corrupt(damage.in_file(file)),
+            FormatError::Newer { found, supported } => {
+                OpenError::Newer { file: file.into(), found, supported }
+            }
+            FormatError::Foreign { expected } => OpenError::Corrupt(Corruption {
+                file: file.into(),
+                offset: 0,
+                what: format!("magic number: this is not {expected}"),
+                found: 0,
+                expected: 0,
+            }),
+        }
+    }
+}
+
+impl ReadError {
+    /// Whether acknowledged data are damaged.
+    #[must_use]
+    pub fn is_corruption(&self) -> bool {
+        matches!(self, ReadError::Corrupt(_))
+    }
+
+    pub(crate) fn damage(file: &str, damage: Damage) -> ReadError {
+        ReadError::Corrupt(damage.in_file(file))
+    }
+}
+
+impl AppendError {
+    /// Whether acknowledged data are damaged.
+    #[must_use]
+    pub fn is_corruption(&self) -> bool {
+        matches!(self, AppendError::Corrupt(_))
+    }
+}
+
+impl From<LogError> for OpenError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Corrupt(corruption) => OpenError::Corrupt(corruption),
+            LogError::Newer { file, found, supported } => OpenError::Newer { file, found, supported },
+            LogError::Io { what, source } => OpenError::Io { what, source },
+            other => OpenError::Io { what: other.to_string(), source: io::ErrorKind::Other.into() },
+        }
+    }
+}
+
+impl From<LogError> for ReadError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Corrupt(corruption) => ReadError::Corrupt(corruption),
+            LogError::Newer { file, found, supported } => ReadError::Newer { file, found, supported },
+            LogError::Io { what, source } => ReadError::Io { what, source },
+            other => ReadError::Io { what: other.to_string(), source: io::ErrorKind::Other.into() },
+        }
+    }
+}
+
+impl From<OpenError> for ReadError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Corrupt(corruption) => ReadError::Corrupt(corruption),
+            OpenError::Newer { file, found, supported } => ReadError::Newer { file, found, supported },
+            OpenError::Io { what, source } => ReadError::Io { what, source },
+            other => ReadError::Io { what: "open the store again".into(), source: io::Error::other(other) },
+        }
+    }
+}
+
+impl From<ReadError> for OpenError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Corrupt(corruption) => OpenError::Corrupt(corruption),
+            ReadError::Newer { file, found, supported } => OpenError::Newer { file, found, supported },
+            ReadError::Io { what, source } => OpenError::Io { what, source },
+        }
+    }
+}
+
+impl From<ReadError> for AppendError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Corrupt(corruption) => AppendError::Corrupt(corruption),
+            ReadError::Newer { .. } => {
+                AppendError::Io { what: "read the store".into(), source: io::Error::other(error) }
+            }
+            ReadError::Io { what, source } => AppendError::Io { what, source },
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Reading events one after the other.
+
+use crate::cursor::Candidates;
+use crate::error::ReadError;
+use crate::part::Part;
+use crate::query::Query;
+use crate::view::{Shown, View};
+use annals_types::{EventRef, Position};
+use std::collections::VecDeque;
+use std::iter::FusedIterator;
+
+/// The events of a query, in its order. Made by [`View::read`].
+///
+/// Memory is bounded whatever the number of events. An error ends the iteration.
+#[derive(Debug)]
+pub struct Events<'v> {
+    view: &'v View,
+    query: Query,
+    /// The parts still to be read, with the first and the last position wanted of each.
+    parts: VecDeque<(&'v Part, Position, Position)>,
+    current: Option<(&'v Part, Candidates)>,
+    left: u64,
+}
+
+impl<'v> Events<'v> {
+    pub(crate) fn new(view: &'v View, query: Query) -> Result<Self, ReadError> {
+        let (mut from, mut to) = query.positions;
+        from = from.max(Position::FIRST);
+        to = to.min(view.position);
+        // On the recorded clock a range of times is a range of positions.
+        if query.recorded.0 > annals_types::Timestamp::MIN {
+            let before = annals_types::Timestamp::from_nanos(query.recorded.0.as_nanos() - 1);
+            from = from.max(view.position_at(before)?.next());
+        }
+        if let Some(until) = query.recorded.1 {
+            let last = until.as_nanos().checked_sub(1).map(annals_types::Timestamp::from_nanos);
+            to = last.map_or(Ok(Position::ZERO), |last| view.position_at(last))?.min(to);
+        }
+        let parts =
+            view.parts.ranges(to).filter(|(part, _, last)| *last >= from && may_hold(view, &query, part));
+        let parts = parts.map(|(part, first, last)| (part, first.max(from), last)).collect();
+        Ok(Events { view, left: query.limit, query, parts, current: None })
+    }
+
+    fn advance(&mut self) -> Result<Option<EventRef<'v>>, ReadError> {
+        while self.left > 0 {
+            let Some((part, candidates)) = &mut self.current else {
+                let next = if self.query.backwards { self.parts.pop_back() } else { self.parts.pop_front() };
+                let Some((part, first, last)) = next else { return Ok(None) };
+                self.current = Some((part, Candidates::choose(part, &self.query, first, last)?));
+                continue;
+            };
+            let part: &'v Part = part;
+            let Some(position) = candidates.next(part)? else {
+                self.current = None;
+                continue;
+            };
+            let event = part.segment.event(position)?;
+            if self.query.matches(&event) && self.view.shows(&event) {
+                self.left -= 1;
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<'v> Iterator for Events<'v> {
+    type Item = Result<EventRef<'v>, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let result = self.advance();
+        if result.is_err() {
+            self.left = 0;
+        }
+        result.transpose()
+    }
+}
+
+impl FusedIterator for Events<'_> {}
+
+/// Whether a part can hold events of the query, as far as its times tell.
+fn may_hold(view: &View, query: &Query, part: &Part) -> bool {
+    let (since, until) = query.occurred;
+    let within = part.segment.sealed_entry().is_none_or(|entry| {
+        entry.occurred.max >= since && until.is_none_or(|until| entry.occurred.min < until)
+    });
+    within && view.shows_of(part) != Shown::None
+}

@@ -1,0 +1,225 @@
+//! What streams and types there are.
+
+use crate::error::ReadError;
+use crate::part::{Located, Part};
+use crate::view::{Shown, View};
+use annals_index::TermKind;
+use annals_types::{Position, Version};
+use std::collections::{BTreeMap, VecDeque};
+
+/// How many names are taken from a part at once.
+const PAGE: usize = 256;
+/// How many positions of a name are looked at at once.
+const CHUNK: u64 = 256;
+
+/// What is known of a stream in a view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamInfo {
+    /// Its name.
+    pub stream: String,
+    /// How many events it has.
+    pub events: u64,
+    /// The version of its last event.
+    pub last_version: Version,
+}
+
+/// What is known of an event type in a view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeInfo {
+    /// Its name.
+    pub event_type: String,
+    /// How many events have it.
+    pub events: u64,
+}
+
+/// The streams of a view in the byte order of their names. Made by [`View::streams`].
+#[derive(Debug)]
+pub struct Streams<'v> {
+    names: Names<'v>,
+    failed: bool,
+}
+
+impl<'v> Streams<'v> {
+    pub(crate) fn new(view: &'v View, prefix: &str) -> Self {
+        Streams { names: Names::new(view, TermKind::Stream, prefix), failed: false }
+    }
+}
+
+impl Iterator for Streams<'_> {
+    type Item = Result<StreamInfo, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.failed {
+            match self.names.next_counted() {
+                Ok(Some((_, Counted { events: 0, .. }))) => {}
+                Ok(Some((stream, Counted { events, last_version }))) => {
+                    return Some(Ok(StreamInfo { stream, events, last_version }));
+                }
+                Ok(None) => return None,
+                Err(error) => {
+                    self.failed = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    }
+}
+
+pub(crate) fn stream_info(view: &View, name: &str) -> Result<Option<StreamInfo>, ReadError> {
+    let mut sum = Counted::default();
+    for (part, _, last) in view.parts.ranges(view.position) {
+        if let Some(mut located) = part.find(TermKind::Stream, name)? {
+            sum.add(&count(view, part, last, &mut located)?);
+        }
+    }
+    let info = StreamInfo { stream: name.into(), events: sum.events, last_version: sum.last_version };
+    Ok((sum.events > 0).then_some(info))
+}
+
+pub(crate) fn type_list(view: &View) -> Result<Vec<TypeInfo>, ReadError> {
+    let mut names = Names::new(view, TermKind::Type, "");
+    let mut types = Vec::new();
+    while let Some((event_type, Counted { events, .. })) = names.next_counted()? {
+        if events > 0 {
+            types.push(TypeInfo { event_type, events });
+        }
+    }
+    Ok(types)
+}
+
+/// How many streams and types there are in a view of the whole log.
+pub(crate) fn count_names(view: &View, kind: TermKind) -> Result<u64, ReadError> {
+    if let [part] = view.parts.0.as_slice() {
+        return part.term_count(kind);
+    }
+    let mut names = Names::new(view, kind, "");
+    let mut count = 0;
+    while names.next()?.is_some() {
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// The events of a name that a view shows.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counted {
+    events: u64,
+    last_version: Version,
+}
+
+impl Counted {
+    fn add(&mut self, later: &Counted) {
+        self.events += later.events;
+        self.last_version = self.last_version.max(later.last_version);
+    }
+}
+
+/// Counts the events of a name in one part, up to a position.
+fn count(view: &View, part: &Part, last: Position, located: &mut Located) -> Result<Counted, ReadError> {
+    let events = part.rank(located, last)?;
+    let last_version = Version::new((located.postings.first_version().get() + events).saturating_sub(1));
+    match view.shows_of(part) {
+        Shown::None => Ok(Counted::default()),
+        Shown::All if events == 0 => Ok(Counted::default()),
+        Shown::All => Ok(Counted { events, last_version }),
+        Shown::Some => count_shown(view, part, events, located),
+    }
+}
+
+fn count_shown(view: &View, part: &Part, events: u64, located: &mut Located) -> Result<Counted, ReadError> {
+    let mut counted = Counted::default();
+    let mut positions = Vec::new();
+    let mut from = 0;
+    while from < events {
+        let length = (events - from).min(CHUNK);
+        positions.clear();
+        part.positions(located, from, usize::try_from(length).unwrap_or(PAGE), &mut positions)?;
+        for position in &positions {
+            let event = part.segment.event(*position)?;
+            if view.shows(&event) {
+                counted.add(&Counted { events: 1, last_version: event.version });
+            }
+        }
+        from += length;
+    }
+    Ok(counted)
+}
+
+/// The names of a kind over all parts of a view, merged, in bounded memory.
+#[derive(Debug)]
+struct Names<'v> {
+    view: &'v View,
+    kind: TermKind,
+    prefix: String,
+    pages: Vec<Page<'v>>,
+    /// Which pages have a name next; merged by it.
+    heads: BTreeMap<String, Vec<usize>>,
+    started: bool,
+}
+
+/// A name, and where it is in the pages that have it.
+type FoundName = (String, Vec<(usize, Located)>);
+
+/// The next names of one part.
+#[derive(Debug)]
+struct Page<'v> {
+    part: &'v Part,
+    last: Position,
+    names: VecDeque<(String, Located)>,
+    after: Option<String>,
+    ended: bool,
+}
+
+impl<'v> Names<'v> {
+    fn new(view: &'v View, kind: TermKind, prefix: &str) -> Self {
+        let parts = view.parts.ranges(view.position).filter(|(part, ..)| view.shows_of(part) != Shown::None);
+        let pages = parts
+            .map(|(part, _, last)| Page { part, last, names: VecDeque::new(), after: None, ended: false })
+            .collect();
+        Names { view, kind, prefix: prefix.into(), pages, heads: BTreeMap::new(), started: false }
+    }
+
+    /// The next name, and which parts have it.
+    fn next(&mut self) -> Result<Option<FoundName>, ReadError> {
+        if !std::mem::replace(&mut self.started, true) {
+            for index in 0..self.pages.len() {
+                self.announce(index)?;
+            }
+        }
+        let Some((name, indexes)) = self.heads.pop_first() else { return Ok(None) };
+        let mut found = Vec::with_capacity(indexes.len());
+        for index in indexes {
+            if let Some((_, located)) = self.pages[index].names.pop_front() {
+                found.push((index, located));
+            }
+            self.announce(index)?;
+        }
+        Ok(Some((name, found)))
+    }
+
+    fn next_counted(&mut self) -> Result<Option<(String, Counted)>, ReadError> {
+        let Some((name, found)) = self.next()? else { return Ok(None) };
+        let mut sum = Counted::default();
+        for (index, mut located) in found {
+            let page = &self.pages[index];
+            sum.add(&count(self.view, page.part, page.last, &mut located)?);
+        }
+        Ok(Some((name, sum)))
+    }
+
+    /// Puts the next name of a part among the heads.
+    fn announce(&mut self, index: usize) -> Result<(), ReadError> {
+        let page = &mut self.pages[index];
+        if page.names.is_empty() && !page.ended {
+            let names = page.part.terms(self.kind, &self.prefix, page.after.as_deref(), PAGE)?;
+            page.ended = names.len() < PAGE;
+            page.after = names.last().map(|(name, _)| name.clone());
+            page.names = names.into();
+        }
+        if let Some((name, _)) = page.names.front() {
+            self.heads.entry(name.clone()).or_default().push(index);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! Work that appends do not wait for: laying out the next segment, sealing full ones, writing runs.
+//!
+//! Every step looks at what there is to do, does one thing, and leaves a state that a crash may follow: files
+//! first, made durable; then the manifest that names them; then what it no longer names may go.
+
+use crate::committer::Committer;
+use crate::core::{Core, FullSegment};
+use crate::error::ReadError;
+use crate::options::Durability;
+use crate::part::{Part, PartIndex};
+use annals_format::{RunEntry, names};
+use annals_index::{MemoryIndex, write_run};
+use annals_types::Position;
+use annals_vfs::{Disk, write_all_at};
+use annals_wal::{CommitQueue, LogError, Segment, seal_segment};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// After this long without an append the durable position is written behind the last batch.
+const IDLE: Duration = Duration::from_millis(100);
+/// How often appends of `os` durability are synced, in idle periods.
+const SYNC_EVERY: u32 = 10;
+/// After a failure the worker waits this long before it tries again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The background worker of a store: runs until the mailbox is closed.
+pub(crate) fn run_worker(core: &Arc<Core>, queue: &CommitQueue<Committer>, mailbox: &Receiver<()>) {
+    let mut marked = core.watermark.durable();
+    let mut idle_periods = 0;
+    loop {
+        let failed = maintain(core).is_err();
+        if core.worker_stops.load(Ordering::SeqCst) {
+            return;
+        }
+        let unmarked =
+            core.watermark.durable() != marked || core.watermark.visible() > core.watermark.durable();
+        let patience = match (failed, unmarked) {
+            (true, _) => Some(RETRY),
+            (false, true) => Some(IDLE),
+            (false, false) => None,
+        };
+        let before = core.watermark.visible();
+        let event = match patience {
+            Some(patience) => mailbox.recv_timeout(patience),
+            None => sleep(core, mailbox, before),
+        };
+        match event {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {
+                idle_periods += 1;
+                // A failure here has poisoned the writer, and the next append says so.
+                if core.durability == Durability::Os && idle_periods % SYNC_EVERY == 0 {
+                    let _ = queue.with_sink(|sink| sink.writer().sync());
+                }
+                if core.watermark.visible() == before && !failed {
+                    let _ = queue.with_sink(|sink| sink.writer().mark_durable());
+                    marked = core.watermark.durable();
+                }
+            }
+        }
+    }
+}
+
+/// Sleeps until there is work, or an append that will have to be marked.
+fn sleep(core: &Core, mailbox: &Receiver<()>, seen: Position) -> Result<(), RecvTimeoutError> {
+    core.worker_sleeps.store(true, Ordering::SeqCst);
+    if core.watermark.visible() != seen || core.worker_stops.load(Ordering::SeqCst) {
+        core.worker_sleeps.store(false, Ordering::SeqCst);
+        return Ok(());
+    }
+    mailbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
+}
+
+/// Does everything there is to do. Stops at the first failure; what is done is done.
+pub(crate) fn maintain(core: &Core) -> Result<(), LogError> {
+    loop {
+        if core.needs_prepared() {
+            let mut catalog = core.catalog.lock();
+            if core.needs_prepared() {
+                let prepared = catalog.prepare(core.watermark.durable())?;
+                core.add_prepared(prepared);
+            }
+        } else if core.next_full().is_some() {
+            core.seal_next()?;
+        } else if !core.write_missing_run()? {
+            return Ok(());
+        }
+    }
+}
+
+impl Core {
+    /// Gives the oldest full segment its footer and its run.
+    pub(crate) fn seal_next(&self) -> Result<(), LogError> {
+        let mut catalog = self.catalog.lock();
+        let Some(FullSegment { segment, last_position, frames_end }) = self.next_full() else {
+            return Ok(());
+        };
+        let id = segment.id();
+        let open = catalog.manifest().open.iter().find(|open| open.id == id).copied();
+        let parts = self.parts.load_full();
+        let part = parts.0.iter().find(|part| part.segment.id() == id);
+        let (Some(open), Some(part)) = (open, part) else {
+            self.full_is_sealed();
+            return Ok(());
+        };
+        if last_position < segment.first_position() {
+            // It was begun, and its first batch did not fit: nothing is in it.
+            catalog.forget_open(self.watermark.durable(), id)?;
+            self.change_parts(|parts| parts.retain(|part| part.segment.id() != id));
+            let _ = self.env.disk.remove(segment.path());
+            self.full_is_sealed();
+            return Ok(());
+        }
+        let entry = seal_segment(&*self.env.disk, &segment, open.salt, last_position, frames_end)?;
+        let run_id = catalog.new_file_id();
+        let run = match &part.index {
+            PartIndex::Memory(index) => Some(self.write_run_file(&index.read(), run_id)?),
+            PartIndex::Run(_) => None,
+        };
+        catalog.sealed(self.watermark.durable(), entry.clone(), run)?;
+        let sealed = Segment::sealed(Arc::clone(&self.env.disk), &self.store_id, entry);
+        self.replace_part(id, &Arc::new(sealed), run);
+        self.full_is_sealed();
+        Ok(())
+    }
+
+    /// Writes a run for a part whose run is missing or damaged. Says whether there was one.
+    fn write_missing_run(&self) -> Result<bool, LogError> {
+        let parts = self.parts.load_full();
+        // A damaged segment cannot be indexed again; reading it says what is wrong.
+        let mut wanted = parts.0.iter().filter(|part| part.needs_run());
+        let Some((part, index)) = wanted.find_map(|part| Some((part, part.rebuild().ok()?))) else {
+            return Ok(false);
+        };
+        let mut catalog = self.catalog.lock();
+        let run_id = catalog.new_file_id();
+        let run = self.write_run_file(&index, run_id)?;
+        let old = catalog.replace_run(self.watermark.durable(), run)?;
+        self.replace_part(part.segment.id(), &part.segment, Some(run));
+        if let Some(old) = old {
+            // What the manifest does not name is only rubbish; if it stays, the next open removes it.
+            let _ = self.env.disk.remove(&names::run(old));
+        }
+        Ok(true)
+    }
+
+    fn replace_part(&self, id: u64, segment: &Arc<Segment>, run: Option<RunEntry>) {
+        self.change_parts(|parts| {
+            if let Some(slot) = parts.iter_mut().find(|part| part.segment.id() == id) {
+                let disk = Arc::clone(&self.env.disk);
+                *slot = Arc::new(Part::sealed(Arc::clone(segment), disk, self.store_id, run, self.hash_seed));
+            }
+        });
+    }
+
+    /// Writes a run and makes it durable, name included. The manifest does not name it yet.
+    fn write_run_file(&self, index: &MemoryIndex, run_id: u64) -> Result<RunEntry, LogError> {
+        let name = names::run(run_id);
+        write_run_file(&*self.env.disk, index, &self.store_id, run_id, self.hash_seed).map_err(|source| {
+            let _ = self.env.disk.remove(&name);
+            LogError::Io { what: format!("write {name}"), source }
+        })
+    }
+}
+
+fn write_run_file(
+    disk: &dyn Disk,
+    index: &MemoryIndex,
+    store_id: &annals_format::StoreId,
+    run_id: u64,
+    hash_seed: u64,
+) -> io::Result<RunEntry> {
+    const BUFFER: usize = 1 << 20;
+    let file = disk.create(&names::run(run_id))?;
+    let (mut buffer, mut end) = (Vec::with_capacity(BUFFER), 0);
+    let mut put = |buffer: &mut Vec<u8>| {
+        write_all_at(&*file, &mut [IoSlice::new(buffer)], end)?;
+        end += buffer.len() as u64;
+        buffer.clear();
+        io::Result::Ok(())
+    };
+    let identity = write_run(index, store_id, run_id, hash_seed, &mut |bytes| {
+        buffer.extend_from_slice(bytes);
+        if buffer.len() >= BUFFER { put(&mut buffer) } else { Ok(()) }
+    })?;
+    put(&mut buffer)?;
+    file.sync_data()?;
+    disk.sync_dir(names::INDEX_DIR)?;
+    Ok(RunEntry {
+        id: identity.run_id,
+        first_position: identity.first_position,
+        count: identity.count,
+        length: identity.length,
+        trailer_checksum: identity.trailer_checksum,
+    })
+}
+
+impl From<LogError> for MaintainError {
+    fn from(error: LogError) -> Self {
+        MaintainError(error.into())
+    }
+}
+
+/// Background work that could not be done; it is tried again later.
+#[derive(Debug, thiserror::Error)]
+#[error("background work could not be done; it will be tried again")]
+pub struct MaintainError(#[source] ReadError);

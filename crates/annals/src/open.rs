@@ -1,0 +1,293 @@
+//! Opening a store: find it or create it, lock it, recover its log, put its parts together.
+
+use crate::catalog::{Catalog, read_manifest};
+use crate::error::OpenError;
+use crate::options::{Durability, Options};
+use crate::part::{Part, Parts, indexed};
+use crate::recovery::RecoveryReport;
+use annals_format::{Manifest, names};
+use annals_index::MemoryIndex;
+use annals_types::{Position, Timestamp};
+use annals_vfs::{Disk, Env, Lock, RealDisk};
+use annals_wal::{Mode, Recovered, RecoveryInput, Segment, recover};
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How often a look at a store that another process writes is repeated when it was changing meanwhile.
+const LOOKS: usize = 20;
+
+/// What opening put together.
+pub(crate) struct Opened {
+    pub(crate) manifest: Manifest,
+    pub(crate) recovered: Recovered,
+    pub(crate) parts: Parts,
+    /// Index and segment of the active part.
+    pub(crate) active: Option<(Arc<RwLock<MemoryIndex>>, Arc<Segment>)>,
+    pub(crate) hash_seed: u64,
+    pub(crate) report: RecoveryReport,
+}
+
+/// The disk and the rest of the world for a store at `path`.
+pub(crate) fn environment(options: &Options, path: &Path) -> Result<Env, OpenError> {
+    if let Some(env) = &options.env {
+        return Ok(env.clone());
+    }
+    let create = options.create && !options.read_only;
+    let disk = match RealDisk::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && create => RealDisk::create(path),
+        other => other,
+    };
+    match disk {
+        Ok(disk) => Ok(Env::system(Arc::new(disk))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(OpenError::NotFound { path: path.to_owned() })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            Err(OpenError::NotAStore { path: path.to_owned(), reason: "it is not a directory".into() })
+        }
+        Err(error) => Err(OpenError::io(format!("open {}", path.display()))(error)),
+    }
+}
+
+/// Opens for writing, creating the store if it is not there. The lock is held from here on.
+pub(crate) fn open_for_writing(
+    options: &Options,
+    env: &Env,
+    path: &Path,
+) -> Result<(Opened, Catalog, Box<dyn Lock>), OpenError> {
+    check_foreign(&*env.disk, options.create, path)?;
+    let lock = env.disk.try_lock(names::LOCK).map_err(OpenError::io("lock the store (file LOCK)"))?;
+    let lock = lock.ok_or_else(|| OpenError::Locked { path: path.to_owned() })?;
+    let catalog = match read_manifest(&*env.disk)? {
+        Some(manifest) => Catalog::new(env.clone(), manifest),
+        None => create(options, env, path)?,
+    };
+    let manifest = catalog.manifest().clone();
+    let opened = assemble(env, manifest, Mode::Repair, &Parts::default())?;
+    remove_orphans(&*env.disk, &opened.manifest)?;
+    Ok((opened, catalog, lock))
+}
+
+/// Opens for reading. With a living writer, and where nothing can be written, nothing is changed.
+pub(crate) fn open_for_reading(env: &Env, path: &Path) -> Result<(Opened, Position), OpenError> {
+    check_foreign(&*env.disk, false, path)?;
+    match env.disk.try_lock(names::LOCK) {
+        Ok(Some(_lock)) => {
+            let manifest = existing_manifest(env, path)?;
+            let opened = match assemble(env, manifest.clone(), Mode::Repair, &Parts::default()) {
+                // A disk that is full or cannot be written: the recovered log can be read all the same.
+                Err(OpenError::Io { .. }) => assemble(env, manifest, Mode::Observe, &Parts::default())?,
+                other => other?,
+            };
+            let visible = opened.recovered.next.previous();
+            Ok((opened, visible))
+        }
+        Ok(None) => observe(env, path, &Parts::default()),
+        Err(_) => {
+            let opened = assemble(env, existing_manifest(env, path)?, Mode::Observe, &Parts::default())?;
+            let visible = opened.recovered.next.previous();
+            Ok((opened, visible))
+        }
+    }
+}
+
+/// Looks at a store that another process writes. Files change while they are looked at: what seems damaged is
+/// looked at again. Only what is known to be durable is visible.
+pub(crate) fn observe(env: &Env, path: &Path, known: &Parts) -> Result<(Opened, Position), OpenError> {
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        match assemble(env, existing_manifest(env, path)?, Mode::Observe, known) {
+            Ok(opened) => {
+                let visible = opened.recovered.durable.min(opened.recovered.next.previous());
+                return Ok((opened, visible));
+            }
+            Err(OpenError::Corrupt(_)) if looks < LOOKS => {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn existing_manifest(env: &Env, path: &Path) -> Result<Manifest, OpenError> {
+    read_manifest(&*env.disk)?.ok_or_else(|| OpenError::NotFound { path: path.to_owned() })
+}
+
+/// A directory without a manifest is a store only if it is empty but for what an unfinished creation leaves.
+fn check_foreign(disk: &dyn Disk, create: bool, path: &Path) -> Result<(), OpenError> {
+    let entries = disk.list("").map_err(OpenError::io(format!("list {}", path.display())))?;
+    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
+    if has(names::MANIFEST) {
+        return Ok(());
+    }
+    let own = [names::LOCK, names::MANIFEST_TEMPORARY, names::LOG_DIR, names::INDEX_DIR, names::SNAPSHOT_DIR];
+    if let Some(foreign) = entries.iter().find(|entry| !own.contains(&entry.name.as_str())) {
+        let reason = format!("there is no MANIFEST in it, but {:?}", foreign.name);
+        return Err(OpenError::NotAStore { path: path.to_owned(), reason });
+    }
+    let segments = if has(names::LOG_DIR) {
+        disk.list(names::LOG_DIR).map_err(OpenError::io("list log"))?
+    } else {
+        Vec::new()
+    };
+    if let Some(segment) = segments.iter().find(|entry| names::parse_segment(&entry.name).is_some()) {
+        // The first manifest is durable before the first segment is created.
+        let damage = annals_format::Damage::new(0, "manifest that is not there, though there is", 0u64, 1u64);
+        let mut corruption = damage.in_file(names::MANIFEST);
+        corruption.what = format!("{} {}/{}", corruption.what, names::LOG_DIR, segment.name);
+        return Err(OpenError::Corrupt(corruption));
+    }
+    if create { Ok(()) } else { Err(OpenError::NotFound { path: path.to_owned() }) }
+}
+
+/// Creates a store, or finishes the creation that a crash interrupted: directories, then the manifest.
+fn create(options: &Options, env: &Env, path: &Path) -> Result<Catalog, OpenError> {
+    for name in [names::LOG_DIR, names::INDEX_DIR, names::SNAPSHOT_DIR] {
+        match env.disk.create_dir(name) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(OpenError::io(format!("create {}/{name}", path.display()))(error));
+            }
+            _ => {}
+        }
+    }
+    env.disk.sync_dir("").map_err(OpenError::io(format!("sync {}", path.display())))?;
+    let mut store_id = [0; 16];
+    env.random.fill(&mut store_id).map_err(OpenError::io("get random bytes"))?;
+    let manifest = Manifest {
+        store_id,
+        generation: 1,
+        created_at: env.clock.now(),
+        segment_bytes: options.new_segment_bytes(),
+        durability: options.durability.unwrap_or_default().code(),
+        durable: Position::ZERO,
+        next_file_id: 1,
+        sealed: Vec::new(),
+        open: Vec::new(),
+        runs: Vec::new(),
+        clean: None,
+    };
+    Catalog::create(env.clone(), manifest)
+}
+
+/// Recovers the log and puts the parts together. Parts in `known` are taken over, with what they have mapped.
+fn assemble(env: &Env, manifest: Manifest, mode: Mode, known: &Parts) -> Result<Opened, OpenError> {
+    if Durability::from_code(manifest.durability).is_none() {
+        let what = "durability of a newer version";
+        let damage = annals_format::Damage::new(0, what, manifest.durability, 1u8);
+        return Err(OpenError::Corrupt(damage.in_file(names::MANIFEST)));
+    }
+    let mut seed = [0; 8];
+    env.random.fill(&mut seed).map_err(OpenError::io("get random bytes"))?;
+    let hash_seed = u64::from_le_bytes(seed);
+    check_present(&*env.disk, &manifest)?;
+    let mut parts = sealed_parts(env, &manifest, known, hash_seed)?;
+
+    let mut indexes: HashMap<u64, MemoryIndex> = HashMap::new();
+    let input = RecoveryInput {
+        store_id: &manifest.store_id,
+        open: &manifest.open,
+        next: manifest.sealed_end(),
+        durable: manifest.durable,
+        last_recorded: manifest.sealed.last().map_or(Timestamp::MIN, |segment| segment.recorded.max),
+        segment_bytes: manifest.segment_bytes,
+        clean: manifest.clean,
+    };
+    let recovered = recover(&*env.disk, mode, &input, &mut |segment, event| {
+        let new = || MemoryIndex::new(segment.first_position(), hash_seed);
+        indexes.entry(segment.id()).or_insert_with(new).insert(&indexed(&event, segment));
+    })?;
+    let mut active = None;
+    for segment in &recovered.segments {
+        let new = || MemoryIndex::new(segment.first_position(), hash_seed);
+        let index = Arc::new(RwLock::new(indexes.remove(&segment.id()).unwrap_or_else(new)));
+        parts.push(Arc::new(Part::in_memory(Arc::clone(segment), Arc::clone(&index))));
+        active = Some((index, Arc::clone(segment)));
+    }
+    let report = RecoveryReport::new(&manifest, &recovered);
+    Ok(Opened { manifest, recovered, parts: Parts(parts), active, hash_seed, report })
+}
+
+fn sealed_parts(
+    env: &Env,
+    manifest: &Manifest,
+    known: &Parts,
+    hash_seed: u64,
+) -> Result<Vec<Arc<Part>>, OpenError> {
+    let mut parts = Vec::with_capacity(manifest.sealed.len() + 2);
+    let present = present_files(&*env.disk, names::INDEX_DIR, names::parse_run)?;
+    for entry in &manifest.sealed {
+        let same = |part: &&Arc<Part>| part.segment.sealed_entry() == Some(entry) && !part.needs_run();
+        if let Some(part) = known.0.iter().find(same) {
+            parts.push(Arc::clone(part));
+            continue;
+        }
+        let run = manifest.runs.iter().find(|run| {
+            run.first_position == entry.first_position
+                && run.count == entry.count
+                && present.contains(&run.id)
+        });
+        let disk = Arc::clone(&env.disk);
+        let segment = Arc::new(Segment::sealed(Arc::clone(&disk), &manifest.store_id, entry.clone()));
+        parts.push(Arc::new(Part::sealed(segment, disk, manifest.store_id, run.copied(), hash_seed)));
+    }
+    Ok(parts)
+}
+
+/// Missing segments are found at once, by one look at the directory; the files themselves are opened when
+/// they are read.
+fn check_present(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> {
+    let present = present_files(disk, names::LOG_DIR, names::parse_segment)?;
+    match manifest.sealed.iter().find(|segment| !present.contains(&segment.id)) {
+        None => Ok(()),
+        Some(missing) => {
+            let what = "sealed segment that is not there";
+            let damage = annals_format::Damage::new(0, what, 0u64, missing.length);
+            Err(OpenError::Corrupt(damage.in_file(names::segment(missing.id))))
+        }
+    }
+}
+
+fn present_files(
+    disk: &dyn Disk,
+    directory: &str,
+    parse: impl Fn(&str) -> Option<u64>,
+) -> Result<std::collections::HashSet<u64>, OpenError> {
+    match disk.list(directory) {
+        Ok(entries) => Ok(entries.iter().filter_map(|entry| parse(&entry.name)).collect()),
+        // Derived files may be deleted, directory and all.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(std::collections::HashSet::new()),
+        Err(error) => Err(OpenError::io(format!("list {directory}"))(error)),
+    }
+}
+
+/// Removes what crashes left behind: files that the manifest, which is durable, does not name.
+fn remove_orphans(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> {
+    if let Err(error) = disk.remove(names::MANIFEST_TEMPORARY)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(OpenError::io("remove MANIFEST.tmp")(error));
+    }
+    match disk.create_dir(names::INDEX_DIR) {
+        Ok(()) => disk.sync_dir("").map_err(OpenError::io("sync the store's directory"))?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(OpenError::io("create index")(error)),
+    }
+    let segments: Vec<u64> =
+        manifest.sealed.iter().map(|s| s.id).chain(manifest.open.iter().map(|s| s.id)).collect();
+    for id in present_files(disk, names::LOG_DIR, names::parse_segment)? {
+        if !segments.contains(&id) {
+            disk.remove(&names::segment(id))
+                .map_err(OpenError::io(format!("remove {}", names::segment(id))))?;
+        }
+    }
+    for id in present_files(disk, names::INDEX_DIR, names::parse_run)? {
+        if !manifest.runs.iter().any(|run| run.id == id) {
+            disk.remove(&names::run(id)).map_err(OpenError::io(format!("remove {}", names::run(id))))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! How a store is opened.
+
+use crate::error::OpenError;
+use crate::store::Store;
+use annals_types::limits::{SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use annals_vfs::Env;
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+/// What an append that returned `Ok` survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Durability {
+    /// `sync`: the loss of power. The batch was synced to the disk. The default.
+    #[default]
+    Sync,
+    /// `os`: the end of the process (kill, panic), not the loss of power or a crash of the operating system.
+    /// The batch was handed to the operating system; it is synced about once a second, when a segment is full,
+    /// by [`Store::sync`] and on close.
+    Os,
+}
+
+impl Durability {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Durability::Sync => 0,
+            Durability::Os => 1,
+        }
+    }
+
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        [Durability::Sync, Durability::Os].into_iter().find(|durability| durability.code() == code)
+    }
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Durability::Sync => "sync",
+            Durability::Os => "os",
+        })
+    }
+}
+
+impl FromStr for Durability {
+    type Err = OpenError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "sync" => Ok(Durability::Sync),
+            "os" => Ok(Durability::Os),
+            _ => Err(OpenError::InvalidOption(format!("{name:?} is no durability; there are sync and os"))),
+        }
+    }
+}
+
+/// How to open a store; made by [`Store::options`].
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("store");
+/// use annals::{Durability, Store};
+/// let store = Store::options().segment_bytes(1 << 20).durability(Durability::Os).open(&path)?;
+/// assert_eq!(store.stats()?.segment_bytes, 1 << 20);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub(crate) create: bool,
+    pub(crate) read_only: bool,
+    pub(crate) segment_bytes: Option<u64>,
+    pub(crate) durability: Option<Durability>,
+    pub(crate) env: Option<Env>,
+    pub(crate) background: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Options {
+    /// Create if missing, read and write, the store's own durability.
+    #[must_use]
+    pub fn new() -> Self {
+        Options {
+            create: true,
+            read_only: false,
+            segment_bytes: None,
+            durability: None,
+            env: None,
+            background: true,
+        }
+    }
+
+    /// Whether to create the store if there is none. Default: yes. Never with [`Options::read_only`].
+    #[must_use]
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// Whether to open for reading only. Default: no. Works while another process has the store open for
+    /// writing, and on a disk that cannot be written.
+    ///
+    /// If nobody has the store open for writing and the last writer died, the log's tail is made durable first
+    /// (cut, written again, synced), as a writer would, where the disk allows it. With a living writer, what is
+    /// seen is what is known to be durable: the last batch appears with the next one, or after a tenth of a second.
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// At which size a segment of the log is full: 16 KiB to 4 GiB, default 64 MiB. For a new store; an existing
+    /// one keeps its own.
+    #[must_use]
+    pub fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.segment_bytes = Some(bytes);
+        self
+    }
+
+    /// What appends survive. A new store keeps it as its default; for an existing one it counts until it is closed.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
+        self
+    }
+
+    /// The disk, the clock and the randomness to use, instead of the operating system's. The path given to
+    /// [`Options::open`] is then only a name for messages.
+    #[must_use]
+    pub fn env(mut self, env: Env) -> Self {
+        self.env = Some(env);
+        self
+    }
+
+    /// Whether a background thread lays out segments and seals full ones. Default: yes. Without it the same work
+    /// is done by [`Store::maintain`] and, when there is no other way, by an append: what a simulation needs to
+    /// be the same every time.
+    #[must_use]
+    pub fn background(mut self, background: bool) -> Self {
+        self.background = background;
+        self
+    }
+
+    /// Opens the store in the directory at `path`.
+    ///
+    /// # Errors
+    /// As [`OpenError`] says. Nothing is created unless a new store is, and nothing is changed if acknowledged data
+    /// are damaged.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
+        if let Some(bytes) = self.segment_bytes
+            && !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&bytes)
+        {
+            return Err(OpenError::InvalidOption(format!(
+                "a segment has {SEGMENT_BYTES_MIN} to {SEGMENT_BYTES_MAX} bytes, not {bytes}"
+            )));
+        }
+        Store::open_with(&self, path.as_ref())
+    }
+
+    pub(crate) fn new_segment_bytes(&self) -> u64 {
+        self.segment_bytes.unwrap_or(SEGMENT_BYTES_DEFAULT)
+    }
+}

@@ -1,0 +1,119 @@
+//! Counts and sizes of a store.
+
+use crate::core::Core;
+use crate::error::ReadError;
+use crate::lists::count_names;
+use crate::options::Durability;
+use crate::view::View;
+use annals_format::{FORMAT_VERSION, names};
+use annals_index::TermKind;
+use annals_types::{Position, Timestamp, Uuid};
+use annals_vfs::{Disk, EntryKind};
+use std::io;
+
+/// Counts and sizes of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// How many events there are.
+    pub events: u64,
+    /// How many streams have events.
+    pub streams: u64,
+    /// How many event types occur.
+    pub types: u64,
+    /// How many segments hold events.
+    pub segments: u64,
+    /// Bytes of all files, as long as they are; what is laid out ahead counts.
+    pub bytes: u64,
+    /// Bytes of the log's files.
+    pub log_bytes: u64,
+    /// Bytes of the index's files.
+    pub index_bytes: u64,
+    /// How many runs the index has.
+    pub runs: u64,
+    /// The position of the last visible event.
+    pub last_position: Position,
+    /// The position of the last event that is known to be durable.
+    pub durable_position: Position,
+    /// The recorded_at of the first event.
+    pub first_recorded: Option<Timestamp>,
+    /// The recorded_at of the last event.
+    pub last_recorded: Option<Timestamp>,
+    /// The earliest occurred_at.
+    pub first_occurred: Option<Timestamp>,
+    /// The latest occurred_at.
+    pub last_occurred: Option<Timestamp>,
+    /// At which size a segment is full.
+    pub segment_bytes: u64,
+    /// What appends survive.
+    pub durability: Durability,
+    /// When the store was created.
+    pub created_at: Timestamp,
+    /// Names the store for its whole life.
+    pub store_id: Uuid,
+    /// Version of the format on disk.
+    pub format_version: u32,
+}
+
+impl Stats {
+    pub(crate) fn collect(core: &Core, view: &View) -> Result<Stats, ReadError> {
+        let disk = &*core.env.disk;
+        let (log_bytes, index_bytes) = (bytes_in(disk, names::LOG_DIR)?, bytes_in(disk, names::INDEX_DIR)?);
+        let bytes = log_bytes + index_bytes + bytes_in(disk, names::SNAPSHOT_DIR)? + bytes_in(disk, "")?;
+        let occurred = occurred_range(view)?;
+        let first = view.event_at(Position::FIRST)?;
+        let last = view.event_at(view.position())?;
+        Ok(Stats {
+            events: view.position().get(),
+            streams: count_names(view, TermKind::Stream)?,
+            types: count_names(view, TermKind::Type)?,
+            segments: view.parts.ranges(view.position()).count() as u64,
+            bytes,
+            log_bytes,
+            index_bytes,
+            runs: core.catalog.lock().manifest().runs.len() as u64,
+            last_position: view.position(),
+            durable_position: core.watermark.durable(),
+            first_recorded: first.map(|event| event.recorded_at),
+            last_recorded: last.map(|event| event.recorded_at),
+            first_occurred: occurred.map(|(first, _)| first),
+            last_occurred: occurred.map(|(_, last)| last),
+            segment_bytes: core.segment_bytes,
+            durability: core.durability,
+            created_at: core.created_at,
+            store_id: Uuid::from_bytes(core.store_id),
+            format_version: FORMAT_VERSION,
+        })
+    }
+}
+
+/// Sealed segments say their range; the events of the others are read.
+fn occurred_range(view: &View) -> Result<Option<(Timestamp, Timestamp)>, ReadError> {
+    let mut range: Option<(Timestamp, Timestamp)> = None;
+    let mut include = |min: Timestamp, max: Timestamp| {
+        range = Some(range.map_or((min, max), |(first, last)| (first.min(min), last.max(max))));
+    };
+    for (part, first, last) in view.parts.ranges(view.position()) {
+        if let Some(entry) = part.segment.sealed_entry().filter(|entry| entry.last_position() == last) {
+            include(entry.occurred.min, entry.occurred.max);
+            continue;
+        }
+        let mut position = first;
+        while position <= last {
+            let event = part.segment.event(position)?;
+            include(event.occurred_at, event.occurred_at);
+            position = position.next();
+        }
+    }
+    Ok(range)
+}
+
+fn bytes_in(disk: &dyn Disk, directory: &str) -> Result<u64, ReadError> {
+    match disk.list(directory) {
+        Ok(entries) => {
+            let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
+            Ok(files.map(|entry| entry.length).sum())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(source) => Err(ReadError::Io { what: format!("list {directory:?}"), source }),
+    }
+}

@@ -1,0 +1,362 @@
+//! The handle of an open store.
+
+use crate::batch::{Appended, Batch};
+use crate::catalog::Catalog;
+use crate::committer::Committer;
+use crate::core::{Core, FullSegment};
+use crate::error::{AppendError, OpenError, ReadError};
+use crate::follow::LogEnd;
+use crate::maintenance::{MaintainError, maintain, run_worker};
+use crate::open::{Opened, environment, observe, open_for_reading, open_for_writing};
+use crate::options::{Durability, Options};
+use crate::recovery::RecoveryReport;
+use crate::stats::Stats;
+use crate::view::View;
+use annals_format::CleanMark;
+use annals_types::{Expected, NewEvent, Position};
+use annals_vfs::{Env, Lock};
+use annals_wal::{CommitQueue, LogWriter, Watermark};
+use parking_lot::Mutex;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often a store that another process writes is looked at while waiting for events.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// An open store. Cheap to clone; all clones are the same store, usable from any thread. It is closed when
+/// [`Store::close`] is called or the last clone is dropped.
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("store");
+/// use annals::{Expected, NewEvent, Query, Store};
+///
+/// let store = Store::open(&path)?;
+/// let opened = NewEvent::json("opened", r#"{"owner":"Ada"}"#);
+/// let deposited = NewEvent::json("deposited", r#"{"cents":500}"#);
+/// let appended = store.append("account-1", Expected::NoStream, &[opened, deposited])?;
+/// assert_eq!(appended.streams[0].last_version.get(), 2);
+///
+/// let view = store.view();
+/// let types: Vec<&str> = view
+///     .read(Query::stream("account-1"))?
+///     .map(|event| event.map(|event| event.event_type))
+///     .collect::<Result<_, _>>()?;
+/// assert_eq!(types, ["opened", "deposited"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Handle>);
+
+#[derive(Debug)]
+struct Handle {
+    path: PathBuf,
+    core: Arc<Core>,
+    report: RecoveryReport,
+    /// `None` if the store is open for reading only.
+    writing: Option<Writing>,
+    /// Where the log of a store that another process writes ended when it was last looked at.
+    end: Mutex<Option<LogEnd>>,
+}
+
+#[derive(Debug)]
+struct Writing {
+    queue: Arc<CommitQueue<Committer>>,
+    worker: Mutex<Option<JoinHandle<()>>>,
+    closed: AtomicBool,
+    lock: Mutex<Option<Box<dyn Lock>>>,
+}
+
+const _: () = {
+    const fn shared_between_threads<T: Send + Sync + 'static>() {}
+    shared_between_threads::<Store>();
+    shared_between_threads::<View>();
+};
+
+impl Store {
+    /// Opens the store in the directory at `path`, or creates it, for reading and writing.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Store, OpenError> {
+        Options::new().open(path)
+    }
+
+    /// Options to open a store with.
+    #[must_use]
+    pub fn options() -> Options {
+        Options::new()
+    }
+
+    pub(crate) fn open_with(options: &Options, path: &Path) -> Result<Store, OpenError> {
+        let env = environment(options, path)?;
+        if options.read_only {
+            return Self::read_only(env, path);
+        }
+        let (opened, catalog, lock) = open_for_writing(options, &env, path)?;
+        Self::writing(options, env, path, opened, catalog, lock)
+    }
+
+    fn read_only(env: Env, path: &Path) -> Result<Store, OpenError> {
+        let (opened, visible) = open_for_reading(&env, path)?;
+        let catalog = Catalog::new(env.clone(), opened.manifest.clone());
+        let durability = Durability::from_code(opened.manifest.durability).unwrap_or_default();
+        let watermark = Arc::new(Watermark::new(visible));
+        let core =
+            Core::new(env, catalog, durability, opened.hash_seed, opened.parts, watermark, Vec::new(), None);
+        Ok(Self::new(path, Arc::new(core), opened.report, None))
+    }
+
+    fn writing(
+        options: &Options,
+        env: Env,
+        path: &Path,
+        opened: Opened,
+        mut catalog: Catalog,
+        lock: Box<dyn Lock>,
+    ) -> Result<Store, OpenError> {
+        let Opened { manifest, mut recovered, parts, active, hash_seed, report } = opened;
+        let last = recovered.next.previous();
+        if manifest.clean.is_some() {
+            // From here on the log may grow behind the mark.
+            catalog.set_clean(last, None)?;
+        }
+        let watermark = Arc::new(Watermark::new(last));
+        let (sender, mailbox) = crossbeam_channel::bounded(1);
+        let own = Durability::from_code(manifest.durability).unwrap_or_default();
+        let prepared = std::mem::take(&mut recovered.prepared);
+        let full = full_segments(&recovered);
+        let writer = LogWriter::new(manifest.store_id, &mut recovered, Arc::clone(&watermark));
+        let core = Arc::new(Core::new(
+            env,
+            catalog,
+            options.durability.unwrap_or(own),
+            hash_seed,
+            parts,
+            watermark,
+            prepared,
+            options.background.then_some(sender),
+        ));
+        full.into_iter().for_each(|full| core.add_full(full));
+        let queue = Arc::new(CommitQueue::new(Committer::new(Arc::clone(&core), writer, active)));
+        let worker = if options.background {
+            let (core, queue) = (Arc::clone(&core), Arc::clone(&queue));
+            let thread = std::thread::Builder::new().name("annals-worker".into());
+            let spawned = thread.spawn(move || run_worker(&core, &queue, &mailbox));
+            Some(spawned.map_err(OpenError::io("start the background thread"))?)
+        } else {
+            None
+        };
+        let writing = Writing {
+            queue,
+            worker: Mutex::new(worker),
+            closed: AtomicBool::new(false),
+            lock: Mutex::new(Some(lock)),
+        };
+        Ok(Self::new(path, core, report, Some(writing)))
+    }
+
+    fn new(path: &Path, core: Arc<Core>, report: RecoveryReport, writing: Option<Writing>) -> Self {
+        let (path, end) = (path.to_owned(), Mutex::new(None));
+        Store(Arc::new(Handle { path, core, report, writing, end }))
+    }
+
+    /// Appends events to one stream. When it returns, they are as durable as the store's [`Durability`] says.
+    ///
+    /// # Errors
+    /// As [`AppendError`] says; [`AppendError::Conflict`] if the stream is not as expected.
+    pub fn append(
+        &self,
+        stream: &str,
+        expected: Expected,
+        events: &[NewEvent<'_>],
+    ) -> Result<Appended, AppendError> {
+        let mut batch = Batch::new();
+        batch.expect(stream, expected)?;
+        for event in events {
+            batch.push(stream, event)?;
+        }
+        self.append_batch(batch)
+    }
+
+    /// Appends a batch, all or nothing. Batches of other threads share its sync.
+    ///
+    /// Appending it again is safe if its events have ids, or if it expects versions: a batch that is stored
+    /// already, event for event, gives the first result, with `already_applied`.
+    ///
+    /// # Errors
+    /// As [`AppendError`] says.
+    pub fn append_batch(&self, batch: Batch) -> Result<Appended, AppendError> {
+        let Some(writing) = &self.0.writing else { return Err(AppendError::ReadOnly) };
+        writing.queue.commit(batch)
+    }
+
+    /// A view of everything appended so far. It stays as it is, whatever is appended later.
+    #[must_use]
+    pub fn view(&self) -> View {
+        // The position first: every visible event is in the parts that are loaded after it.
+        let position = self.0.core.watermark.visible();
+        View::new(self.0.core.parts.load_full(), position)
+    }
+
+    /// The position of the last visible event.
+    #[must_use]
+    pub fn last_position(&self) -> Position {
+        self.0.core.watermark.visible()
+    }
+
+    /// Waits until there are events after `position`, at most for `timeout`; says whether there are. For a store
+    /// that is open for reading only, this is also what takes in the events that another process has appended.
+    ///
+    /// # Errors
+    /// As [`ReadError`] says, only for stores that are open for reading only.
+    pub fn wait_beyond(&self, position: Position, timeout: Duration) -> Result<bool, ReadError> {
+        let core = &self.0.core;
+        if self.0.writing.is_some() || core.watermark.visible() > position {
+            return Ok(core.watermark.wait_beyond(position, timeout));
+        }
+        let started = Instant::now();
+        loop {
+            self.take_in()?;
+            let left = timeout.saturating_sub(started.elapsed());
+            if core.watermark.visible() > position || left.is_zero() {
+                return Ok(core.watermark.visible() > position);
+            }
+            std::thread::sleep(LOOK_EVERY.min(left));
+        }
+    }
+
+    /// Looks what another process has appended since.
+    fn take_in(&self) -> Result<(), ReadError> {
+        let core = &self.0.core;
+        let mut end = self.0.end.lock();
+        if end.as_ref().is_some_and(|end| end.is_still(&core.env)) {
+            return Ok(());
+        }
+        let known = core.parts.load_full();
+        let (opened, visible) = observe(&core.env, &self.0.path, &known)?;
+        *end = LogEnd::of(&opened);
+        if visible > core.watermark.visible() {
+            let parts = Arc::new(opened.parts);
+            core.parts.store(parts);
+            core.watermark.publish(visible);
+        }
+        Ok(())
+    }
+
+    /// Makes everything appended so far durable, whatever the store's [`Durability`].
+    ///
+    /// # Errors
+    /// [`AppendError::DurabilityUnknown`] if the sync failed; the store takes no more appends then.
+    pub fn sync(&self) -> Result<(), AppendError> {
+        let Some(writing) = &self.0.writing else { return Ok(()) };
+        writing.queue.with_sink(|sink| {
+            if sink.writer().has_failed() {
+                return Err(AppendError::Poisoned);
+            }
+            sink.writer()
+                .sync()
+                .map_err(|failed| AppendError::DurabilityUnknown { source: Some(failed.source) })
+        })
+    }
+
+    /// Does the background work that is due: lays out a segment, seals full ones, writes runs that are missing.
+    /// Only needed with [`Options::background`] switched off.
+    ///
+    /// # Errors
+    /// That something could not be done; it is left for the next call.
+    pub fn maintain(&self) -> Result<(), MaintainError> {
+        match &self.0.writing {
+            Some(_) => maintain(&self.0.core).map_err(MaintainError::from),
+            None => Ok(()),
+        }
+    }
+
+    /// What opening found.
+    #[must_use]
+    pub fn recovery(&self) -> &RecoveryReport {
+        &self.0.report
+    }
+
+    /// Counts and sizes.
+    ///
+    /// # Errors
+    /// As [`ReadError`] says.
+    pub fn stats(&self) -> Result<Stats, ReadError> {
+        Stats::collect(&self.0.core, &self.view())
+    }
+
+    /// Closes the store: waits for appends under way, makes everything durable and notes that it was closed in
+    /// good order. Other clones can read on, but not append. Dropping the last clone does the same, without the
+    /// error.
+    ///
+    /// # Errors
+    /// [`AppendError::Poisoned`] or [`AppendError::DurabilityUnknown`] if a write or sync has failed.
+    pub fn close(self) -> Result<(), AppendError> {
+        self.0.close()
+    }
+}
+
+impl Handle {
+    fn close(&self) -> Result<(), AppendError> {
+        let Some(writing) = &self.writing else { return Ok(()) };
+        if writing.closed.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        let end = writing.queue.with_sink(Committer::close);
+        writing.stop_worker(&self.core);
+        let result = end.and_then(|end| {
+            let (segment_id, frames_end) = end.unwrap_or_default();
+            let clean = CleanMark { segment_id, frames_end };
+            let durable = self.core.watermark.durable();
+            let noted = self.core.catalog.lock().set_clean(durable, Some(clean));
+            noted.map_err(|error| ReadError::from(error).into())
+        });
+        writing.lock.lock().take();
+        result
+    }
+}
+
+impl Writing {
+    fn stop_worker(&self, core: &Core) {
+        core.stop_worker();
+        if let Some(worker) = self.worker.lock().take() {
+            // A worker that panicked has left files that the next open puts in order.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // A thread that unwinds may have left anything: the log is in order after any crash, so leave it at that.
+        if std::thread::panicking() {
+            if let Some(writing) = &self.writing
+                && !writing.closed.swap(true, Ordering::SeqCst)
+            {
+                writing.stop_worker(&self.core);
+            }
+            return;
+        }
+        let _ = self.close();
+    }
+}
+
+/// Segments that were full when the store was last open: all but the last.
+fn full_segments(recovered: &annals_wal::Recovered) -> Vec<FullSegment> {
+    let next_starts = recovered.segments.iter().skip(1).map(|segment| segment.first_position());
+    recovered
+        .segments
+        .iter()
+        .zip(&recovered.frames_ends)
+        .zip(next_starts)
+        .map(|((segment, end), next)| FullSegment {
+            segment: Arc::clone(segment),
+            last_position: next.previous(),
+            frames_end: *end,
+        })
+        .collect()
+}

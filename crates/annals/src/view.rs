@@ -1,0 +1,164 @@
+//! A picture of the store that stays as it is.
+
+use crate::error::ReadError;
+use crate::events::Events;
+use crate::lists::{StreamInfo, Streams, TypeInfo, stream_info, type_list};
+use crate::part::{Part, Parts};
+use crate::query::{AsOf, Query};
+use annals_types::{EventRef, Position, Timestamp, Uuid};
+use std::sync::Arc;
+
+/// A read-only picture of the store, pinned at a position and perhaps at a time. Cheap to clone, usable from any
+/// thread; it never blocks the writer.
+///
+/// Events are borrowed from the view. As long as it lives, the files that it shows stay mapped, also when they
+/// are replaced meanwhile.
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let store = annals::Store::open(directory.path().join("store"))?;
+/// use annals::{AsOf, Expected, NewEvent, Position, Query};
+/// store.append("a", Expected::Any, &[NewEvent::json("one", "1"), NewEvent::json("two", "2")])?;
+/// let before = store.view().as_of(AsOf::Position(Position::new(1)))?;
+/// assert_eq!(before.read(Query::all())?.count(), 1);
+/// assert_eq!(before.stream("a")?.map(|stream| stream.events), Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct View {
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) position: Position,
+    /// Only events that occurred up to here.
+    pub(crate) occurred: Option<Timestamp>,
+}
+
+impl View {
+    pub(crate) fn new(parts: Arc<Parts>, position: Position) -> Self {
+        View { parts, position, occurred: None }
+    }
+
+    /// The position of the last event that may be seen.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The view as of an earlier moment. Said twice, with both clocks, it answers what was known at one time about
+    /// another.
+    ///
+    /// # Errors
+    /// As [`ReadError`] says.
+    pub fn as_of(&self, moment: AsOf) -> Result<View, ReadError> {
+        let mut view = self.clone();
+        match moment {
+            AsOf::Position(position) => view.position = self.position.min(position),
+            AsOf::Recorded(time) => view.position = self.position_at(time)?,
+            AsOf::Occurred(time) => view.occurred = Some(self.occurred.map_or(time, |own| own.min(time))),
+        }
+        Ok(view)
+    }
+
+    /// Reads events, lazily and in bounded memory.
+    ///
+    /// # Errors
+    /// As [`ReadError`] says; also each event that is read may give one.
+    pub fn read(&self, query: Query) -> Result<Events<'_>, ReadError> {
+        Events::new(self, query)
+    }
+
+    /// The event with an id. If an id was appended twice (which only appends with exact expectations allow), the
+    /// first event.
+    ///
+    /// # Errors
+    /// As [`ReadError`] says.
+    pub fn event(&self, id: Uuid) -> Result<Option<EventRef<'_>>, ReadError> {
+        let mut candidates = Vec::new();
+        if let Some(position) = annals_format::position_of_made_id(id) {
+            candidates.push(position);
+        }
+        for part in &self.parts.0 {
+            part.find_id(id, &mut candidates)?;
+        }
+        let mut first: Option<EventRef<'_>> = None;
+        for position in candidates {
+            if let Some(event) = self.event_at(position)?.filter(|event| event.id == id)
+                && first.is_none_or(|first| event.position < first.position)
+            {
+                first = Some(event);
+            }
+        }
+        Ok(first)
+    }
+
+    /// The event at a position; `None` if there is none there in this view.
+    ///
+    /// # Errors
+    /// As [`ReadError`] says.
+    pub fn event_at(&self, position: Position) -> Result<Option<EventRef<'_>>, ReadError> {
+        if position < Position::FIRST || position > self.position {
+            return Ok(None);
+        }
+        Ok(self.parts.event(position)?.filter(|event| self.shows(event)))
+    }
+
+    /// What is known of a stream; `None` if it has no events in this view.
+    ///
+    /// # Errors
+    /// As [`ReadError`] says.
+    pub fn stream(&self, name: &str) -> Result<Option<StreamInfo>, ReadError> {
+        stream_info(self, name)
+    }
+
+    /// The streams whose names begin with `prefix` (all of them, if it is empty) and that have events in this
+    /// view, in the byte order of their names.
+    #[must_use]
+    pub fn streams(&self, prefix: &str) -> Streams<'_> {
+        Streams::new(self, prefix)
+    }
+
+    /// The event types that occur in this view, in the byte order of their names.
+    ///
+    /// # Errors
+    /// As [`ReadError`] says.
+    pub fn types(&self) -> Result<Vec<TypeInfo>, ReadError> {
+        type_list(self)
+    }
+
+    /// Whether an event, at or before the view's position, had occurred.
+    pub(crate) fn shows(&self, event: &EventRef<'_>) -> bool {
+        self.occurred.is_none_or(|time| event.occurred_at <= time)
+    }
+
+    /// The last position recorded at or before a time.
+    pub(crate) fn position_at(&self, time: Timestamp) -> Result<Position, ReadError> {
+        let mut found = Position::ZERO;
+        for (part, first, last) in self.parts.ranges(self.position).rev() {
+            if part.segment.sealed_entry().is_some_and(|entry| entry.recorded.min > time) {
+                continue;
+            }
+            found = part.segment.position_at(time, first..last.next())?;
+            if found >= first {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether all, none or some of a part's events had occurred.
+    pub(crate) fn shows_of(&self, part: &Part) -> Shown {
+        match (self.occurred, part.segment.sealed_entry()) {
+            (None, _) => Shown::All,
+            (Some(time), Some(entry)) if entry.occurred.max <= time => Shown::All,
+            (Some(time), Some(entry)) if entry.occurred.min > time => Shown::None,
+            _ => Shown::Some,
+        }
+    }
+}
+
+/// How much of a part a view shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    All,
+    None,
+    Some,
+}
