@@ -227,7 +227,7 @@ impl Footer {
     /// Verifies the whole footer, given the bytes from `frames_end` up to the end of the file.
     ///
     /// # Errors
-    /// The first page that is not as written.
+    /// The page table, the zeros behind it, or the first page that is not as written.
     pub fn check_tables(&self, bytes: &[u8]) -> Result<(), Damage> {
         let within = |at: u64| usize::try_from(at - self.frames_end).unwrap_or(usize::MAX);
         let table = self.page_table();
@@ -239,6 +239,11 @@ impl Footer {
         let found = hash(sums);
         if found != self.pages_checksum {
             return Err(Damage::new(table.start, "checksum of the page table", found, self.pages_checksum));
+        }
+        let padding = bytes.get(within(table.end)..within(table.end.next_multiple_of(8))).unwrap_or_default();
+        if padding.iter().any(|byte| *byte != 0) {
+            let found = padding.iter().filter(|byte| **byte != 0).count() as u64;
+            return Err(Damage::new(table.end, "zeros behind the page table", found, 0u64));
         }
         debug_assert_eq!(sums.len(), page_count(covered.len()) * 4);
         for (page, (found, expected)) in page_checksums(covered).zip(sums.chunks_exact(4)).enumerate() {

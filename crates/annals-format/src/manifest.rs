@@ -20,7 +20,8 @@ const DURABLE: usize = 64;
 const NEXT_FILE_ID: usize = 72;
 const DURABILITY: usize = 80;
 const RESERVED: usize = 84;
-const HEADER_BYTES: usize = 88;
+const HASH_SEED: usize = 88;
+const HEADER_BYTES: usize = 96;
 
 const SECTION_SEALED: u32 = 1;
 const SECTION_OPEN: u32 = 2;
@@ -45,6 +46,9 @@ pub struct Manifest {
     pub durable: Position,
     /// Number of the next segment or run to be made.
     pub next_file_id: u64,
+    /// The seed of the hashes in the index, random and the store's own: nobody can choose names that fall into
+    /// one place, and all runs of a store agree on the places.
+    pub hash_seed: u64,
     /// Sealed segments, in order of positions.
     pub sealed: Vec<SealedSegment>,
     /// Segments that may have frames but no footer yet, and those prepared for later, in order of use.
@@ -145,6 +149,7 @@ impl Manifest {
         put_u64(&mut bytes, DURABLE, self.durable.get());
         put_u64(&mut bytes, NEXT_FILE_ID, self.next_file_id);
         bytes[DURABILITY] = self.durability;
+        put_u64(&mut bytes, HASH_SEED, self.hash_seed);
         section(&mut bytes, SECTION_SEALED, &self.sealed, |out, segment| {
             out.extend([segment.id, segment.salt, segment.first_position.get(), segment.count]);
             out.extend([segment.frames_end, segment.length]);
@@ -196,7 +201,7 @@ impl Manifest {
         if length != bytes.len() as u64 {
             return Err(Damage::new(LENGTH as u64, "manifest length", length, bytes.len() as u64).into());
         }
-        if bytes[DURABILITY + 1..HEADER_BYTES].iter().any(|byte| *byte != 0) {
+        if bytes[DURABILITY + 1..HASH_SEED].iter().any(|byte| *byte != 0) {
             let found = u32_at(bytes, RESERVED);
             return Err(Damage::new(DURABILITY as u64, "reserved bytes of the manifest", found, 0u32).into());
         }
@@ -212,12 +217,15 @@ impl Manifest {
             durable: Position::new(reader.u64("durable position")?),
             next_file_id: reader.u64("next file number")?,
             durability: reader.u8("durability")?,
+            hash_seed: {
+                reader.take(HASH_SEED - DURABILITY - 1, "reserved bytes")?;
+                reader.u64("hash seed")?
+            },
             sealed: Vec::new(),
             open: Vec::new(),
             runs: Vec::new(),
             clean: None,
         };
-        reader.take(HEADER_BYTES - DURABILITY - 1, "reserved bytes")?;
         while reader.remaining() > 0 {
             manifest.decode_section(&mut reader)?;
         }

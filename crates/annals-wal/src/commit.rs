@@ -11,7 +11,7 @@
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// What groups are handed to. One group at a time.
 pub trait GroupSink {
@@ -37,8 +37,8 @@ pub struct CommitQueue<S: GroupSink> {
     crowded: AtomicBool,
 }
 
-/// Where a caller finds its outcome.
-type Slot<S> = Arc<OnceLock<<S as GroupSink>::Outcome>>;
+/// Where a caller finds its outcome. The leader may still hold its share when the caller takes it out.
+type Slot<S> = Arc<Mutex<Option<<S as GroupSink>::Outcome>>>;
 
 struct Queue<S: GroupSink> {
     items: Vec<(S::Item, Slot<S>)>,
@@ -59,7 +59,7 @@ impl<S: GroupSink> CommitQueue<S> {
 
     /// Puts in an item and waits for its outcome, leading a group if nobody does.
     pub fn commit(&self, item: S::Item) -> S::Outcome {
-        let slot = Arc::new(OnceLock::new());
+        let slot: Slot<S> = Arc::new(Mutex::new(None));
         let mut lead = {
             let mut queue = self.queue.lock();
             queue.items.push((item, Arc::clone(&slot)));
@@ -68,14 +68,14 @@ impl<S: GroupSink> CommitQueue<S> {
         while !lead {
             self.waiting.fetch_add(1, Ordering::SeqCst);
             let seen = self.epoch.load(Ordering::SeqCst);
-            if slot.get().is_none() {
+            if slot.lock().is_none() {
                 lead = !std::mem::replace(&mut self.queue.lock().leading, true);
                 if !lead {
                     atomic_wait::wait(&self.epoch, seen);
                 }
             }
             self.waiting.fetch_sub(1, Ordering::SeqCst);
-            if slot.get().is_some() {
+            if slot.lock().is_some() {
                 break;
             }
         }
@@ -83,7 +83,8 @@ impl<S: GroupSink> CommitQueue<S> {
             self.lead();
         }
         // A group that was led has outcomes for all its items, also when the sink panicked.
-        Arc::into_inner(slot).and_then(OnceLock::into_inner).unwrap_or_else(S::abandoned)
+        let outcome = slot.lock().take();
+        outcome.unwrap_or_else(S::abandoned)
     }
 
     /// Runs `f` between groups, alone with the sink.
@@ -122,7 +123,7 @@ impl<S: GroupSink> Drop for Group<'_, S> {
     fn drop(&mut self) {
         let mut outcomes = self.outcomes.drain(..);
         for slot in self.slots.drain(..) {
-            let _ = slot.set(outcomes.next().unwrap_or_else(S::abandoned));
+            *slot.lock() = Some(outcomes.next().unwrap_or_else(S::abandoned));
         }
         self.queue.queue.lock().leading = false;
         self.queue.epoch.fetch_add(1, Ordering::SeqCst);

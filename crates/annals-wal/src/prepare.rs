@@ -4,6 +4,7 @@ use crate::error::LogError;
 use annals_format::{OpenSegment, names};
 use annals_types::limits::BATCH_BYTES_MAX;
 use annals_vfs::{Disk, File, Mapping};
+use std::io;
 use std::sync::Arc;
 
 /// A segment file with its space reserved, all zeros, whose name is durable.
@@ -23,17 +24,28 @@ impl PreparedSegment {
         Ok(PreparedSegment { entry, file, mapping, capacity })
     }
 
+    /// Gives back the space, when the log is closed. The next opening lays it out again.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn cut_unused(self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.sync_data()
+    }
+
     /// Makes room for a batch that is larger than a segment: such a batch has a segment to itself.
     ///
     /// # Errors
     /// What the system says, in particular that the disk is full; the segment stays as it was.
-    pub(crate) fn grow(self, capacity: u64) -> Result<Self, LogError> {
+    pub(crate) fn grow(&mut self, capacity: u64) -> Result<(), LogError> {
         debug_assert!(capacity <= self.capacity + BATCH_BYTES_MAX as u64);
         let name = names::segment(self.entry.id);
         self.file
             .preallocate(capacity)
             .map_err(LogError::io(format!("reserve {capacity} bytes for {name}")))?;
-        Self::new(self.entry, self.file, capacity)
+        self.mapping = self.file.map(capacity).map_err(LogError::io(format!("map {name}")))?;
+        self.capacity = capacity;
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! | label | found | decided |
 //! |---|---|---|
-//! | R1 unused | nothing but zeros | kept for later |
+//! | R1 unused | nothing but zeros, and no position is missing that it would have held | kept for later |
 //! | R2 false start | no sound header, and nothing says that anything in it was durable | wiped, kept for later |
 //! | R3 lost start | no sound header, but something in it or behind it was durable | corruption |
 //! | R4 wrong start | a sound header of another store, segment or position | corruption |
@@ -18,6 +18,8 @@
 //! sound frame behind the place; a sound header of a later segment (a segment is begun only after the one
 //! before it is durable). A sound frame behind a bad one is by itself no evidence: two writes that were
 //! never acknowledged may reach the disk in either order.
+//!
+//! Everything is decided before anything is changed: a log that is refused stays as it was.
 
 use crate::error::LogError;
 use crate::prepare::PreparedSegment;
@@ -36,8 +38,11 @@ use std::sync::Arc;
 /// Whether recovery may change files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// The caller holds the lock of the store: cut what is torn, write the tail again and sync it.
+    /// The caller holds the lock of the store and is going to write: cut what is torn, write the tail again and
+    /// sync it, and lay out space for more.
     Repair,
+    /// The caller holds the lock of the store and is only going to read: the same, but no space is laid out.
+    Mend,
     /// Look only.
     Observe,
 }
@@ -135,12 +140,58 @@ pub fn recover(
         last_recorded: input.last_recorded,
         findings: Vec::new(),
     };
-    for index in 0..files.len() {
+    let mut repairs = Repairs::default();
+    for (index, file) in files.iter().enumerate() {
         let later = files[index + 1..].iter().filter_map(|file| file.header.as_ref().ok());
         let next_start = later.map(|header| header.first_position).min();
-        recover_one(mode, input, &files[index], next_start, &mut state, visit)?;
+        recover_one(input, file, next_start, &mut state, &mut repairs, visit)?;
+    }
+    if mode != Mode::Observe {
+        repairs.carry_out(mode, input, &mut state)?;
     }
     Ok(state)
+}
+
+/// What is to be changed once everything is decided.
+#[derive(Default)]
+struct Repairs<'f> {
+    /// The last segment with frames, and how the walk over it ended.
+    tail: Option<(&'f OpenFile, Walk)>,
+    /// Segments to be used later, and whether they are blank already.
+    unused: Vec<(&'f OpenFile, bool)>,
+}
+
+impl Repairs<'_> {
+    fn carry_out(self, mode: Mode, input: &RecoveryInput<'_>, state: &mut Recovered) -> Result<(), LogError> {
+        if let Some((file, walk)) = self.tail {
+            let capacity = if mode == Mode::Repair { input.segment_bytes.max(walk.end) } else { walk.end };
+            make_tail_durable(file, &walk, capacity)?;
+            state.durable = state.next.previous();
+            let mapping = file.file.map(capacity).map_err(file.failed("map"))?;
+            if let Some(segment) = state.segments.last_mut() {
+                let first_position = segment.first_position();
+                let remapped = Segment::live(file.entry.id, file.binding, first_position, mapping);
+                copy_offsets(segment, &remapped, state.next);
+                *segment = Arc::new(remapped);
+            }
+            state.active = Some((Arc::clone(&file.file), capacity));
+        }
+        if mode != Mode::Repair {
+            state.active = None;
+            return Ok(());
+        }
+        for (file, blank) in self.unused {
+            let length = file.file.length().map_err(file.failed("look at"))?;
+            if !blank || length < input.segment_bytes {
+                file.file.set_len(0).map_err(file.failed("wipe"))?;
+                file.file.preallocate(input.segment_bytes).map_err(file.failed("lay out"))?;
+                file.file.sync_data().map_err(file.failed("sync"))?;
+            }
+            let capacity = file.file.length().map_err(file.failed("look at"))?;
+            state.prepared.push(PreparedSegment::new(file.entry, Arc::clone(&file.file), capacity)?);
+        }
+        Ok(())
+    }
 }
 
 /// A file of an open segment, with what its header says.
@@ -155,7 +206,7 @@ struct OpenFile {
 impl OpenFile {
     fn open(disk: &dyn Disk, mode: Mode, entry: OpenSegment, store_id: &StoreId) -> Result<Self, LogError> {
         let name = names::segment(entry.id);
-        let access = if mode == Mode::Repair { Access::ReadWrite } else { Access::Read };
+        let access = if mode == Mode::Observe { Access::Read } else { Access::ReadWrite };
         let file = disk.open(&name, access).map_err(|error| {
             if error.kind() == io::ErrorKind::NotFound {
                 // R8: the file was durable before the manifest that names it.
@@ -186,17 +237,17 @@ impl OpenFile {
     }
 }
 
-fn recover_one(
-    mode: Mode,
+fn recover_one<'f>(
     input: &RecoveryInput<'_>,
-    file: &OpenFile,
+    file: &'f OpenFile,
     next_start: Option<Position>,
     state: &mut Recovered,
+    repairs: &mut Repairs<'f>,
     visit: &mut dyn FnMut(&Arc<Segment>, EventRef<'_>),
 ) -> Result<(), LogError> {
     let header = match &file.header {
         Ok(header) => header,
-        Err(error) => return recover_unbegun(mode, input, file, next_start, state, error),
+        Err(error) => return recover_unbegun(file, next_start, state, repairs, error),
     };
     let expected = SegmentHeader {
         store_id: *input.store_id,
@@ -212,7 +263,7 @@ fn recover_one(
     let length = file.file.length().map_err(file.failed("look at"))?;
     let capacity = length.max(SEGMENT_HEADER_BYTES as u64);
     let mapping = file.file.map(capacity.min(length)).map_err(file.failed("map"))?;
-    let mut segment = Arc::new(Segment::live(file.entry.id, file.binding, state.next, mapping));
+    let segment = Arc::new(Segment::live(file.entry.id, file.binding, state.next, mapping));
     let walk = walk_frames(input, file, &segment, state, visit)?;
 
     // What lies behind the last frame of a segment that has a successor may be its unfinished footer.
@@ -230,36 +281,28 @@ fn recover_one(
     }
     let torn = (walk.rubbish && !complete).then_some(walk.damage.clone());
     let case = if torn.is_some() { Case::TornTail } else { Case::Whole };
-    if mode == Mode::Repair && !complete {
-        let capacity = input.segment_bytes.max(walk.end);
-        make_tail_durable(file, &walk, capacity)?;
-        state.durable = state.next.previous();
-        let mapping = file.file.map(capacity).map_err(file.failed("map"))?;
-        let remapped = Segment::live(file.entry.id, file.binding, segment.first_position(), mapping);
-        copy_offsets(&segment, &remapped, state.next);
-        segment = Arc::new(remapped);
-        state.active = Some((Arc::clone(&file.file), capacity));
-    }
     state.segments.push(segment);
     state.frames_ends.push(walk.end);
     state.findings.push(Finding { segment_id: file.entry.id, case, frames_end: walk.end, torn });
+    if !complete {
+        repairs.tail = Some((file, walk));
+    }
     Ok(())
 }
 
 /// Cases R1, R2 and R3: a segment without a sound header.
-fn recover_unbegun(
-    mode: Mode,
-    input: &RecoveryInput<'_>,
-    file: &OpenFile,
+fn recover_unbegun<'f>(
+    file: &'f OpenFile,
     next_start: Option<Position>,
     state: &mut Recovered,
+    repairs: &mut Repairs<'f>,
     error: &FormatError,
 ) -> Result<(), LogError> {
     let mut window = file.window()?;
     let (durable_behind, blank) = search(&mut window, 0, file.binding).map_err(file.failed("read"))?;
     let evidence = state.durable.max(durable_behind);
     let evidence = next_start.map_or(evidence, |start| evidence.max(start.previous()));
-    if evidence >= state.next || next_start.is_some() {
+    if evidence >= state.next || (next_start.is_some() && !blank) {
         let damage = match error {
             FormatError::Damaged(damage) => damage.clone(),
             _ => {
@@ -269,15 +312,11 @@ fn recover_unbegun(
         return Err(file.corrupt(damage));
     }
     let case = if blank { Case::Unused } else { Case::FalseStart };
-    if mode == Mode::Repair {
-        if !blank || window.file_length() < input.segment_bytes {
-            file.file.set_len(0).map_err(file.failed("wipe"))?;
-            file.file.preallocate(input.segment_bytes).map_err(file.failed("lay out"))?;
-            file.file.sync_data().map_err(file.failed("sync"))?;
-        }
-        let capacity = file.file.length().map_err(file.failed("look at"))?;
-        state.prepared.push(PreparedSegment::new(file.entry, Arc::clone(&file.file), capacity)?);
+    if next_start.is_none() {
+        repairs.unused.push((file, blank));
     }
+    // Otherwise it was passed over (it could not be made large enough for a batch, say). It is not used any
+    // more: segments are begun in the order of the list.
     state.findings.push(Finding { segment_id: file.entry.id, case, frames_end: 0, torn: None });
     Ok(())
 }
@@ -317,7 +356,10 @@ fn walk_frames(
             let most = bytes.len();
             match check_next(bytes, file.binding, end, state.next) {
                 Err(FrameFault::Short { needed })
-                    if needed > most as u64 && needed <= window.file_length() - end =>
+                    // A file that became shorter meanwhile does not get longer by asking again.
+                    if wanted as u64 <= most as u64
+                        && needed > most as u64
+                        && needed <= window.file_length() - end =>
                 {
                     wanted = usize::try_from(needed).unwrap_or(usize::MAX);
                 }

@@ -203,7 +203,9 @@ impl Segment {
         let mapping = self.mapping()?;
         // Records never reach into the footer, so that its bytes are not taken for a record's.
         let end = self.sealed_entry().map_or(mapping.len(), |entry| entry.frames_end);
-        let bytes = mapping.bytes(offset..end.max(offset)).ok_or_else(|| self.unreadable(position))?;
+        // An offset from a damaged footer may lie behind the file. No bytes are no record either, and then the
+        // frames are walked.
+        let bytes = mapping.bytes(offset..end.max(offset)).unwrap_or_default();
         Ok((bytes, offset))
     }
 
@@ -242,13 +244,16 @@ impl Segment {
             .open(&self.path, Access::Read)
             .map_err(LogError::io(format!("open {}", self.path)))?;
         let length = file.length().map_err(LogError::io(format!("look at {}", self.path)))?;
-        if length != sealed.entry.length {
-            let damage = Damage::new(length, "length of a sealed segment", length, sealed.entry.length);
+        // Longer it may be: the cut behind the footer is lost if the sync that should have made it durable failed
+        // and a later one, which then had nothing to write, did not.
+        let wanted = sealed.entry.length;
+        if length < wanted {
+            let damage = Damage::new(length, "length of a sealed segment", length, wanted);
             return Err(LogError::corrupt(&self.path, damage));
         }
         // The mapping keeps the contents; the descriptor is given back, so that a store of a thousand
         // segments does not need a thousand of them.
-        let mapping = file.map(length).map_err(LogError::io(format!("map {}", self.path)))?;
+        let mapping = file.map(wanted).map_err(LogError::io(format!("map {}", self.path)))?;
         let footer = read_footer(&mapping, self.binding, &sealed.entry);
         Ok(sealed.loaded.get_or_init(|| Loaded { mapping, footer }))
     }

@@ -96,6 +96,27 @@ impl LogWriter {
         self.active.as_ref().map(|active| (&active.segment, active.end))
     }
 
+    /// Whether so much of the active segment is used that the next one should be laid out.
+    #[must_use]
+    pub fn is_half_full(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| active.end > active.capacity / 2)
+    }
+
+    /// Gives back the space behind the last frame, when the log is closed. The next opening lays it out again.
+    ///
+    /// # Errors
+    /// What the system says; nothing of the log is lost then.
+    pub fn cut_unused(&mut self) -> io::Result<()> {
+        match &mut self.active {
+            Some(active) if active.header.is_none() => {
+                active.capacity = active.end;
+                active.file.set_len(active.end)?;
+                active.file.sync_data()
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the active segment takes a frame of this length, behind those that are staged.
     #[must_use]
     pub fn has_room_for(&self, frame: &FrameBuilder) -> bool {
@@ -115,14 +136,17 @@ impl LogWriter {
     /// Gives a frame its place behind those that are staged, and returns what it was stamped with.
     /// Its bytes must go to the next [`LogWriter::commit`], in the order of staging.
     ///
-    /// `None`, and nothing staged, if there is no active segment; the frame must have been given room, see
-    /// [`LogWriter::has_room_for`].
+    /// `None`, and nothing staged, if there is no active segment or the writer has failed; the frame must have
+    /// been given room, see [`LogWriter::has_room_for`].
     pub fn stage(
         &mut self,
         frame: &mut FrameBuilder,
         recorded_at: Timestamp,
         version: impl Fn(usize) -> Version,
     ) -> Option<FrameStamp> {
+        if self.failed {
+            return None;
+        }
         debug_assert!(self.has_room_for(frame) && recorded_at >= self.last_recorded);
         let active = self.active.as_mut()?;
         let stamp = FrameStamp {
@@ -149,12 +173,13 @@ impl LogWriter {
     /// written, and with `sync` durable; publishing it is left to the caller.
     ///
     /// # Errors
-    /// The write or the sync failed; then the writer has failed for good.
+    /// The write or the sync failed, now or earlier: then the writer has failed for good.
     pub fn commit<'a>(
         &mut self,
         frames: impl Iterator<Item = &'a [u8]>,
         sync: bool,
     ) -> Result<(), WriteFailed> {
+        self.refuse_after_failure()?;
         let last = self.next.previous();
         let Some(active) = &mut self.active else { return Ok(()) };
         let result = active.write(frames).and_then(|()| if sync { active.file.sync_data() } else { Ok(()) });
@@ -175,12 +200,22 @@ impl LogWriter {
     /// Makes everything written durable.
     ///
     /// # Errors
-    /// The sync failed; then the writer has failed for good.
+    /// The sync failed, now or earlier: then the writer has failed for good.
     pub fn sync(&mut self) -> Result<(), WriteFailed> {
+        self.refuse_after_failure()?;
         if self.watermark.durable() >= self.next.previous() {
             return Ok(());
         }
         self.commit(std::iter::empty(), true)
+    }
+
+    /// A sync that is tried again may say `Ok` although the bytes of the one that failed are lost, so nothing
+    /// may be concluded from it.
+    fn refuse_after_failure(&self) -> Result<(), WriteFailed> {
+        if self.failed {
+            return Err(WriteFailed { source: io::Error::other("an earlier write or sync has failed") });
+        }
+        Ok(())
     }
 
     /// Begins the next segment with the next frame. What was written before is made durable first, so that a
@@ -188,7 +223,7 @@ impl LogWriter {
     /// frames end.
     ///
     /// # Errors
-    /// The sync failed; then the writer has failed for good.
+    /// The sync failed, now or earlier: then the writer has failed for good.
     pub fn roll(&mut self, prepared: PreparedSegment) -> Result<Option<(Arc<Segment>, u64)>, WriteFailed> {
         self.sync()?;
         let OpenSegment { id, salt } = prepared.entry;
@@ -213,9 +248,9 @@ impl LogWriter {
     ///
     /// # Errors
     /// What the system says, in particular that the disk is full.
-    pub fn fit(prepared: PreparedSegment, frame: &FrameBuilder) -> Result<PreparedSegment, LogError> {
+    pub fn fit(prepared: &mut PreparedSegment, frame: &FrameBuilder) -> Result<(), LogError> {
         let needed = SEGMENT_HEADER_BYTES as u64 + frame.bytes().len() as u64;
-        if needed <= prepared.capacity { Ok(prepared) } else { prepared.grow(needed) }
+        if needed <= prepared.capacity { Ok(()) } else { prepared.grow(needed) }
     }
 
     /// Writes, without a sync, an empty frame that tells what is durable, unless the last frame told it: then

@@ -94,6 +94,8 @@ impl Committer {
             return Err(AppendError::Poisoned);
         }
         self.writer.sync().map_err(unknown)?;
+        // Space that is not given back only takes room until the store is opened again.
+        let _ = self.writer.cut_unused();
         Ok(self.writer.active().map(|(segment, end)| (segment.id(), end)))
     }
 
@@ -116,7 +118,7 @@ impl Committer {
             let source = std::io::Error::other("the store has reached its last position");
             return Err(AppendError::Io { what: "append".into(), source });
         }
-        if !self.writer.has_room_for(&batch.frame) {
+        if !self.has_room_for(&batch.frame) {
             self.flush(decided, pending);
             self.roll(&batch.frame)?;
         }
@@ -137,6 +139,13 @@ impl Committer {
         })
     }
 
+    /// Whether segment and index of the active part take a frame.
+    fn has_room_for(&self, frame: &FrameBuilder) -> bool {
+        let (events, bytes) = (frame.record_count() as u64, frame.bytes().len() as u64);
+        let index = self.active.as_ref().is_some_and(|(index, _)| index.read().has_room_for(events, bytes));
+        index && self.writer.has_room_for(frame)
+    }
+
     /// Writes and syncs what is staged, and publishes it. If that fails, nothing decided since the last flush
     /// stands.
     fn flush(&mut self, decided: &mut [Outcome], pending: &mut usize) {
@@ -149,7 +158,12 @@ impl Committer {
         let result = self.writer.commit(self.staged.iter().map(|(_, frame)| frame.bytes()), sync);
         self.staged.clear();
         match result {
-            Ok(()) => self.core.publish(self.writer.next_position().previous()),
+            Ok(()) => {
+                self.core.publish(self.writer.next_position().previous());
+                if self.writer.is_half_full() {
+                    self.core.next_is_needed();
+                }
+            }
             Err(WriteFailed { source }) => {
                 let mut source = Some(source);
                 for outcome in since {
@@ -167,11 +181,15 @@ impl Committer {
         if self.writer.has_failed() {
             return Err(AppendError::Poisoned);
         }
-        let prepared = self.core.take_prepared().and_then(|prepared| LogWriter::fit(prepared, frame));
-        let prepared = prepared.map_err(|error| match error {
+        let refused = |error| match error {
             LogError::Io { what, source } => AppendError::Io { what, source },
             other => ReadError::from(other).into(),
-        })?;
+        };
+        let mut prepared = self.core.take_prepared().map_err(refused)?;
+        if let Err(error) = LogWriter::fit(&mut prepared, frame) {
+            self.core.give_back(prepared);
+            return Err(refused(error));
+        }
         let full = self.writer.roll(prepared).map_err(unknown)?;
         let last = self.writer.next_position().previous();
         let Some((segment, _)) = self.writer.active() else { return Err(AppendError::Poisoned) };

@@ -11,12 +11,16 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// How many full segments may wait for their footer before an append waits for them: it bounds the memory
 /// that their indexes take.
 const FULL_SEGMENTS_MAX: usize = 4;
+/// How long an append waits for that.
+const SEALING_PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -37,6 +41,8 @@ pub(crate) struct Core {
     pub(crate) worker: Option<Sender<()>>,
     /// Whether the worker waits without a limit, so that the next append has to wake it.
     pub(crate) worker_sleeps: AtomicBool,
+    /// Whether the active segment is so full that the next one has to be laid out.
+    next_needed: AtomicBool,
     /// Whether the worker is to end.
     pub(crate) worker_stops: AtomicBool,
 }
@@ -56,12 +62,10 @@ pub(crate) struct FullSegment {
 }
 
 impl Core {
-    #[expect(clippy::too_many_arguments, reason = "made in one place, from what opening found")]
     pub(crate) fn new(
         env: Env,
         catalog: Catalog,
         durability: Durability,
-        hash_seed: u64,
         parts: Parts,
         watermark: Arc<Watermark>,
         prepared: Vec<PreparedSegment>,
@@ -74,7 +78,7 @@ impl Core {
             created_at: manifest.created_at,
             env,
             durability,
-            hash_seed,
+            hash_seed: manifest.hash_seed,
             parts: ArcSwap::from_pointee(parts),
             watermark,
             catalog: Mutex::new(catalog),
@@ -82,13 +86,14 @@ impl Core {
             sealed_one: Condvar::new(),
             worker,
             worker_sleeps: AtomicBool::new(false),
+            next_needed: AtomicBool::new(false),
             worker_stops: AtomicBool::new(false),
         }
     }
 
     /// A segment to write to next: one that was laid out ahead or, if the worker is behind, one laid out now.
     pub(crate) fn take_prepared(&self) -> Result<PreparedSegment, LogError> {
-        self.wait_for_sealing();
+        self.wait_for_sealing()?;
         if let Some(prepared) = self.ahead.lock().prepared.pop_front() {
             return Ok(prepared);
         }
@@ -100,31 +105,38 @@ impl Core {
         catalog.prepare(self.watermark.durable())
     }
 
+    /// Takes back a segment that could not be used. It stays the next one: segments are begun in the order in
+    /// which the manifest has them, and one that was passed over would look like one that was lost.
+    pub(crate) fn give_back(&self, prepared: PreparedSegment) {
+        self.ahead.lock().prepared.push_front(prepared);
+    }
+
     /// Gives back pressure when sealing is far behind. Without a worker the caller seals.
-    fn wait_for_sealing(&self) {
+    fn wait_for_sealing(&self) -> Result<(), LogError> {
         let mut ahead = self.ahead.lock();
+        let deadline = Instant::now() + SEALING_PATIENCE;
         while ahead.full.len() >= FULL_SEGMENTS_MAX {
-            if let Some(worker) = &self.worker {
-                let _ = worker.try_send(());
-                // A worker that cannot seal (a full disk, say) tries again later; the append goes on meanwhile
-                // with one more segment in memory.
-                if self.sealed_one.wait_for(&mut ahead, std::time::Duration::from_secs(1)).timed_out() {
-                    return;
-                }
-            } else {
+            let Some(worker) = &self.worker else {
                 drop(ahead);
-                if self.seal_next().is_err() {
-                    return;
-                }
+                self.seal_next()?;
                 ahead = self.ahead.lock();
+                continue;
+            };
+            let _ = worker.try_send(());
+            if self.sealed_one.wait_until(&mut ahead, deadline).timed_out() {
+                // A full disk, say. Going on would take memory without a bound.
+                let source = io::Error::other("the segments before it cannot be given their footers");
+                return Err(LogError::Io { what: "begin a new segment".into(), source });
             }
         }
+        Ok(())
     }
 
     /// Makes a new part the active one, and hands the one before it to the worker.
     pub(crate) fn begin_part(&self, part: Part, full: Option<(Arc<Segment>, Position, u64)>) {
         let part = Arc::new(part);
         self.change_parts(|parts| parts.push(Arc::clone(&part)));
+        self.next_needed.store(false, Ordering::SeqCst);
         if let Some((segment, last_position, frames_end)) = full {
             self.add_full(FullSegment { segment, last_position, frames_end });
         }
@@ -165,8 +177,25 @@ impl Core {
         self.sealed_one.notify_all();
     }
 
+    /// Has the next segment laid out, if it is not yet.
+    pub(crate) fn next_is_needed(&self) {
+        if !self.next_needed.swap(true, Ordering::SeqCst) {
+            self.wake_worker();
+        }
+    }
+
     pub(crate) fn needs_prepared(&self) -> bool {
-        self.ahead.lock().prepared.is_empty()
+        self.next_needed.load(Ordering::SeqCst)
+            && !self.worker_stops.load(Ordering::SeqCst)
+            && self.ahead.lock().prepared.is_empty()
+    }
+
+    /// Gives back the space of segments that were laid out and not used, when the store is closed.
+    pub(crate) fn cut_unused(&self) {
+        for prepared in self.ahead.lock().prepared.drain(..) {
+            // Space that is not given back only takes room until the store is opened again.
+            let _ = prepared.cut_unused();
+        }
     }
 
     pub(crate) fn add_prepared(&self, prepared: PreparedSegment) {

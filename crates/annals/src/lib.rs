@@ -76,3 +76,8 @@ pub use stats::Stats;
 pub use store::Store;
 pub use verify::{Finding, Verification, VerifyProgress, verify};
 pub use view::View;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

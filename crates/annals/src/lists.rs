@@ -90,13 +90,17 @@ pub(crate) fn type_list(view: &View) -> Result<Vec<TypeInfo>, ReadError> {
 
 /// How many streams and types there are in a view of the whole log.
 pub(crate) fn count_names(view: &View, kind: TermKind) -> Result<u64, ReadError> {
-    if let [part] = view.parts.0.as_slice() {
-        return part.term_count(kind);
+    if let [part] = view.parts.0.as_slice()
+        && let Some(count) = part.term_count(kind, view.position)?
+    {
+        return Ok(count);
     }
     let mut names = Names::new(view, kind, "");
     let mut count = 0;
-    while names.next()?.is_some() {
-        count += 1;
+    while let Some((_, found)) = names.next()? {
+        if names.is_visible(found)? {
+            count += 1;
+        }
     }
     Ok(count)
 }
@@ -198,6 +202,18 @@ impl<'v> Names<'v> {
         Ok(Some((name, found)))
     }
 
+    /// Whether a name has events in the view. The index of a part in memory also has those that are being written,
+    /// or whose writing has failed.
+    fn is_visible(&self, found: Vec<(usize, Located)>) -> Result<bool, ReadError> {
+        for (index, mut located) in found {
+            let page = &self.pages[index];
+            if page.part.segment.sealed_entry().is_some() || page.part.rank(&mut located, page.last)? > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn next_counted(&mut self) -> Result<Option<(String, Counted)>, ReadError> {
         let Some((name, found)) = self.next()? else { return Ok(None) };
         let mut sum = Counted::default();
@@ -213,7 +229,7 @@ impl<'v> Names<'v> {
         let page = &mut self.pages[index];
         if page.names.is_empty() && !page.ended {
             let names = page.part.terms(self.kind, &self.prefix, page.after.as_deref(), PAGE)?;
-            page.ended = names.len() < PAGE;
+            page.ended = names.len() != PAGE;
             page.after = names.last().map(|(name, _)| name.clone());
             page.names = names.into();
         }

@@ -26,7 +26,6 @@ pub(crate) struct Opened {
     pub(crate) parts: Parts,
     /// Index and segment of the active part.
     pub(crate) active: Option<(Arc<RwLock<MemoryIndex>>, Arc<Segment>)>,
-    pub(crate) hash_seed: u64,
     pub(crate) report: RecoveryReport,
 }
 
@@ -61,12 +60,21 @@ pub(crate) fn open_for_writing(
     check_foreign(&*env.disk, options.create, path)?;
     let lock = env.disk.try_lock(names::LOCK).map_err(OpenError::io("lock the store (file LOCK)"))?;
     let lock = lock.ok_or_else(|| OpenError::Locked { path: path.to_owned() })?;
-    let catalog = match read_manifest(&*env.disk)? {
+    let existing = read_manifest(&*env.disk)?;
+    let created = existing.is_none();
+    let mut catalog = match existing {
         Some(manifest) => Catalog::new(env.clone(), manifest),
         None => create(options, env, path)?,
     };
     let manifest = catalog.manifest().clone();
     let opened = assemble(env, manifest, Mode::Repair, &Parts::default())?;
+    if !created {
+        // From here on the log may grow behind the mark of a close in good order. And if the process before this
+        // one was killed between the renaming of the manifest and the sync of its name, the next loss of power
+        // would bring back the one before it, which does not name the segments that are appended to from now on,
+        // and names files that are about to be removed.
+        catalog.set_clean(opened.recovered.next.previous(), None)?;
+    }
     remove_orphans(&*env.disk, &opened.manifest)?;
     Ok((opened, catalog, lock))
 }
@@ -77,7 +85,7 @@ pub(crate) fn open_for_reading(env: &Env, path: &Path) -> Result<(Opened, Positi
     match env.disk.try_lock(names::LOCK) {
         Ok(Some(_lock)) => {
             let manifest = existing_manifest(env, path)?;
-            let opened = match assemble(env, manifest.clone(), Mode::Repair, &Parts::default()) {
+            let opened = match assemble(env, manifest.clone(), Mode::Mend, &Parts::default()) {
                 // A disk that is full or cannot be written: the recovered log can be read all the same.
                 Err(OpenError::Io { .. }) => assemble(env, manifest, Mode::Observe, &Parts::default())?,
                 other => other?,
@@ -155,8 +163,9 @@ fn create(options: &Options, env: &Env, path: &Path) -> Result<Catalog, OpenErro
         }
     }
     env.disk.sync_dir("").map_err(OpenError::io(format!("sync {}", path.display())))?;
-    let mut store_id = [0; 16];
-    env.random.fill(&mut store_id).map_err(OpenError::io("get random bytes"))?;
+    let (mut store_id, mut hash_seed) = ([0; 16], [0; 8]);
+    let random = env.random.fill(&mut store_id).and_then(|()| env.random.fill(&mut hash_seed));
+    random.map_err(OpenError::io("get random bytes"))?;
     let manifest = Manifest {
         store_id,
         generation: 1,
@@ -165,6 +174,7 @@ fn create(options: &Options, env: &Env, path: &Path) -> Result<Catalog, OpenErro
         durability: options.durability.unwrap_or_default().code(),
         durable: Position::ZERO,
         next_file_id: 1,
+        hash_seed: u64::from_le_bytes(hash_seed),
         sealed: Vec::new(),
         open: Vec::new(),
         runs: Vec::new(),
@@ -180,9 +190,7 @@ fn assemble(env: &Env, manifest: Manifest, mode: Mode, known: &Parts) -> Result<
         let damage = annals_format::Damage::new(0, what, manifest.durability, 1u8);
         return Err(OpenError::Corrupt(damage.in_file(names::MANIFEST)));
     }
-    let mut seed = [0; 8];
-    env.random.fill(&mut seed).map_err(OpenError::io("get random bytes"))?;
-    let hash_seed = u64::from_le_bytes(seed);
+    let hash_seed = manifest.hash_seed;
     check_present(&*env.disk, &manifest)?;
     let mut parts = sealed_parts(env, &manifest, known, hash_seed)?;
 
@@ -208,7 +216,7 @@ fn assemble(env: &Env, manifest: Manifest, mode: Mode, known: &Parts) -> Result<
         active = Some((index, Arc::clone(segment)));
     }
     let report = RecoveryReport::new(&manifest, &recovered);
-    Ok(Opened { manifest, recovered, parts: Parts(parts), active, hash_seed, report })
+    Ok(Opened { manifest, recovered, parts: Parts(parts), active, report })
 }
 
 fn sealed_parts(

@@ -135,18 +135,23 @@ impl Part {
         })
     }
 
+    /// The terms of a kind that begin with `prefix`, in byte order, strictly after `after`: at least `least` of
+    /// them if there are so many. A part in memory, which the writer shares, gives all at once.
     pub(crate) fn terms(
         &self,
         kind: TermKind,
         prefix: &str,
         after: Option<&str>,
-        limit: usize,
+        least: usize,
     ) -> Result<Vec<(String, Located)>, ReadError> {
         let mut rebuilt = false;
-        let terms = self.ask(|index| {
-            rebuilt = matches!(index, Index::Rebuilt(_));
-            index.terms(kind, prefix, after, limit)
-        })?;
+        let terms = match &self.index {
+            PartIndex::Memory(memory) => terms_in_memory(memory, kind, prefix, after),
+            PartIndex::Run(_) => self.ask(|index| {
+                rebuilt = matches!(index, Index::Rebuilt(_));
+                index.terms(kind, prefix, after, least)
+            })?,
+        };
         let locate = |(key, postings): (String, Postings)| {
             let located = Located { kind, key: key.as_str().into(), postings, rebuilt };
             (key, located)
@@ -154,9 +159,14 @@ impl Part {
         Ok(terms.into_iter().map(locate).collect())
     }
 
-    /// How many different terms of a kind there are.
-    pub(crate) fn term_count(&self, kind: TermKind) -> Result<u64, ReadError> {
-        self.ask(|index| Ok(index.term_count(kind)))
+    /// How many different terms of a kind there are up to `last`; `None` if the index has events behind it, which are
+    /// being written or whose writing has failed.
+    pub(crate) fn term_count(&self, kind: TermKind, last: Position) -> Result<Option<u64>, ReadError> {
+        let visible = last.events_since(self.segment.first_position().previous());
+        self.ask(|index| match index {
+            Index::Memory(index) if index.event_count() != visible => Ok(None),
+            index => Ok(Some(index.term_count(kind))),
+        })
     }
 
     /// Whether a run file has to be written for this part: there is none, or it turned out to be damaged.
@@ -228,6 +238,29 @@ impl Part {
     fn trusted<R>(&self, answer: Result<R, Damage>) -> Result<R, ReadError> {
         answer.map_err(|damage| ReadError::damage(self.segment.path(), damage))
     }
+}
+
+/// How many terms are copied while the writer has to wait.
+const TERMS_AT_ONCE: usize = 4096;
+
+/// Copies the names in small steps and sorts them with the index unlocked, so that appends go on meanwhile.
+fn terms_in_memory(
+    memory: &RwLock<MemoryIndex>,
+    kind: TermKind,
+    prefix: &str,
+    after: Option<&str>,
+) -> Vec<(String, Postings)> {
+    let (mut terms, mut from) = (Vec::new(), 0);
+    loop {
+        let next = memory.read().terms_as_they_came(kind, prefix, from, TERMS_AT_ONCE, &mut terms);
+        if next == from {
+            break;
+        }
+        from = next;
+    }
+    terms.retain(|(name, _)| after.is_none_or(|after| name.as_str() > after));
+    terms.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    terms
 }
 
 impl RunIndex {

@@ -105,8 +105,7 @@ impl Store {
         let catalog = Catalog::new(env.clone(), opened.manifest.clone());
         let durability = Durability::from_code(opened.manifest.durability).unwrap_or_default();
         let watermark = Arc::new(Watermark::new(visible));
-        let core =
-            Core::new(env, catalog, durability, opened.hash_seed, opened.parts, watermark, Vec::new(), None);
+        let core = Core::new(env, catalog, durability, opened.parts, watermark, Vec::new(), None);
         Ok(Self::new(path, Arc::new(core), opened.report, None))
     }
 
@@ -115,15 +114,11 @@ impl Store {
         env: Env,
         path: &Path,
         opened: Opened,
-        mut catalog: Catalog,
+        catalog: Catalog,
         lock: Box<dyn Lock>,
     ) -> Result<Store, OpenError> {
-        let Opened { manifest, mut recovered, parts, active, hash_seed, report } = opened;
+        let Opened { manifest, mut recovered, parts, active, report } = opened;
         let last = recovered.next.previous();
-        if manifest.clean.is_some() {
-            // From here on the log may grow behind the mark.
-            catalog.set_clean(last, None)?;
-        }
         let watermark = Arc::new(Watermark::new(last));
         let (sender, mailbox) = crossbeam_channel::bounded(1);
         let own = Durability::from_code(manifest.durability).unwrap_or_default();
@@ -134,7 +129,6 @@ impl Store {
             env,
             catalog,
             options.durability.unwrap_or(own),
-            hash_seed,
             parts,
             watermark,
             prepared,
@@ -308,6 +302,7 @@ impl Handle {
         }
         let end = writing.queue.with_sink(Committer::close);
         writing.stop_worker(&self.core);
+        self.core.cut_unused();
         let result = end.and_then(|end| {
             let (segment_id, frames_end) = end.unwrap_or_default();
             let clean = CleanMark { segment_id, frames_end };

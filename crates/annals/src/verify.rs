@@ -12,6 +12,7 @@ use annals_index::{MemoryIndex, Run};
 use annals_types::{Position, Timestamp};
 use annals_vfs::{Access, Disk, Env, Mapping, RealDisk};
 use annals_wal::{Case, LogError, Mode, RecoveryInput, Segment, Step, recover, scan_mapped};
+use std::cmp::Ordering;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -78,10 +79,24 @@ pub fn verify(
         }
         Err(error) => return Err(OpenError::io(format!("open {}", path.display()))(error)),
     };
-    verify_env(&Env::system(Arc::new(disk)), path, progress)
+    let env = Env::system(Arc::new(disk));
+    let generation = || read_manifest(&*env.disk).ok().flatten().map(|manifest| manifest.generation);
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let before = generation();
+        let found = verify_env(&env, path, progress)?;
+        // A store that is being written may change its files between two looks at it: that is no damage.
+        if found.findings.is_empty() || generation() == before || looks == LOOKS {
+            return Ok(found);
+        }
+    }
 }
 
-pub(crate) fn verify_env(
+/// How often a store that changes meanwhile is looked at.
+const LOOKS: usize = 5;
+
+fn verify_env(
     env: &Env,
     path: &Path,
     progress: &mut dyn FnMut(VerifyProgress),
@@ -98,7 +113,7 @@ pub(crate) fn verify_env(
     };
     let bytes_total = manifest.sealed.iter().map(|segment| segment.length).sum::<u64>()
         + manifest.runs.iter().map(|run| run.length).sum::<u64>()
-        + manifest.open.len() as u64 * manifest.segment_bytes;
+        + open_bytes(&*env.disk, &manifest);
     let mut done = |found: &Verification| progress(VerifyProgress { bytes_done: found.bytes, bytes_total });
     done(&found);
     let mut last_recorded = Timestamp::MIN;
@@ -334,10 +349,20 @@ fn map_whole(
         other => other.map_err(OpenError::io(format!("open {name}")))?,
     };
     let length = file.length().map_err(OpenError::io(format!("look at {name}")))?;
-    if length != expected {
-        found.finding(name, Some(length), format!("the file has {length} bytes instead of {expected}"));
+    let what = format!("the file has {length} bytes instead of {expected}");
+    match length.cmp(&expected) {
+        Ordering::Less => found.finding(name, Some(length), what),
+        Ordering::Equal => {}
+        // Readers do not look there either.
+        Ordering::Greater => found.notes.push(format!("{name}: {what}; what is too much is not looked at")),
     }
-    file.map(length).map(Some).map_err(OpenError::io(format!("map {name}")))
+    file.map(length.min(expected)).map(Some).map_err(OpenError::io(format!("map {name}")))
+}
+
+/// How long the open segments are; what is missing is found by who reads them.
+fn open_bytes(disk: &dyn Disk, manifest: &Manifest) -> u64 {
+    let length = |name: String| disk.open(&name, Access::Read).and_then(|file| file.length());
+    manifest.open.iter().filter_map(|segment| length(names::segment(segment.id)).ok()).sum()
 }
 
 /// The open segments, as opening would read them.
@@ -372,7 +397,7 @@ fn check_open(
     });
     found.events += events;
     found.last_position = last;
-    found.bytes += manifest.open.len() as u64 * manifest.segment_bytes;
+    found.bytes += open_bytes(&*env.disk, manifest);
     let Some(recovered) = found.keep(recovered)? else { return Ok(()) };
     found.segments += recovered.segments.len() as u64;
     for finding in &recovered.findings {

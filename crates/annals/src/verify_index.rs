@@ -25,14 +25,11 @@ pub(crate) fn check_run(name: &str, run: &Run, index: &MemoryIndex, found: &mut 
 
 /// The first difference between the terms of a kind.
 fn compare(kind: TermKind, run: &Run, index: &MemoryIndex) -> Result<Option<String>, Damage> {
-    let mut after: Option<String> = None;
-    loop {
-        let ours = index.terms(kind, "", after.as_deref(), PAGE);
-        let theirs = run.terms(kind, "", after.as_deref(), PAGE)?;
-        if ours.len() != theirs.len() {
-            return Ok(Some(format!("the number of terms ({kind:?}) is not the log's")));
-        }
-        for ((our_name, ours), (their_name, theirs)) in ours.iter().zip(&theirs) {
+    let ours = index.terms(kind, "", None, usize::MAX);
+    let mut after: Option<&str> = None;
+    for page in ours.chunks(PAGE) {
+        let theirs = run.terms(kind, "", after, PAGE)?;
+        for ((our_name, ours), (their_name, theirs)) in page.iter().zip(&theirs) {
             if our_name != their_name {
                 return Ok(Some(format!("{kind:?} {their_name:?} stands where the log has {our_name:?}")));
             }
@@ -40,11 +37,12 @@ fn compare(kind: TermKind, run: &Run, index: &MemoryIndex) -> Result<Option<Stri
                 return Ok(Some(format!("the positions of {kind:?} {our_name:?} are not the log's")));
             }
         }
-        match ours.into_iter().last() {
-            Some((name, _)) if theirs.len() == PAGE => after = Some(name),
-            _ => return Ok(None),
-        }
+        after = page.last().map(|(name, _)| name.as_str());
     }
+    if run.term_count(kind) != index.term_count(kind) {
+        return Ok(Some(format!("the number of terms ({kind:?}) is not the log's")));
+    }
+    Ok(None)
 }
 
 fn same_positions(

@@ -134,6 +134,7 @@ impl View {
         let mut found = Position::ZERO;
         for (part, first, last) in self.parts.ranges(self.position).rev() {
             if part.segment.sealed_entry().is_some_and(|entry| entry.recorded.min > time) {
+                found = first.previous();
                 continue;
             }
             found = part.segment.position_at(time, first..last.next())?;

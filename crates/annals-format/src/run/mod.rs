@@ -8,6 +8,7 @@
 //! This module holds the bytes of each part and nothing else: who reads a part verifies its pages first,
 //! and still takes what they say for input.
 
+mod cursor;
 mod group;
 mod hash;
 mod header;
@@ -17,10 +18,8 @@ mod term;
 mod trailer;
 mod varint;
 
-pub use group::{
-    GROUP_HEADER_BYTES, GROUP_TERMS, GroupBuilder, GroupCursor, GroupHeader, GroupTerm, TermList,
-    find_in_group,
-};
+pub use cursor::{GroupCursor, GroupTerm, find_in_group};
+pub use group::{GROUP_HEADER_BYTES, GROUP_TERMS, GroupBuilder, GroupHeader, TermList};
 pub use hash::{id_hash, term_hash};
 pub use header::{RUN_HEADER_BYTES, RunHeader};
 pub use postings::{

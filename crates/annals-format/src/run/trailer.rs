@@ -29,6 +29,8 @@ const RESERVED: usize = 96;
 
 /// Length of the trailer that ends a run.
 pub const RUN_TRAILER_BYTES: usize = 104;
+/// No file is longer: sums of a few lengths that are not longer either fit into 64 bits.
+const FILE_BYTES_MAX: u64 = 1 << 60;
 /// Parts begin at multiples of this many bytes.
 const PART_ALIGNMENT: u64 = 8;
 
@@ -186,7 +188,7 @@ impl RunTrailer {
             return Err(Damage::new(at(COUNT), "last position of a run", last.get(), most).into());
         }
         // Bounding each length by the file's keeps the sums in `parts` from overflowing.
-        let fits = file_length <= i64::MAX as u64
+        let fits = file_length <= FILE_BYTES_MAX
             && trailer.term_table.is_possible(file_length)
             && trailer.id_table.is_possible(file_length)
             && trailer.dictionary_length <= file_length
@@ -261,6 +263,19 @@ mod tests {
             let mut flipped = bytes;
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(RunTrailer::decode(&flipped, length).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn lengths_whose_sum_has_no_room_in_64_bits_are_refused() {
+        let huge = RunTrailer {
+            dictionary_length: i64::MAX as u64,
+            terms: [1 << 60, 0, 0, 0],
+            id_table: TableShape { entries: 1 << 60, bucket_bits: 40, value_bits: 0 },
+            ..trailer()
+        };
+        for length in [1 << 60, i64::MAX as u64, u64::MAX] {
+            assert!(RunTrailer::decode(&huge.encode(), length).is_err());
         }
     }
 

@@ -6,7 +6,6 @@ use annals_types::Uuid;
 use std::collections::BTreeMap;
 
 /// Ids and their positions, relative to the first of the index.
-#[derive(Debug)]
 pub(super) struct Ids {
     hash_seed: u64,
     slots: Slots,

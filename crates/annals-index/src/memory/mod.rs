@@ -11,6 +11,7 @@ use annals_format::run::TermKind;
 use annals_types::{Position, Uuid, Version, category_of};
 use ids::Ids;
 use lists::Lists;
+use std::fmt;
 use terms::{Term, Terms};
 
 /// The index of the newest events.
@@ -40,7 +41,6 @@ use terms::{Term, Terms};
 /// assert_eq!(positions, [Position::new(1), Position::new(3)]);
 /// assert_eq!(index.term_count(TermKind::Stream), 2);
 /// ```
-#[derive(Debug)]
 pub struct MemoryIndex {
     first_position: Position,
     /// How many events there are, which is the relative position of the next one.
@@ -90,6 +90,14 @@ impl MemoryIndex {
         if let Some(id) = event.id {
             self.ids.insert(id, position);
         }
+    }
+
+    /// Whether `events` more events with names of together at most `name_bytes` bytes can be inserted.
+    #[must_use]
+    pub fn has_room_for(&self, events: u64, name_bytes: u64) -> bool {
+        let most = u64::from(u32::MAX);
+        // A category is kept apart from the stream name that it is a part of.
+        u64::from(self.events) + events <= most && self.terms.name_bytes_total() + 2 * name_bytes <= most
     }
 
     /// Where a term is, `None` if it has not occurred.
@@ -157,6 +165,30 @@ impl MemoryIndex {
             (self.terms.name(term).to_owned(), term.postings(number))
         };
         found.into_iter().map(answer).collect()
+    }
+
+    /// Appends to `out` those of the terms number `from..from + limit` of a kind, in the order in which they came,
+    /// that begin with `prefix`. Returns the number to go on from.
+    ///
+    /// For who shares the index with a writer and wants all terms: it can be unlocked between the calls.
+    pub fn terms_as_they_came(
+        &self,
+        kind: TermKind,
+        prefix: &str,
+        from: usize,
+        limit: usize,
+        out: &mut Vec<(String, Postings)>,
+    ) -> usize {
+        let all = self.terms.of_kind(kind);
+        let end = from.saturating_add(limit).min(all.len());
+        for number in all.get(from..end).unwrap_or_default() {
+            let term = self.terms.get(*number);
+            let name = self.terms.name(term);
+            if name.as_bytes().starts_with(prefix.as_bytes()) {
+                out.push((name.to_owned(), term.postings(*number)));
+            }
+        }
+        end.max(from)
     }
 
     /// How many terms of a kind there are.
@@ -231,6 +263,15 @@ impl MemoryIndex {
     /// The term of postings; `None` only if they are of another index.
     fn term(&self, postings: &Postings) -> Option<&Term> {
         u32::try_from(postings.place).ok().and_then(|number| self.terms.try_get(number))
+    }
+}
+
+impl fmt::Debug for MemoryIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryIndex")
+            .field("first_position", &self.first_position)
+            .field("events", &self.events)
+            .finish_non_exhaustive()
     }
 }
 

@@ -30,7 +30,6 @@ impl Term {
 }
 
 /// All terms.
-#[derive(Debug)]
 pub(super) struct Terms {
     hash_seed: u64,
     slots: Slots,
@@ -109,6 +108,11 @@ impl Terms {
         self.terms.get(number as usize)
     }
 
+    /// How long all names are together.
+    pub(super) fn name_bytes_total(&self) -> u64 {
+        self.names.len() as u64
+    }
+
     pub(super) fn name(&self, term: &Term) -> &str {
         &self.names[term.name as usize..term.name as usize + usize::from(term.name_length)]
     }
@@ -149,7 +153,7 @@ impl Terms {
     /// Sorts terms by their names.
     ///
     /// Names of streams begin alike and lie all over the memory, so comparing two of them costs more than all
-    /// the rest: sorting a million took 0.9 s that way, and 0.3 s with a few bytes of each name at hand
+    /// the rest: sorting a million took 250 ms that way, and 120 ms with a few bytes of each name at hand
     /// (November 2026).
     fn sort(&self, numbers: &mut [u32]) {
         let mut keyed: Vec<(u64, u32)> = numbers.iter().map(|number| (0, *number)).collect();

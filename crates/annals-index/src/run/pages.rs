@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const PAGE: u64 = PAGE_BYTES as u64;
 
 /// The bytes of a run. None is handed out before the checksum of its page was compared.
-#[derive(Debug)]
 pub(super) struct Pages {
     mapping: Mapping,
     /// Where the checksums are; the pages are what lies before them.

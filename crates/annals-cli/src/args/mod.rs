@@ -1,0 +1,69 @@
+//! The command line: what all commands share. The arguments of one command stand beside its work.
+
+pub(crate) mod filters;
+pub(crate) mod store;
+pub(crate) mod values;
+
+use crate::commands::Command;
+use crate::output::Format;
+use crate::tool::Tool;
+use anyhow::Result;
+use clap::Parser;
+use std::path::PathBuf;
+
+/// Append, read and look after the events of an Annals store.
+#[derive(Debug, Parser)]
+#[command(
+    name = "annals",
+    version,
+    max_term_width = 100,
+    after_help = "Times are RFC 3339 with an offset, such as 2024-05-01T09:30:00+02:00.\n\
+        Exit status: 0 done, 1 failed, 2 wrong usage, 3 conflict (expected version), 4 corruption found.\n\n\
+        Examples:\n  \
+        annals demo\n  \
+        annals --store ./shop append --stream order-1 --type Placed --data '{\"total\":25}'\n  \
+        annals --store ./shop read --stream order-1"
+)]
+pub(crate) struct Cli {
+    /// The directory of the store
+    #[arg(
+        long,
+        global = true,
+        env = "ANNALS_STORE",
+        hide_env_values = true,
+        default_value = "./annals-data",
+        value_name = "DIR"
+    )]
+    store: PathBuf,
+    /// Form of the output [default: table on a terminal, jsonl otherwise]
+    #[arg(long, global = true, value_enum, value_name = "FORM")]
+    format: Option<Format>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> Result<()> {
+        self.command.run(&Tool { store: self.store, format: self.format })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_help_with_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("annals "), "{} has no example", command.get_name());
+            assert!(command.get_about().is_some(), "{} does not say what it does", command.get_name());
+        }
+    }
+}

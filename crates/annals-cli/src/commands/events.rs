@@ -1,0 +1,81 @@
+//! Events on standard output: as JSON Lines, or as a table.
+
+use crate::json::{event_out, text};
+use crate::output::Out;
+use crate::table::{self, Column, Table, number};
+use crate::time;
+use annals::{EventRef, Query, View};
+use anyhow::Result;
+
+const COLUMNS: &[Column] = &[
+    number("position"),
+    table::text("stream"),
+    number("version"),
+    table::text("type"),
+    table::text("time"),
+    table::text("data"),
+];
+
+/// Writes events one after another.
+pub(crate) struct Printer {
+    table: Option<Table>,
+    line: Vec<u8>,
+}
+
+impl Printer {
+    pub(crate) fn new(out: &Out) -> Self {
+        Printer { table: out.is_table().then(|| Table::new(COLUMNS)), line: Vec::new() }
+    }
+
+    /// Writes all events that the query selects; also those before one that cannot be read.
+    pub(crate) fn all(&mut self, out: &mut Out, view: &View, query: Query) -> Result<()> {
+        for event in view.read(query)? {
+            match event {
+                Ok(event) => self.one(out, &event)?,
+                Err(error) => {
+                    self.flush(out)?;
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, out: &mut Out, event: &EventRef<'_>) -> Result<()> {
+        if let Some(table) = &mut self.table {
+            return table.row(out, cells(event));
+        }
+        self.line.clear();
+        event_out::push(&mut self.line, event);
+        self.line.push(b'\n');
+        out.bytes(&self.line)
+    }
+
+    /// Writes what still waits for more.
+    pub(crate) fn flush(&mut self, out: &mut Out) -> Result<()> {
+        if let Some(table) = &mut self.table {
+            table.flush(out)?;
+        }
+        out.flush()
+    }
+}
+
+fn cells(event: &EventRef<'_>) -> Vec<String> {
+    vec![
+        event.position.to_string(),
+        event.stream.to_owned(),
+        event.version.to_string(),
+        event.event_type.to_owned(),
+        time::show(event.occurred_at).to_string(),
+        data(event),
+    ]
+}
+
+/// The data of an event as a person reads them.
+pub(crate) fn data(event: &EventRef<'_>) -> String {
+    match event_out::json_of(event) {
+        Some(json) => text::on_one_line(json).into_owned(),
+        None if event.data.is_empty() => String::new(),
+        None => format!("<{} bytes of {}>", event.data.len(), event.content_type),
+    }
+}

@@ -1,0 +1,56 @@
+//! `get`: one event by its id.
+
+use super::events;
+use crate::json::{event_out, text};
+use crate::output::{Facts, Out};
+use crate::time;
+use crate::tool::Tool;
+use annals::{EventRef, Uuid};
+use anyhow::{Result, bail};
+
+/// Show one event by its id
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  annals get 8fdb3160-2904-56a7-84a5-cbab24cd44c8")]
+pub(crate) struct Args {
+    /// The id: a UUID
+    id: Uuid,
+}
+
+pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
+    let store = tool.reading()?;
+    let view = store.view();
+    let Some(event) = view.event(args.id)? else {
+        bail!("no event has the id {}: `annals read` shows the ids that are there", args.id);
+    };
+    let mut out = tool.out();
+    if out.is_table() {
+        show(&mut out, &event)?;
+    } else {
+        let mut line = Vec::new();
+        event_out::push(&mut line, &event);
+        line.push(b'\n');
+        out.bytes(&line)?;
+    }
+    out.flush()
+}
+
+fn show(out: &mut Out, event: &EventRef<'_>) -> Result<()> {
+    let tags: Vec<_> = event.tags.iter().collect();
+    let metadata = match text::value(event.metadata) {
+        Some(json) => text::on_one_line(json).into_owned(),
+        None => format!("<{} bytes>", event.metadata.len()),
+    };
+    let facts = Facts::new()
+        .number("position", event.position)
+        .text("stream", event.stream)
+        .number("version", event.version)
+        .text("type", event.event_type)
+        .text("time", time::show(event.occurred_at))
+        .text("recorded", time::show(event.recorded_at))
+        .text("id", event.id)
+        .text("tags", tags.join(", "))
+        .number("schema_version", event.schema_version)
+        .text("data", events::data(event))
+        .text("metadata", metadata);
+    out.facts(&facts)
+}

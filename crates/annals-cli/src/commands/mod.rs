@@ -1,0 +1,62 @@
+//! The commands, each in a file of its own: its arguments, its example and its work.
+
+mod append;
+mod completions;
+mod demo;
+mod diff;
+mod events;
+mod export;
+mod get;
+mod import;
+mod inspect;
+mod read;
+mod state;
+mod stats;
+mod streams;
+mod tail;
+mod types;
+mod verify;
+
+use crate::tool::Tool;
+use anyhow::Result;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    Demo(demo::Args),
+    Import(import::Args),
+    Append(append::Args),
+    Read(read::Args),
+    Get(get::Args),
+    State(state::Args),
+    Diff(diff::Args),
+    Streams(streams::Args),
+    Types(types::Args),
+    Tail(tail::Args),
+    Stats(stats::Args),
+    Verify(verify::Args),
+    Export(export::Args),
+    Inspect(inspect::Args),
+    Completions(completions::Args),
+}
+
+impl Command {
+    pub(crate) fn run(self, tool: &Tool) -> Result<()> {
+        match self {
+            Command::Demo(args) => demo::run(tool, &args),
+            Command::Import(args) => import::run(tool, &args),
+            Command::Append(args) => append::run(tool, &args),
+            Command::Read(args) => read::run(tool, &args),
+            Command::Get(args) => get::run(tool, &args),
+            Command::State(args) => state::run(tool, &args),
+            Command::Diff(args) => diff::run(tool, &args),
+            Command::Streams(args) => streams::run(tool, &args),
+            Command::Types(args) => types::run(tool, &args),
+            Command::Tail(args) => tail::run(tool, &args),
+            Command::Stats(args) => stats::run(tool, &args),
+            Command::Verify(args) => verify::run(tool, &args),
+            Command::Export(args) => export::run(tool, &args),
+            Command::Inspect(args) => inspect::run(&args, tool),
+            Command::Completions(args) => completions::run(&args),
+        }
+    }
+}

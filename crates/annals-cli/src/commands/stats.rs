@@ -1,0 +1,51 @@
+//! `stats`: figures about the store.
+
+use crate::output::Facts;
+use crate::time;
+use crate::tool::Tool;
+use annals::{Stats, Timestamp};
+use anyhow::Result;
+use indicatif::HumanBytes;
+
+/// Show figures about the store: events, streams, files, bytes, times
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  annals stats --format jsonl")]
+pub(crate) struct Args {}
+
+pub(crate) fn run(tool: &Tool, _args: &Args) -> Result<()> {
+    let stats = tool.reading()?.stats()?;
+    let mut out = tool.out();
+    out.facts(&facts(&stats))?;
+    out.flush()
+}
+
+fn facts(stats: &Stats) -> Facts {
+    let facts = Facts::new()
+        .number("events", stats.events)
+        .number("streams", stats.streams)
+        .number("types", stats.types)
+        .number("segments", stats.segments);
+    let facts = bytes(facts, "bytes", stats.bytes);
+    let facts = bytes(facts, "log_bytes", stats.log_bytes);
+    let facts = bytes(facts, "index_bytes", stats.index_bytes)
+        .number("runs", stats.runs)
+        .number("last_position", stats.last_position)
+        .number("durable_position", stats.durable_position)
+        .maybe("first_recorded", stats.first_recorded.map(shown))
+        .maybe("last_recorded", stats.last_recorded.map(shown))
+        .maybe("first_occurred", stats.first_occurred.map(shown))
+        .maybe("last_occurred", stats.last_occurred.map(shown));
+    bytes(facts, "segment_bytes", stats.segment_bytes)
+        .text("durability", stats.durability)
+        .text("created_at", shown(stats.created_at))
+        .text("store_id", stats.store_id)
+        .number("format_version", stats.format_version)
+}
+
+fn bytes(facts: Facts, key: &'static str, bytes: u64) -> Facts {
+    facts.json_and(key, bytes.to_string(), format!("{bytes} ({})", HumanBytes(bytes)))
+}
+
+fn shown(time: Timestamp) -> String {
+    time::show(time).to_string()
+}

@@ -1,0 +1,19 @@
+//! The tool as its users meet it: arguments in, standard output, standard error and exit status out.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod append;
+mod bad_input;
+mod common;
+mod demo;
+mod export;
+mod import;
+mod lists;
+mod names;
+mod opening;
+mod output;
+mod read;
+mod state;
+mod tail;
+mod times;
+mod verify;

@@ -1,0 +1,72 @@
+//! `verify` and `inspect`, on stores that are whole and on some that are not.
+
+use crate::common::Place;
+use std::fs;
+use std::path::PathBuf;
+
+fn store() -> Place {
+    let place = Place::new();
+    let lines: String = (0..500)
+        .map(|n| format!("{{\"stream\":\"s-{}\",\"type\":\"T\",\"data\":\"{}\"}}\n", n % 9, "x".repeat(100)))
+        .collect();
+    let file = place.file("given.jsonl", lines);
+    place.ok(&["import", &file, "--batch", "50", "--segment-bytes", "16384"]);
+    place
+}
+
+/// All files of the log, oldest first.
+fn segments(place: &Place) -> Vec<PathBuf> {
+    let entries = fs::read_dir(place.store().join("log")).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_whole_store_passes() {
+    let place = store();
+    let report = place.one(&["verify"]);
+    assert_eq!(report["ok"], true);
+    assert_eq!((&report["findings"], &report["events"]), (&0.into(), &500.into()));
+    let table = place.run(&["verify", "--format", "table"]);
+    assert!(table.status == 0 && table.stdout.contains("500"), "{}", table.stdout);
+}
+
+#[test]
+fn a_flipped_bit_is_found_named_and_never_shown_as_data() {
+    let place = store();
+    let file = &segments(&place)[0];
+    let mut bytes = fs::read(file).unwrap();
+    let at = bytes.windows(20).position(|window| window == [b'x'; 20]).unwrap();
+    bytes[at] ^= 1;
+    fs::write(file, bytes).unwrap();
+
+    let run = place.run(&["verify"]);
+    let lines = run.json();
+    let (summary, findings) = lines.split_last().unwrap();
+    assert_eq!(summary["ok"], false);
+    assert!(!findings.is_empty() && findings.iter().all(|finding| finding["what"].is_string()));
+    let name = file.file_name().unwrap().to_str().unwrap();
+    assert!(findings.iter().any(|finding| finding["file"].as_str().unwrap().contains(name)), "{findings:?}");
+    run.failed(4);
+
+    let read = place.run(&["read"]);
+    assert!(read.json().iter().all(|event| event["data"] == "x".repeat(100)));
+    assert!(read.failed(4).contains(name));
+    assert_eq!(place.run(&["inspect", file.to_str().unwrap()]).status, 4);
+}
+
+#[test]
+fn files_of_the_store_can_be_looked_into() {
+    let place = store();
+    let lines = place.ok(&["inspect", segments(&place)[0].to_str().unwrap()]);
+    assert!(lines[0]["kind"].is_string() && lines[0]["facts"].is_object());
+    assert_eq!(lines[1]["first_position"], 1);
+    assert_eq!(lines[1]["records"], 50);
+    let table =
+        place.run(&["inspect", "--format", "table", place.store().join("MANIFEST").to_str().unwrap()]);
+    assert!(table.status == 0 && table.stdout.contains("kind"), "{}", table.stdout);
+    assert!(place.fails(1, &["inspect", "none"]).contains("none"));
+    let other = place.file("other", "hello");
+    assert_ne!(place.run(&["inspect", &other]).status, 0);
+}

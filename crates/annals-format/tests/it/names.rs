@@ -1,0 +1,54 @@
+//! File names.
+
+use annals_format::names::{INDEX_DIR, LOG_DIR, parse_run, parse_segment, run, segment};
+use proptest::prelude::*;
+
+fn within(directory: &str, path: &str) -> String {
+    path.strip_prefix(directory).and_then(|path| path.strip_prefix('/')).unwrap().to_owned()
+}
+
+proptest! {
+    #[test]
+    fn a_name_is_parsed_back_to_the_number_it_was_made_from(id in prop_oneof![0..3_000_000_000_000_u64, any::<u64>()]) {
+        prop_assert_eq!(parse_segment(&within(LOG_DIR, &segment(id))), Some(id));
+        prop_assert_eq!(parse_run(&within(INDEX_DIR, &run(id))), Some(id));
+        prop_assert_eq!(parse_run(&within(LOG_DIR, &segment(id))), None);
+        prop_assert_eq!(parse_segment(&within(INDEX_DIR, &run(id))), None);
+    }
+
+    #[test]
+    fn names_sort_as_their_numbers_do(one in 0..1_000_000_000_000_u64, other in 0..1_000_000_000_000_u64) {
+        prop_assert_eq!(segment(one).cmp(&segment(other)), one.cmp(&other));
+        prop_assert_eq!(run(one).cmp(&run(other)), one.cmp(&other));
+    }
+
+    #[test]
+    fn what_is_parsed_is_the_one_name_of_its_number(name in "[0-9]{11,20}\\.seg") {
+        if let Some(id) = parse_segment(&name) {
+            prop_assert_eq!(within(LOG_DIR, &segment(id)), name);
+        }
+    }
+}
+
+#[test]
+fn other_names_are_not_taken_for_segments() {
+    let names = [
+        "",
+        ".seg",
+        "7.seg",
+        "00000000007.seg",
+        "0000000000007.seg",
+        "000000000007",
+        "000000000007.seg.tmp",
+        "000000000007.SEG",
+        "+00000000007.seg",
+        "-00000000007.seg",
+        " 00000000007.seg",
+        "00000000000é.seg",
+        "000000000007.run",
+        "99999999999999999999999.seg",
+    ];
+    for name in names {
+        assert_eq!(parse_segment(name), None, "{name:?}");
+    }
+}

@@ -1,0 +1,14 @@
+//! The log over disks that crash, fail and rot.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test should end it")]
+
+mod crashes;
+mod damage;
+mod groups;
+mod log;
+mod recovery;
+mod scan;
+mod sealed;
+mod segments;
+mod watermark;
+mod writer;
