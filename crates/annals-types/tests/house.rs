@@ -1,6 +1,8 @@
 //! The rules of the house, checked over the whole workspace: which crate may know which, who may touch the
 //! operating system, and what no source file may contain.
 
+#![expect(clippy::unwrap_used, reason = "what cannot go on in a test ends it")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
