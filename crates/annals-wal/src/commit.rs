@@ -10,8 +10,8 @@
 
 use parking_lot::Mutex;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// What groups are handed to. One group at a time.
 pub trait GroupSink {

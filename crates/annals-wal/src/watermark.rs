@@ -45,6 +45,12 @@ impl Watermark {
         self.durable.fetch_max(position.get(), Ordering::AcqRel);
     }
 
+    /// Takes in that another process has made positions up to this one durable.
+    pub fn follow(&self, position: Position) {
+        self.set_durable(position);
+        self.publish(position);
+    }
+
     /// Makes positions up to this one visible and wakes those who wait.
     pub fn publish(&self, position: Position) {
         self.visible.fetch_max(position.get(), Ordering::AcqRel);

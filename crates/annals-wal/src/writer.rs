@@ -254,21 +254,24 @@ impl LogWriter {
     }
 
     /// Writes, without a sync, an empty frame that tells what is durable, unless the last frame told it: then
-    /// damage to the last batch before a crash can be told from a torn tail.
+    /// damage to the last batch before a crash can be told from a torn tail. Says whether the log tells it now; it
+    /// does not if the segment has no room for the frame.
     ///
     /// # Errors
-    /// The write failed; then the writer has failed for good.
-    pub fn mark_durable(&mut self) -> Result<(), WriteFailed> {
+    /// The write failed, now or earlier; then the writer has failed for good.
+    pub fn mark_durable(&mut self) -> Result<bool, WriteFailed> {
+        self.refuse_after_failure()?;
         let durable = self.watermark.durable();
-        let told =
-            self.active.as_ref().is_none_or(|active| active.header.is_some() || active.told >= durable);
         let mut frame = FrameBuilder::new();
-        if told || self.failed || !self.has_room_for(&frame) {
-            return Ok(());
+        if self.active.as_ref().is_none_or(|active| active.header.is_some() || active.told >= durable) {
+            return Ok(true);
+        }
+        if !self.has_room_for(&frame) {
+            return Ok(false);
         }
         debug_assert_eq!(frame.bytes().len(), FRAME_HEADER_BYTES);
         self.stage(&mut frame, self.last_recorded, |_| Version::ZERO);
-        self.commit(std::iter::once(frame.bytes()), false)
+        self.commit(std::iter::once(frame.bytes()), false).map(|()| true)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use annals_format::FrameBuilder;
 use annals_types::{Expected, Invalid, NewEvent, Position, Timestamp, Version, check_stream_name};
-use hashbrown::HashTable;
+use hashbrown::{HashSet, HashTable};
 use std::hash::BuildHasher;
 
 /// Events of one or several streams that are appended all or not at all, and what is expected of streams,
@@ -108,6 +108,18 @@ impl Batch {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.frame.bytes().len()
+    }
+
+    /// An id stands for one event, so it may not stand twice.
+    pub(crate) fn check_ids(&self) -> Result<(), Invalid> {
+        if self.len() < 2 {
+            return Ok(());
+        }
+        let mut seen = HashSet::with_hasher(self.hasher.clone());
+        match (0..self.len()).filter_map(|index| self.frame.given_id(index)).find(|id| !seen.insert(*id)) {
+            Some(id) => Err(Invalid::IdTwice { id }),
+            None => Ok(()),
+        }
     }
 
     fn stream_index(&mut self, name: &str) -> u32 {

@@ -101,6 +101,11 @@ impl Catalog {
         self.change(durable, |manifest| manifest.clean = clean)
     }
 
+    /// Records what is durable, where the log has no room to tell it.
+    pub(crate) fn note_durable(&mut self, durable: Position) -> Result<(), LogError> {
+        self.change(durable, |_| {})
+    }
+
     /// A number for a new run.
     pub(crate) fn new_file_id(&mut self) -> u64 {
         self.manifest.next_file_id += 1;

@@ -9,7 +9,6 @@ use annals_format::{FrameBuilder, FrameStamp, same_content};
 use annals_index::{MemoryIndex, TermKind};
 use annals_types::{Conflict, Expected, Invalid, Position, StreamName, Timestamp, Uuid, Version};
 use annals_wal::{GroupSink, LogError, LogWriter, Segment, WriteFailed};
-use hashbrown::HashSet;
 use parking_lot::RwLock;
 use std::sync::Arc;
 
@@ -261,16 +260,12 @@ impl Committer {
         let mut first = None;
         let mut taken = None;
         let mut all = true;
-        let mut seen = HashSet::with_hasher(foldhash::quality::RandomState::default());
         for index in 0..batch.frame.record_count() {
             let record = batch.frame.record(index);
             let Some(id) = batch.frame.given_id(index) else {
                 all = false;
                 continue;
             };
-            if !seen.insert(id) {
-                return Err(AppendError::Invalid(Invalid::IdTwice { id }));
-            }
             match self.position_of(parts, id)? {
                 None => all = false,
                 Some(position) => {

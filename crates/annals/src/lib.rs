@@ -54,7 +54,6 @@ mod recovery;
 mod stats;
 mod store;
 mod verify;
-mod verify_index;
 mod view;
 
 pub use annals_format::Corruption;

@@ -27,14 +27,24 @@ const SYNC_EVERY: u32 = 10;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The background worker of a store: runs until the mailbox is closed.
-pub(crate) fn run_worker(core: &Arc<Core>, queue: &CommitQueue<Committer>, mailbox: &Receiver<()>) {
-    let mut marked = core.watermark.durable();
+///
+/// Up to `marked` it is known without a mark in the log what is durable. It is given from outside: there may be an
+/// append before this thread gets to run.
+pub(crate) fn run_worker(
+    core: &Arc<Core>,
+    queue: &CommitQueue<Committer>,
+    mailbox: &Receiver<()>,
+    mut marked: Position,
+) {
     let mut idle_periods = 0;
     loop {
         let failed = maintain(core).is_err();
         if core.worker_stops.load(Ordering::SeqCst) {
             return;
         }
+        // Before the durable position, which is always the first of the two to move: what comes behind `before` wakes
+        // this thread, and what does not is in both.
+        let before = core.watermark.visible();
         let unmarked =
             core.watermark.durable() != marked || core.watermark.visible() > core.watermark.durable();
         let patience = match (failed, unmarked) {
@@ -42,7 +52,6 @@ pub(crate) fn run_worker(core: &Arc<Core>, queue: &CommitQueue<Committer>, mailb
             (false, true) => Some(IDLE),
             (false, false) => None,
         };
-        let before = core.watermark.visible();
         let event = match patience {
             Some(patience) => mailbox.recv_timeout(patience),
             None => sleep(core, mailbox, before),
@@ -52,17 +61,29 @@ pub(crate) fn run_worker(core: &Arc<Core>, queue: &CommitQueue<Committer>, mailb
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
                 idle_periods += 1;
-                // A failure here has poisoned the writer, and the next append says so.
                 if core.durability == Durability::Os && idle_periods % SYNC_EVERY == 0 {
                     let _ = queue.with_sink(|sink| sink.writer().sync());
                 }
                 if core.watermark.visible() == before && !failed {
-                    let _ = queue.with_sink(|sink| sink.writer().mark_durable());
-                    marked = core.watermark.durable();
+                    marked = mark_durable(core, queue);
                 }
             }
         }
     }
+}
+
+/// Writes down what is durable, in the log or, if it has no room, in the manifest. Returns up to where that is. A
+/// failure in the log has poisoned the writer, and the next append says so.
+fn mark_durable(core: &Core, queue: &CommitQueue<Committer>) -> Position {
+    let (durable, told) = queue.with_sink(|sink| {
+        // Nothing becomes durable as long as the writer is held.
+        let durable = core.watermark.durable();
+        (durable, sink.writer().mark_durable())
+    });
+    if matches!(told, Ok(false)) {
+        let _ = core.catalog.lock().note_durable(durable);
+    }
+    durable
 }
 
 /// Sleeps until there is work, or an append that will have to be marked.

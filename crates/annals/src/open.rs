@@ -5,16 +5,17 @@ use crate::error::OpenError;
 use crate::options::{Durability, Options};
 use crate::part::{Part, Parts, indexed};
 use crate::recovery::RecoveryReport;
-use annals_format::{Manifest, names};
+use annals_format::{Manifest, SEGMENT_HEADER_BYTES, names};
 use annals_index::MemoryIndex;
 use annals_types::{Position, Timestamp};
-use annals_vfs::{Disk, Env, Lock, RealDisk};
+use annals_vfs::{Access, Disk, Env, Lock, RealDisk, read_up_to};
 use annals_wal::{Mode, Recovered, RecoveryInput, Segment, recover};
 use parking_lot::RwLock;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How often a look at a store that another process writes is repeated when it was changing meanwhile.
 const LOOKS: usize = 20;
@@ -37,6 +38,8 @@ pub(crate) fn environment(options: &Options, path: &Path) -> Result<Env, OpenErr
     let create = options.create && !options.read_only;
     let disk = match RealDisk::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && create => RealDisk::create(path),
+        // Perhaps a creation that was interrupted before the directory's own name was durable.
+        Ok(disk) if create && disk.open(names::MANIFEST, Access::Read).is_err() => RealDisk::create(path),
         other => other,
     };
     match disk {
@@ -58,8 +61,7 @@ pub(crate) fn open_for_writing(
     path: &Path,
 ) -> Result<(Opened, Catalog, Box<dyn Lock>), OpenError> {
     check_foreign(&*env.disk, options.create, path)?;
-    let lock = env.disk.try_lock(names::LOCK).map_err(OpenError::io("lock the store (file LOCK)"))?;
-    let lock = lock.ok_or_else(|| OpenError::Locked { path: path.to_owned() })?;
+    let lock = take_lock(&*env.disk, path)?;
     let existing = read_manifest(&*env.disk)?;
     let created = existing.is_none();
     let mut catalog = match existing {
@@ -77,6 +79,22 @@ pub(crate) fn open_for_writing(
     }
     remove_orphans(&*env.disk, &opened.manifest)?;
     Ok((opened, catalog, lock))
+}
+
+/// How often a writer asks for the lock, and how long it waits between: a reader holds it for the moment of opening.
+const LOCK_TRIES: usize = 5;
+const LOCK_WAIT: Duration = Duration::from_millis(15);
+
+fn take_lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn Lock>, OpenError> {
+    for attempt in 0..LOCK_TRIES {
+        if attempt > 0 {
+            std::thread::sleep(LOCK_WAIT);
+        }
+        if let Some(lock) = disk.try_lock(names::LOCK).map_err(OpenError::io("lock the store (file LOCK)"))? {
+            return Ok(lock);
+        }
+    }
+    Err(OpenError::Locked { path: path.to_owned() })
 }
 
 /// Opens for reading. With a living writer, and where nothing can be written, nothing is changed.
@@ -114,7 +132,7 @@ pub(crate) fn observe(env: &Env, path: &Path, known: &Parts) -> Result<(Opened, 
                 return Ok((opened, visible));
             }
             Err(OpenError::Corrupt(_)) if looks < LOOKS => {
-                std::thread::sleep(std::time::Duration::from_millis(5));
+                std::thread::sleep(Duration::from_millis(5));
             }
             Err(error) => return Err(error),
         }
@@ -249,25 +267,55 @@ fn sealed_parts(
 /// they are read.
 fn check_present(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> {
     let present = present_files(disk, names::LOG_DIR, names::parse_segment)?;
-    match manifest.sealed.iter().find(|segment| !present.contains(&segment.id)) {
+    if let Some(missing) = manifest.sealed.iter().find(|segment| !present.contains(&segment.id)) {
+        let what = "sealed segment that is not there";
+        let damage = annals_format::Damage::new(0, what, 0u64, missing.length);
+        return Err(OpenError::Corrupt(damage.in_file(names::segment(missing.id))));
+    }
+    match newest_unnamed(disk, manifest, &present)? {
         None => Ok(()),
-        Some(missing) => {
-            let what = "sealed segment that is not there";
-            let damage = annals_format::Damage::new(0, what, 0u64, missing.length);
-            Err(OpenError::Corrupt(damage.in_file(names::segment(missing.id))))
+        Some(segment) => {
+            let what = "next file number of the manifest, which is older than the log,";
+            let damage = annals_format::Damage::new(0, what, manifest.next_file_id, segment + 1);
+            Err(OpenError::Corrupt(damage.in_file(names::MANIFEST)))
         }
     }
 }
 
-fn present_files(
+/// The newest segment with something in it that is newer than the manifest. A segment is written only after the
+/// manifest that names it is durable, so there is none after any crash, but there is if an old manifest was put in
+/// the place of the last one. What the log has gained since would be taken for rubbish.
+pub(crate) fn newest_unnamed(
+    disk: &dyn Disk,
+    manifest: &Manifest,
+    present: &HashSet<u64>,
+) -> Result<Option<u64>, OpenError> {
+    let mut newest = None;
+    for id in present.iter().copied().filter(|id| *id >= manifest.next_file_id) {
+        let name = names::segment(id);
+        let mut header = [0; SEGMENT_HEADER_BYTES];
+        let read = disk.open(&name, Access::Read).and_then(|file| read_up_to(&*file, &mut header, 0));
+        match read {
+            // A writer that goes on meanwhile may have removed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => drop(other.map_err(OpenError::io(format!("read {name}")))?),
+        }
+        if header.iter().any(|byte| *byte != 0) {
+            newest = newest.max(Some(id));
+        }
+    }
+    Ok(newest)
+}
+
+pub(crate) fn present_files(
     disk: &dyn Disk,
     directory: &str,
     parse: impl Fn(&str) -> Option<u64>,
-) -> Result<std::collections::HashSet<u64>, OpenError> {
+) -> Result<HashSet<u64>, OpenError> {
     match disk.list(directory) {
         Ok(entries) => Ok(entries.iter().filter_map(|entry| parse(&entry.name)).collect()),
         // Derived files may be deleted, directory and all.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(std::collections::HashSet::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(HashSet::new()),
         Err(error) => Err(OpenError::io(format!("list {directory}"))(error)),
     }
 }
@@ -279,10 +327,13 @@ fn remove_orphans(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError>
     {
         return Err(OpenError::io("remove MANIFEST.tmp")(error));
     }
-    match disk.create_dir(names::INDEX_DIR) {
-        Ok(()) => disk.sync_dir("").map_err(OpenError::io("sync the store's directory"))?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(OpenError::io("create index")(error)),
+    // The index may be deleted, and directories without files are easily lost when a store is copied.
+    for name in [names::LOG_DIR, names::INDEX_DIR, names::SNAPSHOT_DIR] {
+        match disk.create_dir(name) {
+            Ok(()) => disk.sync_dir("").map_err(OpenError::io("sync the store's directory"))?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(OpenError::io(format!("create {name}"))(error)),
+        }
     }
     let segments: Vec<u64> =
         manifest.sealed.iter().map(|s| s.id).chain(manifest.open.iter().map(|s| s.id)).collect();

@@ -169,6 +169,11 @@ impl Part {
         })
     }
 
+    /// Whether there is a run file for this part.
+    pub(crate) fn has_run(&self) -> bool {
+        matches!(&self.index, PartIndex::Run(run) if run.entry.is_some())
+    }
+
     /// Whether a run file has to be written for this part: there is none, or it turned out to be damaged.
     pub(crate) fn needs_run(&self) -> bool {
         match &self.index {

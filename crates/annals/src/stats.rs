@@ -70,7 +70,7 @@ impl Stats {
             bytes,
             log_bytes,
             index_bytes,
-            runs: core.catalog.lock().manifest().runs.len() as u64,
+            runs: view.parts.0.iter().filter(|part| part.has_run()).count() as u64,
             last_position: view.position(),
             durable_position: core.watermark.durable(),
             first_recorded: first.map(|event| event.recorded_at),

@@ -19,7 +19,6 @@ use annals_wal::{CommitQueue, LogWriter, Watermark};
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -66,7 +65,8 @@ struct Handle {
 struct Writing {
     queue: Arc<CommitQueue<Committer>>,
     worker: Mutex<Option<JoinHandle<()>>>,
-    closed: AtomicBool,
+    /// Whether it was closed, and if so, whether in good order. Held while it is being closed or maintained.
+    closed: Mutex<Option<bool>>,
     lock: Mutex<Option<Box<dyn Lock>>>,
 }
 
@@ -139,7 +139,7 @@ impl Store {
         let worker = if options.background {
             let (core, queue) = (Arc::clone(&core), Arc::clone(&queue));
             let thread = std::thread::Builder::new().name("annals-worker".into());
-            let spawned = thread.spawn(move || run_worker(&core, &queue, &mailbox));
+            let spawned = thread.spawn(move || run_worker(&core, &queue, &mailbox, last));
             Some(spawned.map_err(OpenError::io("start the background thread"))?)
         } else {
             None
@@ -147,7 +147,7 @@ impl Store {
         let writing = Writing {
             queue,
             worker: Mutex::new(worker),
-            closed: AtomicBool::new(false),
+            closed: Mutex::new(None),
             lock: Mutex::new(Some(lock)),
         };
         Ok(Self::new(path, core, report, Some(writing)))
@@ -185,6 +185,7 @@ impl Store {
     /// As [`AppendError`] says.
     pub fn append_batch(&self, batch: Batch) -> Result<Appended, AppendError> {
         let Some(writing) = &self.0.writing else { return Err(AppendError::ReadOnly) };
+        batch.check_ids()?;
         writing.queue.commit(batch)
     }
 
@@ -232,11 +233,11 @@ impl Store {
         }
         let known = core.parts.load_full();
         let (opened, visible) = observe(&core.env, &self.0.path, &known)?;
-        *end = LogEnd::of(&opened);
+        *end = Some(LogEnd::of(&opened));
         if visible > core.watermark.visible() {
             let parts = Arc::new(opened.parts);
             core.parts.store(parts);
-            core.watermark.publish(visible);
+            core.watermark.follow(visible);
         }
         Ok(())
     }
@@ -264,7 +265,11 @@ impl Store {
     /// That something could not be done; it is left for the next call.
     pub fn maintain(&self) -> Result<(), MaintainError> {
         match &self.0.writing {
-            Some(_) => maintain(&self.0.core).map_err(MaintainError::from),
+            Some(writing) => {
+                // Once the store is closed, its files may be somebody else's.
+                let closed = writing.closed.lock();
+                if closed.is_some() { Ok(()) } else { maintain(&self.0.core).map_err(MaintainError::from) }
+            }
             None => Ok(()),
         }
     }
@@ -297,8 +302,11 @@ impl Store {
 impl Handle {
     fn close(&self) -> Result<(), AppendError> {
         let Some(writing) = &self.writing else { return Ok(()) };
-        if writing.closed.swap(true, Ordering::SeqCst) {
-            return Ok(());
+        let mut closed = writing.closed.lock();
+        match *closed {
+            None => *closed = Some(false),
+            Some(true) => return Ok(()),
+            Some(false) => return Err(AppendError::Poisoned),
         }
         let end = writing.queue.with_sink(Committer::close);
         writing.stop_worker(&self.core);
@@ -311,6 +319,7 @@ impl Handle {
             noted.map_err(|error| ReadError::from(error).into())
         });
         writing.lock.lock().take();
+        *closed = Some(result.is_ok());
         result
     }
 }
@@ -330,7 +339,7 @@ impl Drop for Handle {
         // A thread that unwinds may have left anything: the log is in order after any crash, so leave it at that.
         if std::thread::panicking() {
             if let Some(writing) = &self.writing
-                && !writing.closed.swap(true, Ordering::SeqCst)
+                && writing.closed.lock().replace(false).is_none()
             {
                 writing.stop_worker(&self.core);
             }

@@ -282,7 +282,8 @@ fn sections_of_a_manifest_with_wrong_kinds_sizes_or_counts_are_errors() {
 
 #[test]
 fn segments_of_a_manifest_that_do_not_follow_each_other_are_errors() {
-    let broken: [(&str, fn(&mut Manifest)); 8] = [
+    type Change = fn(&mut Manifest);
+    let broken: [(&str, Change); 8] = [
         ("a hole in the positions", |manifest| manifest.sealed[1].first_position = Position::new(42)),
         ("positions twice", |manifest| manifest.sealed[1].first_position = Position::new(40)),
         ("a segment without events", |manifest| manifest.sealed[1].count = 0),

@@ -52,15 +52,17 @@ fn an_event_that_is_refused_leaves_the_frame_as_it_was() {
 #[test]
 fn a_batch_takes_at_most_its_bytes_and_goes_on_with_smaller_events_after_a_refusal() {
     let mut frame = FrameBuilder::new();
-    let half = NewEvent::new("t", vec![7; DATA_BYTES_MAX]);
+    let half = NewEvent::new("type", vec![7; DATA_BYTES_MAX]);
     frame.push("s", &half).unwrap();
     let before = frame.bytes().len();
-    let would_take = (before + RECORD_HEADER_BYTES + 2 + DATA_BYTES_MAX).next_multiple_of(8);
+    let end = FRAME_HEADER_BYTES + RECORD_HEADER_BYTES + 5 + DATA_BYTES_MAX;
+    assert_eq!((before, end % 8), (end + 7, 1), "zeros that a refused event could leave its bytes in");
+    let would_take = (end + RECORD_HEADER_BYTES + 5 + DATA_BYTES_MAX).next_multiple_of(8);
     assert_eq!(frame.push("s", &half), Err(Invalid::BatchBytes { bytes: would_take }));
     assert_eq!((frame.bytes().len(), frame.record_count()), (before, 1));
+    assert_eq!(frame.bytes()[end..], [0; 7]);
 
     // The largest that still fits, to the byte.
-    let end = FRAME_HEADER_BYTES + RECORD_HEADER_BYTES + 2 + DATA_BYTES_MAX;
     let room = BATCH_BYTES_MAX - end - RECORD_HEADER_BYTES - 2;
     let fitting = NewEvent::new("t", vec![7; room + 1]);
     assert_eq!(frame.push("s", &fitting), Err(Invalid::BatchBytes { bytes: BATCH_BYTES_MAX + 8 }));
@@ -96,7 +98,7 @@ fn an_event_at_every_limit_is_taken_and_comes_back() {
         .with_schema_version(u32::MAX)
         .with_id(Uuid::max());
     for tag in 0..TAGS_MAX {
-        event = event.with_tag(format!("{tag:0>width$}", width = TAG_BYTES_MAX));
+        event = event.with_tag(format!("{tag:0>TAG_BYTES_MAX$}"));
     }
     let mut frame = FrameBuilder::new();
     frame.push(&stream, &event).unwrap();

@@ -1,3 +1,5 @@
+//! Tests of the faulty disk: the right call fails, and only that.
+
 use super::*;
 use crate::io_ext::{read_exact_at, read_up_to, write_all_at};
 use crate::memory::MemoryDisk;

@@ -1,3 +1,5 @@
+//! Tests of the memory disk: what a crash keeps and what it takes.
+
 use super::*;
 use crate::io_ext::{read_exact_at, replace_file, write_all_at};
 use std::io::ErrorKind;

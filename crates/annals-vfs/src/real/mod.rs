@@ -170,13 +170,23 @@ impl Disk for RealDisk {
     }
 
     fn try_lock(&self, path: &str) -> io::Result<Option<Box<dyn Lock>>> {
-        let file = self.file(path, OFlags::RDWR | OFlags::CREATE)?;
+        // Who may only read can take the lock of a store all the same: otherwise a reader could not tell whether
+        // somebody writes.
+        let file = match self.file(path, OFlags::RDWR | OFlags::CREATE) {
+            Err(error) if is_refusal(&error) => self.file(path, OFlags::RDONLY)?,
+            other => other?,
+        };
         Ok(RealLock::take(file)?.map(|lock| Box::new(lock) as Box<dyn Lock>))
     }
 
     fn describe(&self) -> String {
         self.path.display().to_string()
     }
+}
+
+/// Whether a file may not be written, by this user or by anybody.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// A directory below the root, or the root itself.

@@ -1,3 +1,5 @@
+//! Tests of the real disk: what only a file system shows.
+
 use super::*;
 use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt, symlink};

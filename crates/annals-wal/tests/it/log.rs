@@ -17,7 +17,6 @@ pub(crate) const SEGMENT_BYTES: u64 = 16 << 10;
 
 /// A log that is being written.
 pub(crate) struct Log {
-    pub(crate) disk: Arc<dyn Disk>,
     pub(crate) writer: LogWriter,
     pub(crate) watermark: Arc<Watermark>,
     pub(crate) open: Vec<OpenSegment>,
@@ -89,7 +88,7 @@ impl Log {
         let watermark = Arc::new(Watermark::new(last));
         let writer = LogWriter::new(STORE_ID, &mut recovered, Arc::clone(&watermark));
         let now = recovered.last_recorded.as_nanos().max(0);
-        Log { disk, writer, watermark, open, prepared, acknowledged: last.get(), full: Vec::new(), now }
+        Log { writer, watermark, open, prepared, acknowledged: last.get(), full: Vec::new(), now }
     }
 
     pub(crate) fn next(&self) -> u64 {
@@ -119,7 +118,8 @@ impl Log {
     }
 
     fn roll_for(&mut self, frame: &FrameBuilder) -> Result<(), WriteFailed> {
-        let prepared = LogWriter::fit(self.prepared.pop_front().unwrap(), frame).unwrap();
+        let mut prepared = self.prepared.pop_front().unwrap();
+        LogWriter::fit(&mut prepared, frame).unwrap();
         let full = self.writer.roll(prepared)?;
         self.acknowledged = self.next() - 1;
         self.full.extend(full);
@@ -135,7 +135,11 @@ pub(crate) struct Found {
 }
 
 /// Recovers and checks that the events are those appended, without a gap, and readable at their segments.
-pub(crate) fn recover_with(disk: &dyn Disk, mode: Mode, input: &RecoveryInput<'_>) -> Result<Found, LogError> {
+pub(crate) fn recover_with(
+    disk: &dyn Disk,
+    mode: Mode,
+    input: &RecoveryInput<'_>,
+) -> Result<Found, LogError> {
     let mut last = input.next.get() - 1;
     let recovered = recover(disk, mode, input, &mut |_, event| {
         assert_own(&event);

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test should end it")]
 
 mod crashes;
-mod damage;
 mod groups;
 mod log;
 mod recovery;

@@ -1,6 +1,6 @@
 //! Comparing a run with an index made from the log.
 
-use crate::verify::Verification;
+use super::Verification;
 use annals_format::Damage;
 use annals_index::{MemoryIndex, Postings, Run, TermKind};
 use annals_types::Position;

@@ -1,0 +1,95 @@
+//! Which case an open segment is. Nothing is changed here.
+
+use super::open_file::OpenFile;
+use super::repair::Repairs;
+use super::walk::{search, walk_frames};
+use super::{Case, Finding, Recovered, RecoveryInput};
+use crate::error::LogError;
+use crate::segment::Segment;
+use annals_format::{Damage, FormatError, SEGMENT_HEADER_BYTES, SegmentHeader};
+use annals_types::{EventRef, Position};
+use std::sync::Arc;
+
+pub(super) fn recover_one<'f>(
+    input: &RecoveryInput<'_>,
+    file: &'f OpenFile,
+    next_start: Option<Position>,
+    state: &mut Recovered,
+    repairs: &mut Repairs<'f>,
+    visit: &mut dyn FnMut(&Arc<Segment>, EventRef<'_>),
+) -> Result<(), LogError> {
+    let header = match &file.header {
+        Ok(header) => header,
+        Err(error) => return recover_unbegun(file, next_start, state, repairs, error),
+    };
+    let expected = SegmentHeader {
+        store_id: *input.store_id,
+        segment_id: file.entry.id,
+        first_position: state.next,
+        salt: file.entry.salt,
+    };
+    if *header != expected {
+        // R4. A hole before the segment is damage of the one before it, which was looked at by then.
+        let (found, wanted) = (header.first_position.get(), state.next.get());
+        return Err(file.corrupt(Damage::new(0, "segment header of another place", found, wanted)));
+    }
+    let length = file.file.length().map_err(file.failed("look at"))?;
+    let capacity = length.max(SEGMENT_HEADER_BYTES as u64);
+    let mapping = file.file.map(capacity.min(length)).map_err(file.failed("map"))?;
+    let segment = Arc::new(Segment::live(file.entry.id, file.binding, state.next, mapping));
+    let walk = walk_frames(input, file, &segment, state, visit)?;
+
+    // What lies behind the last frame of a segment that has a successor may be its unfinished footer.
+    let complete = next_start == Some(state.next);
+    let evidence = state.durable.max(walk.durable_behind);
+    let evidence = next_start.map_or(evidence, |start| evidence.max(start.previous()));
+    if !complete && evidence >= state.next {
+        // R7, and also a log that ends in zeros although more was durable.
+        let mut corruption = walk.damage.in_file(file.name.as_str());
+        corruption.what = format!(
+            "{} (positions {} to {evidence} were acknowledged and cannot be read here)",
+            corruption.what, state.next
+        );
+        return Err(LogError::Corrupt(corruption));
+    }
+    let torn = (walk.rubbish && !complete).then_some(walk.damage.clone());
+    let case = if torn.is_some() { Case::TornTail } else { Case::Whole };
+    state.segments.push(segment);
+    state.frames_ends.push(walk.end);
+    state.findings.push(Finding { segment_id: file.entry.id, case, frames_end: walk.end, torn });
+    if !complete {
+        repairs.tail = Some((file, walk));
+    }
+    Ok(())
+}
+
+/// Cases R1, R2 and R3: a segment without a sound header.
+pub(super) fn recover_unbegun<'f>(
+    file: &'f OpenFile,
+    next_start: Option<Position>,
+    state: &mut Recovered,
+    repairs: &mut Repairs<'f>,
+    error: &FormatError,
+) -> Result<(), LogError> {
+    let mut window = file.window()?;
+    let (durable_behind, blank) = search(&mut window, 0, file.binding).map_err(file.failed("read"))?;
+    let evidence = state.durable.max(durable_behind);
+    let evidence = next_start.map_or(evidence, |start| evidence.max(start.previous()));
+    if evidence >= state.next || (next_start.is_some() && !blank) {
+        let damage = match error {
+            FormatError::Damaged(damage) => damage.clone(),
+            _ => {
+                Damage::new(0, "segment header, though its events were acknowledged", 0u64, state.next.get())
+            }
+        };
+        return Err(file.corrupt(damage));
+    }
+    let case = if blank { Case::Unused } else { Case::FalseStart };
+    if next_start.is_none() {
+        repairs.unused.push((file, blank));
+    }
+    // Otherwise it was passed over (it could not be made large enough for a batch, say). It is not used any
+    // more: segments are begun in the order of the list.
+    state.findings.push(Finding { segment_id: file.entry.id, case, frames_end: 0, torn: None });
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Carrying out what was decided: the tail cut, written again and synced, space laid out.
+
+use super::open_file::OpenFile;
+use super::walk::Walk;
+use super::{Mode, Recovered, RecoveryInput};
+use crate::error::LogError;
+use crate::prepare::PreparedSegment;
+use crate::segment::Segment;
+use annals_format::SEGMENT_HEADER_BYTES;
+use annals_types::Position;
+use annals_vfs::write_all_at;
+use std::io::IoSlice;
+use std::sync::Arc;
+
+/// What is to be changed once everything is decided.
+#[derive(Default)]
+pub(super) struct Repairs<'f> {
+    /// The last segment with frames, and how the walk over it ended.
+    pub(super) tail: Option<(&'f OpenFile, Walk)>,
+    /// Segments to be used later, and whether they are blank already.
+    pub(super) unused: Vec<(&'f OpenFile, bool)>,
+}
+
+impl Repairs<'_> {
+    pub(super) fn carry_out(
+        self,
+        mode: Mode,
+        input: &RecoveryInput<'_>,
+        state: &mut Recovered,
+    ) -> Result<(), LogError> {
+        if let Some((file, walk)) = self.tail {
+            let capacity = if mode == Mode::Repair { input.segment_bytes.max(walk.end) } else { walk.end };
+            make_tail_durable(file, &walk, capacity)?;
+            state.durable = state.next.previous();
+            let mapping = file.file.map(capacity).map_err(file.failed("map"))?;
+            if let Some(segment) = state.segments.last_mut() {
+                let first_position = segment.first_position();
+                let remapped = Segment::live(file.entry.id, file.binding, first_position, mapping);
+                copy_offsets(segment, &remapped, state.next);
+                *segment = Arc::new(remapped);
+            }
+            state.active = Some((Arc::clone(&file.file), capacity));
+        }
+        if mode != Mode::Repair {
+            state.active = None;
+            return Ok(());
+        }
+        for (file, blank) in self.unused {
+            let length = file.file.length().map_err(file.failed("look at"))?;
+            if !blank || length < input.segment_bytes {
+                file.file.set_len(0).map_err(file.failed("wipe"))?;
+                file.file.preallocate(input.segment_bytes).map_err(file.failed("lay out"))?;
+                file.file.sync_data().map_err(file.failed("sync"))?;
+            }
+            let capacity = file.file.length().map_err(file.failed("look at"))?;
+            state.prepared.push(PreparedSegment::new(file.entry, Arc::clone(&file.file), capacity)?);
+        }
+        Ok(())
+    }
+}
+
+/// Cuts what is behind the last frame, writes again the frames that nothing proves to be on the disk (after
+/// a failed sync the page cache shows bytes that the disk may not have), and syncs.
+pub(super) fn make_tail_durable(file: &OpenFile, walk: &Walk, capacity: u64) -> Result<(), LogError> {
+    let length = file.file.length().map_err(file.failed("look at"))?;
+    let mut changed = false;
+    if walk.rubbish {
+        file.file.set_len(walk.end).map_err(file.failed("cut"))?;
+        changed = true;
+    }
+    if changed || length < capacity {
+        file.file.preallocate(capacity).map_err(file.failed("lay out"))?;
+        changed = true;
+    }
+    if let Some(from) = walk.unproven_from {
+        // The segment's header went out with its first frame.
+        let from = if from == SEGMENT_HEADER_BYTES as u64 { 0 } else { from };
+        let mut window = file.window()?;
+        let mut at = from;
+        while at < walk.end {
+            let left = usize::try_from(walk.end - at).unwrap_or(usize::MAX);
+            let bytes = window.at(at, left.min(1 << 20)).map_err(file.failed("read"))?;
+            let bytes = &bytes[..bytes.len().min(left)];
+            if bytes.is_empty() {
+                break;
+            }
+            let taken = bytes.len() as u64;
+            write_all_at(&*file.file, &mut [IoSlice::new(bytes)], at).map_err(file.failed("write again"))?;
+            at += taken;
+        }
+        changed = true;
+    }
+    if changed {
+        file.file.sync_data().map_err(file.failed("sync"))?;
+    }
+    Ok(())
+}
+
+pub(super) fn copy_offsets(from: &Segment, to: &Segment, end: Position) {
+    let mut position = from.first_position();
+    while position < end {
+        if let Ok(offset) = from.offset_of(position) {
+            to.set_offset(position, offset);
+        }
+        position = position.next();
+    }
+}

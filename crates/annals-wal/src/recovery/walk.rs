@@ -1,0 +1,158 @@
+//! Walking the frames of an open segment up to the first bytes that are none, and looking behind them.
+
+use super::open_file::OpenFile;
+use super::{Recovered, RecoveryInput};
+use crate::error::LogError;
+use crate::segment::Segment;
+use crate::window::Window;
+use annals_format::{
+    Binding, CleanMark, Damage, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameFault, FrameHeader,
+    SEGMENT_HEADER_BYTES, check_frame,
+};
+use annals_types::{EventRef, Position};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+/// What a walk over the frames of a segment ended with.
+pub(super) struct Walk {
+    /// Where the frames end.
+    pub(super) end: u64,
+    /// The first frame that holds a position which is not known to be durable.
+    pub(super) unproven_from: Option<u64>,
+    /// What is there instead of a frame. Blank space counts: it is wrong where more was durable.
+    pub(super) damage: Damage,
+    /// Whether there is anything but zeros behind the end.
+    pub(super) rubbish: bool,
+    /// The highest durable position that a sound frame behind the end tells of.
+    pub(super) durable_behind: Position,
+}
+
+pub(super) fn walk_frames(
+    input: &RecoveryInput<'_>,
+    file: &OpenFile,
+    segment: &Arc<Segment>,
+    state: &mut Recovered,
+    visit: &mut dyn FnMut(&Arc<Segment>, EventRef<'_>),
+) -> Result<Walk, LogError> {
+    let mut window = file.window()?;
+    let mut end = SEGMENT_HEADER_BYTES as u64;
+    // Frames whose last position is above what is proven so far; later frames may prove them.
+    let mut unproven: VecDeque<(Position, u64)> = VecDeque::new();
+    let damage = loop {
+        if end >= window.file_length() {
+            break Damage::new(end, "end of the file", end, end);
+        }
+        let mut wanted = FRAME_HEADER_BYTES;
+        let result = loop {
+            let bytes = window.at(end, wanted).map_err(file.failed("read"))?;
+            let most = bytes.len();
+            match check_next(bytes, file.binding, end, state.next) {
+                Err(FrameFault::Short { needed })
+                    // A file that became shorter meanwhile does not get longer by asking again.
+                    if wanted as u64 <= most as u64
+                        && needed > most as u64
+                        && needed <= window.file_length() - end =>
+                {
+                    wanted = usize::try_from(needed).unwrap_or(usize::MAX);
+                }
+                result => break result,
+            }
+        };
+        match result {
+            Ok(header) => {
+                let length = usize::try_from(header.length).unwrap_or(usize::MAX);
+                let bytes = window.at(end, length).map_err(file.failed("read"))?;
+                take_frame(bytes, file.binding, end, segment, visit);
+                state.next = header.last_position().next();
+                state.durable = state.durable.max(header.durable);
+                state.last_recorded = state.last_recorded.max(header.recorded_at);
+                // An empty frame is proven by what proves the event behind it: it was written before that one,
+                // and without a sync of its own.
+                unproven.push_back((header.last_position().max(header.first_position), end));
+                while unproven.front().is_some_and(|(last, _)| *last <= state.durable) {
+                    unproven.pop_front();
+                }
+                end += header.length;
+            }
+            Err(FrameFault::Blank) => break Damage::new(end, "frame, found zeros", 0u64, state.next.get()),
+            Err(FrameFault::Short { needed }) => {
+                break Damage::new(end, "room for a frame", window.file_length() - end, needed);
+            }
+            Err(FrameFault::Damaged(damage)) => break damage,
+        }
+    };
+    // After a close in good order nothing was written behind the end, so there is nothing to look for.
+    let closed_here = CleanMark { segment_id: file.entry.id, frames_end: end };
+    let (durable_behind, blank) = if input.clean == Some(closed_here) {
+        (Position::ZERO, true)
+    } else {
+        search(&mut window, end, file.binding).map_err(file.failed("read"))?
+    };
+    let unbegun = end == SEGMENT_HEADER_BYTES as u64;
+    let unproven_from = if unbegun { Some(end) } else { unproven.front().map(|(_, offset)| *offset) };
+    Ok(Walk { end, unproven_from, damage, rubbish: !blank, durable_behind })
+}
+
+/// A frame counts only if it is whole and holds the positions that come next.
+pub(super) fn check_next(
+    bytes: &[u8],
+    binding: Binding,
+    offset: u64,
+    next: Position,
+) -> Result<FrameHeader, FrameFault> {
+    let header = check_frame(bytes, binding, offset, |_, _| {})?;
+    if header.first_position != next {
+        let (found, expected) = (header.first_position.get(), next.get());
+        return Err(FrameFault::Damaged(Damage::new(offset, "first position of a frame", found, expected)));
+    }
+    Ok(header)
+}
+
+pub(super) fn take_frame(
+    bytes: &[u8],
+    binding: Binding,
+    offset: u64,
+    segment: &Arc<Segment>,
+    visit: &mut dyn FnMut(&Arc<Segment>, EventRef<'_>),
+) {
+    let _ = check_frame(bytes, binding, offset, |within, event| {
+        segment.set_offset(event.position, u32::try_from(offset + within as u64).unwrap_or(0));
+        visit(segment, event);
+    });
+}
+
+pub(super) const ZEROS: [u8; 4096] = [0; 4096];
+
+/// Looks at everything from `offset` on: the highest durable position told by a sound frame header, and
+/// whether there are only zeros.
+pub(super) fn search(window: &mut Window<'_>, offset: u64, binding: Binding) -> io::Result<(Position, bool)> {
+    let (mut at, mut durable, mut blank) = (offset, Position::ZERO, true);
+    while at < window.file_length() {
+        let bytes = window.at(at, FRAME_HEADER_BYTES)?;
+        if bytes.is_empty() {
+            break;
+        }
+        // Whole aligned slots of this window; a header that begins in its last bytes is looked at next time.
+        let slots = (bytes.len() + 1).saturating_sub(FRAME_HEADER_BYTES).div_ceil(FRAME_ALIGNMENT).max(1);
+        let mut slot = 0;
+        while slot < slots {
+            let rest = &bytes[slot * FRAME_ALIGNMENT..];
+            if rest.starts_with(&ZEROS) {
+                // Most of a segment's end was never written: a page at a time, by memory comparison. The
+                // bytes of a header that begins in the zeros are looked at in the slots that follow.
+                slot += ZEROS.len() / FRAME_ALIGNMENT;
+                continue;
+            }
+            if rest.iter().take(FRAME_ALIGNMENT).any(|byte| *byte != 0) {
+                blank = false;
+                if let Ok(header) = FrameHeader::decode(rest, binding, 0) {
+                    durable = durable.max(header.durable);
+                }
+            }
+            slot += 1;
+        }
+        at += (slot * FRAME_ALIGNMENT) as u64;
+    }
+    Ok((durable, blank))
+}

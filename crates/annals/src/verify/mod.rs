@@ -1,0 +1,180 @@
+//! Reading and checking every byte of a store, without opening it and without changing anything.
+
+mod open;
+mod run;
+mod sealed;
+
+use crate::catalog::read_manifest;
+use crate::error::OpenError;
+use crate::open::{newest_unnamed, present_files};
+use annals_format::{Corruption, Manifest, names};
+use annals_types::{Position, Timestamp};
+use annals_vfs::{Disk, Env, RealDisk};
+use annals_wal::LogError;
+use open::{check_open, open_bytes};
+use sealed::Sealed;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What [`verify`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// Whole events that were read.
+    pub events: u64,
+    /// Segments that were read.
+    pub segments: u64,
+    /// Runs that were read.
+    pub runs: u64,
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// The last position that was read.
+    pub last_position: Position,
+    /// Everything that is wrong. Empty: the store is sound.
+    pub findings: Vec<Finding>,
+    /// What is not wrong but worth knowing: a torn tail after a crash, an index file that will be made again.
+    pub notes: Vec<String>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The file, relative to the store's directory.
+    pub file: String,
+    /// Where in the file, if it is at one place.
+    pub offset: Option<u64>,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// How far [`verify`] has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerifyProgress {
+    /// Bytes read so far.
+    pub bytes_done: u64,
+    /// Bytes to be read in all.
+    pub bytes_total: u64,
+}
+
+/// Reads and checks every byte of every file of the store at `path`: manifest, segments, footers, runs, and the
+/// runs against the log. Goes on after damage and lists all of it. Changes nothing.
+///
+/// # Errors
+/// As [`OpenError`] says, if there is no store, or one of a newer version. Damage is no error but a finding.
+pub fn verify(
+    path: impl AsRef<Path>,
+    progress: &mut dyn FnMut(VerifyProgress),
+) -> Result<Verification, OpenError> {
+    let path = path.as_ref();
+    let disk = match RealDisk::open(path) {
+        Ok(disk) => disk,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(OpenError::NotFound { path: path.to_owned() });
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(OpenError::NotAStore {
+                path: path.to_owned(),
+                reason: "it is not a directory".into(),
+            });
+        }
+        Err(error) => return Err(OpenError::io(format!("open {}", path.display()))(error)),
+    };
+    let env = Env::system(Arc::new(disk));
+    let generation = || read_manifest(&*env.disk).ok().flatten().map(|manifest| manifest.generation);
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let before = generation();
+        let found = verify_env(&env, path, progress)?;
+        // A store that is being written may change its files between two looks at it: that is no damage.
+        if found.findings.is_empty() || generation() == before || looks == LOOKS {
+            return Ok(found);
+        }
+    }
+}
+
+/// How often a store that changes meanwhile is looked at.
+const LOOKS: usize = 5;
+
+fn verify_env(
+    env: &Env,
+    path: &Path,
+    progress: &mut dyn FnMut(VerifyProgress),
+) -> Result<Verification, OpenError> {
+    let mut found = Verification::default();
+    let manifest = match read_manifest(&*env.disk) {
+        Ok(Some(manifest)) => manifest,
+        Ok(None) => return Err(OpenError::NotFound { path: path.to_owned() }),
+        Err(OpenError::Corrupt(corruption)) => {
+            found.corrupt(corruption);
+            return Ok(found);
+        }
+        Err(error) => return Err(error),
+    };
+    let bytes_total = manifest.sealed.iter().map(|segment| segment.length).sum::<u64>()
+        + manifest.runs.iter().map(|run| run.length).sum::<u64>()
+        + open_bytes(&*env.disk, &manifest);
+    let mut done = |found: &Verification| progress(VerifyProgress { bytes_done: found.bytes, bytes_total });
+    done(&found);
+    let mut last_recorded = Timestamp::MIN;
+    for entry in &manifest.sealed {
+        let run = manifest.runs.iter().find(|run| run.first_position == entry.first_position);
+        let sealed = Sealed { disk: &*env.disk, manifest: &manifest, entry, run };
+        sealed.check(&mut last_recorded, &mut found)?;
+        done(&found);
+    }
+    check_open(env, &manifest, last_recorded, &mut found)?;
+    done(&found);
+    note_orphans(&*env.disk, &manifest, &mut found)?;
+    Ok(found)
+}
+
+impl Verification {
+    pub(crate) fn corrupt(&mut self, corruption: Corruption) {
+        let Corruption { file, offset, what, found, expected } = corruption;
+        self.finding(&file, Some(offset), format!("{what}: found {found:#x}, expected {expected:#x}"));
+    }
+
+    pub(crate) fn finding(&mut self, file: &str, offset: Option<u64>, what: impl Into<String>) {
+        self.findings.push(Finding { file: file.into(), offset, what: what.into() });
+    }
+
+    /// Keeps damage as a finding; anything else ends the verification.
+    pub(crate) fn keep<T>(&mut self, result: Result<T, LogError>) -> Result<Option<T>, OpenError> {
+        match result.map_err(OpenError::from) {
+            Ok(value) => Ok(Some(value)),
+            Err(OpenError::Corrupt(corruption)) => {
+                self.corrupt(corruption);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn note_orphans(disk: &dyn Disk, manifest: &Manifest, found: &mut Verification) -> Result<(), OpenError> {
+    let present = present_files(disk, names::LOG_DIR, names::parse_segment)?;
+    if let Some(segment) = newest_unnamed(disk, manifest, &present)? {
+        let what =
+            format!("the manifest is older than the log: it does not know of {}", names::segment(segment));
+        found.finding(names::MANIFEST, None, what);
+    }
+    let named = |name: &String| {
+        let segments = manifest.sealed.iter().map(|segment| segment.id);
+        let segments = segments.chain(manifest.open.iter().map(|segment| segment.id)).map(names::segment);
+        segments.chain(manifest.runs.iter().map(|run| names::run(run.id))).any(|known| known == *name)
+    };
+    for directory in [names::LOG_DIR, names::INDEX_DIR] {
+        let entries = match disk.list(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            other => other.map_err(OpenError::io(format!("list {directory}")))?,
+        };
+        for entry in entries {
+            let name = format!("{directory}/{}", entry.name);
+            if !named(&name) {
+                found.notes.push(format!("{name} does not belong to the store (left over, or not from it)"));
+            }
+        }
+    }
+    Ok(())
+}

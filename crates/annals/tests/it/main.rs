@@ -1,0 +1,19 @@
+//! The store as its users meet it: against a model, crashes, failing disks, many threads and bad input.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test should end it")]
+
+mod common;
+mod concurrency;
+mod crash;
+mod crash_threads;
+mod expectations;
+mod faults;
+mod limits;
+
+mod model;
+mod model_random;
+mod opening;
+mod processes;
+mod regressions;
+mod slow;
+mod workload;
