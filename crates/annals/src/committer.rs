@@ -6,9 +6,9 @@ use crate::error::{AppendError, ReadError};
 use crate::options::Durability;
 use crate::part::{Part, Parts, indexed};
 use annals_format::{FrameBuilder, FrameStamp, same_content};
-use annals_index::{MemoryIndex, TermKind};
+use annals_index::MemoryIndex;
 use annals_types::{Conflict, Expected, Invalid, Position, StreamName, Timestamp, Uuid, Version};
-use annals_wal::{GroupSink, LogError, LogWriter, Segment, WriteFailed};
+use annals_wal::{GroupSink, LogError, LogWriter, WriteFailed};
 use parking_lot::RwLock;
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ pub(crate) type Outcome = Result<Appended, AppendError>;
 pub(crate) struct Committer {
     core: Arc<Core>,
     writer: LogWriter,
-    /// Index and segment of the active part; `None` before the first append to an empty log.
-    active: Option<(Arc<RwLock<MemoryIndex>>, Arc<Segment>)>,
+    /// Index of the active part; `None` before the first append to an empty log.
+    active: Option<Arc<RwLock<MemoryIndex>>>,
     /// Frames that were given their place and are not written yet.
     staged: Vec<(FrameStamp, FrameBuilder)>,
     /// Versions of the events of the batch at hand; kept to save allocations.
@@ -66,11 +66,7 @@ impl GroupSink for Committer {
 }
 
 impl Committer {
-    pub(crate) fn new(
-        core: Arc<Core>,
-        writer: LogWriter,
-        active: Option<(Arc<RwLock<MemoryIndex>>, Arc<Segment>)>,
-    ) -> Self {
+    pub(crate) fn new(core: Arc<Core>, writer: LogWriter, active: Option<Arc<RwLock<MemoryIndex>>>) -> Self {
         Committer {
             core,
             writer,
@@ -123,11 +119,11 @@ impl Committer {
         }
         let recorded_at = self.writer.recorded_at(self.core.env.clock.now());
         let stamp = self.writer.stage(&mut batch.frame, recorded_at, |index| self.versions[index]);
-        let Some((stamp, (index, segment))) = stamp.zip(self.active.as_ref()) else {
+        let Some((stamp, index)) = stamp.zip(self.active.as_ref()) else {
             return Err(AppendError::Poisoned);
         };
         let count = batch.len() as u64;
-        index_frame(&mut index.write(), segment, &stamp, &batch.frame);
+        index_frame(&mut index.write(), &stamp, &batch.frame);
         self.staged.push((stamp, batch.frame));
         Ok(Appended {
             first_position: stamp.first_position,
@@ -141,7 +137,7 @@ impl Committer {
     /// Whether segment and index of the active part take a frame.
     fn has_room_for(&self, frame: &FrameBuilder) -> bool {
         let (events, bytes) = (frame.record_count() as u64, frame.bytes().len() as u64);
-        let index = self.active.as_ref().is_some_and(|(index, _)| index.read().has_room_for(events, bytes));
+        let index = self.active.as_ref().is_some_and(|index| index.read().has_room_for(events, bytes));
         index && self.writer.has_room_for(frame)
     }
 
@@ -195,8 +191,8 @@ impl Committer {
         let segment = Arc::clone(segment);
         let index = MemoryIndex::new(self.writer.next_position(), self.core.hash_seed);
         let index = Arc::new(RwLock::new(index));
-        let part = Part::in_memory(Arc::clone(&segment), Arc::clone(&index));
-        self.active = Some((index, segment));
+        let part = Part::in_memory(segment, Arc::clone(&index));
+        self.active = Some(index);
         self.core.begin_part(part, full.map(|(segment, end)| (segment, last, end)));
         Ok(())
     }
@@ -247,8 +243,8 @@ impl Committer {
     /// The version of a stream's last event, staged ones included.
     fn head(&self, parts: &Parts, stream: &str) -> Result<Version, AppendError> {
         for part in parts.0.iter().rev() {
-            if let Some(located) = part.find(TermKind::Stream, stream)? {
-                return Ok(located.postings.last_version());
+            if let Some(version) = part.last_version(stream)? {
+                return Ok(version);
             }
         }
         Ok(Version::ZERO)
@@ -373,10 +369,10 @@ impl Committer {
     }
 }
 
-fn index_frame(index: &mut MemoryIndex, segment: &Segment, stamp: &FrameStamp, frame: &FrameBuilder) {
+fn index_frame(index: &mut MemoryIndex, stamp: &FrameStamp, frame: &FrameBuilder) {
     for record in 0..frame.record_count() {
         match frame.event(record, stamp) {
-            Ok(event) => index.insert(&indexed(&event, segment)),
+            Ok(event) => index.insert(&indexed(&event, stamp.binding)),
             Err(damage) => unreachable!("a record that was just encoded: {damage}"),
         }
     }

@@ -189,12 +189,7 @@ impl AppendError {
 
 impl From<LogError> for OpenError {
     fn from(error: LogError) -> Self {
-        match error {
-            LogError::Corrupt(corruption) => OpenError::Corrupt(corruption),
-            LogError::Newer { file, found, supported } => OpenError::Newer { file, found, supported },
-            LogError::Io { what, source } => OpenError::Io { what, source },
-            other => OpenError::Io { what: other.to_string(), source: io::ErrorKind::Other.into() },
-        }
+        ReadError::from(error).into()
     }
 }
 

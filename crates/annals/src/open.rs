@@ -25,8 +25,8 @@ pub(crate) struct Opened {
     pub(crate) manifest: Manifest,
     pub(crate) recovered: Recovered,
     pub(crate) parts: Parts,
-    /// Index and segment of the active part.
-    pub(crate) active: Option<(Arc<RwLock<MemoryIndex>>, Arc<Segment>)>,
+    /// Index of the active part.
+    pub(crate) active: Option<Arc<RwLock<MemoryIndex>>>,
     pub(crate) report: RecoveryReport,
 }
 
@@ -224,14 +224,14 @@ fn assemble(env: &Env, manifest: Manifest, mode: Mode, known: &Parts) -> Result<
     };
     let recovered = recover(&*env.disk, mode, &input, &mut |segment, event| {
         let new = || MemoryIndex::new(segment.first_position(), hash_seed);
-        indexes.entry(segment.id()).or_insert_with(new).insert(&indexed(&event, segment));
+        indexes.entry(segment.id()).or_insert_with(new).insert(&indexed(&event, segment.binding()));
     })?;
     let mut active = None;
     for segment in &recovered.segments {
         let new = || MemoryIndex::new(segment.first_position(), hash_seed);
         let index = Arc::new(RwLock::new(indexes.remove(&segment.id()).unwrap_or_else(new)));
         parts.push(Arc::new(Part::in_memory(Arc::clone(segment), Arc::clone(&index))));
-        active = Some((index, Arc::clone(segment)));
+        active = Some(index);
     }
     let report = RecoveryReport::new(&manifest, &recovered);
     Ok(Opened { manifest, recovered, parts: Parts(parts), active, report })

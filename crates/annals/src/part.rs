@@ -1,9 +1,9 @@
 //! One stretch of positions: a segment of the log together with its part of the index.
 
 use crate::error::ReadError;
-use annals_format::{Damage, RunEntry, StoreId, names};
+use annals_format::{Binding, Damage, RunEntry, StoreId, names};
 use annals_index::{IndexedEvent, MemoryIndex, Postings, Run, RunIdentity, TermKind};
-use annals_types::{EventRef, Position, Uuid};
+use annals_types::{EventRef, Position, Uuid, Version};
 use annals_vfs::{Access, Disk};
 use annals_wal::Segment;
 use parking_lot::RwLock;
@@ -107,6 +107,12 @@ impl Part {
         Ok(postings.map(|postings| Located { kind, key: key.into(), postings, rebuilt }))
     }
 
+    /// The version of a stream's last event in this part, staged ones included.
+    pub(crate) fn last_version(&self, stream: &str) -> Result<Option<Version>, ReadError> {
+        let postings = self.ask(|index| index.find(TermKind::Stream, stream))?;
+        Ok(postings.map(|postings| postings.last_version()))
+    }
+
     pub(crate) fn positions(
         &self,
         term: &mut Located,
@@ -193,7 +199,7 @@ impl Part {
         let mut position = self.segment.first_position();
         while position <= last {
             let event = self.segment.event(position)?;
-            index.insert(&indexed(&event, &self.segment));
+            index.insert(&indexed(&event, self.segment.binding()));
             position = position.next();
         }
         Ok(index)
@@ -292,8 +298,8 @@ pub(crate) fn identity(entry: &RunEntry) -> RunIdentity {
 }
 
 /// The event as the index sees it: only ids that producers gave are looked up there.
-pub(crate) fn indexed<'a>(event: &EventRef<'a>, segment: &Segment) -> IndexedEvent<'a> {
-    let made = segment.binding().made_id(event.position, event.recorded_at);
+pub(crate) fn indexed<'a>(event: &EventRef<'a>, binding: Binding) -> IndexedEvent<'a> {
+    let made = binding.made_id(event.position, event.recorded_at);
     IndexedEvent {
         position: event.position,
         stream: event.stream,

@@ -50,7 +50,7 @@ impl RecoveryReport {
 impl fmt::Display for RecoveryReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ending = if self.clean { "closed in good order" } else { "not closed in good order" };
-        write!(f, "{ending}, {} segments read, last position {}", self.segments_read, self.last_position)?;
+        write!(f, "{ending}, segments read: {}, last position: {}", self.segments_read, self.last_position)?;
         if let Some(torn) = &self.torn_tail {
             write!(f, ", torn tail cut from {} at offset {} ({})", torn.file, torn.offset, torn.what)?;
         }

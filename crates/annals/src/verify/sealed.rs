@@ -3,7 +3,7 @@
 use super::Verification;
 use super::run::check_run;
 use crate::error::OpenError;
-use crate::part::identity;
+use crate::part::{identity, indexed};
 use annals_format::{
     FOOTER_TRAILER_BYTES, Footer, Manifest, RunEntry, SEGMENT_HEADER_BYTES, SealedSegment, SegmentHeader,
     names,
@@ -88,15 +88,7 @@ impl Sealed<'_> {
                 }
                 *last_recorded = event.recorded_at;
                 if sound {
-                    let made = binding.made_id(event.position, event.recorded_at);
-                    index.insert(&annals_index::IndexedEvent {
-                        position: event.position,
-                        stream: event.stream,
-                        version: event.version,
-                        event_type: event.event_type,
-                        tags: event.tags,
-                        id: (event.id != made).then_some(event.id),
-                    });
+                    index.insert(&indexed(&event, binding));
                 }
                 offsets.push(u32::try_from(offset).unwrap_or(0));
                 next = next.next();
