@@ -44,6 +44,19 @@ pub struct InspectedFrame {
 
 /// Looks into a segment, a run or a manifest.
 ///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("store");
+/// use annals::{Expected, NewEvent, Store, inspect};
+/// let store = Store::open(&path)?;
+/// store.append("account-7", Expected::NoStream, &[NewEvent::json("opened", "{}")])?;
+/// store.close()?;
+///
+/// let segment = inspect(path.join("log/000000000001.seg"))?;
+/// assert_eq!((segment.kind, segment.frames[0].records), ("segment", 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`OpenError::NotFound`], [`OpenError::Newer`], [`OpenError::NotAStore`] if the file is none of these, and what the
 /// system says.

@@ -181,6 +181,23 @@ impl Store {
     /// Appending it again is safe if its events have ids, or if it expects versions: a batch that is stored
     /// already, event for event, gives the first result, with `already_applied`.
     ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # let store = annals::Store::open(directory.path().join("store"))?;
+    /// use annals::{Batch, Expected, NewEvent, Uuid};
+    /// let transfer = || {
+    ///     let mut batch = Batch::new();
+    ///     batch.push("account-1", &NewEvent::json("withdrawn", "500").with_id(Uuid::from_u128(1)))?;
+    ///     batch.push("account-2", &NewEvent::json("deposited", "500").with_id(Uuid::from_u128(2)))?;
+    ///     Ok::<_, annals::Invalid>(batch)
+    /// };
+    /// let first = store.append_batch(transfer()?)?;
+    /// let again = store.append_batch(transfer()?)?;
+    /// assert!(again.already_applied && again.first_position == first.first_position);
+    /// assert_eq!(store.last_position().get(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`AppendError`] says.
     pub fn append_batch(&self, batch: Batch) -> Result<Appended, AppendError> {

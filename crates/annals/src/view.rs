@@ -111,6 +111,20 @@ impl View {
 
     /// The streams whose names begin with `prefix` (all of them, if it is empty) and that have events in this
     /// view, in the byte order of their names.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # let store = annals::Store::open(directory.path().join("store"))?;
+    /// use annals::{Expected, NewEvent};
+    /// for stream in ["order-2", "account-1", "order-1"] {
+    ///     store.append(stream, Expected::NoStream, &[NewEvent::json("opened", "{}")])?;
+    /// }
+    /// let view = store.view();
+    /// let orders: Vec<String> =
+    ///     view.streams("order-").map(|stream| stream.map(|stream| stream.stream)).collect::<Result<_, _>>()?;
+    /// assert_eq!(orders, ["order-1", "order-2"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn streams(&self, prefix: &str) -> Streams<'_> {
         Streams::new(self, prefix)

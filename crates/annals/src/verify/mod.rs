@@ -59,6 +59,19 @@ pub struct VerifyProgress {
 /// Reads and checks every byte of every file of the store at `path`: manifest, segments, footers, runs, and the
 /// runs against the log. Goes on after damage and lists all of it. Changes nothing.
 ///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("store");
+/// use annals::{Expected, NewEvent, Store, verify};
+/// let store = Store::open(&path)?;
+/// store.append("account-7", Expected::NoStream, &[NewEvent::json("opened", "{}")])?;
+/// store.close()?;
+///
+/// let found = verify(&path, &mut |progress| assert!(progress.bytes_done <= progress.bytes_total))?;
+/// assert_eq!((found.events, found.findings.len()), (1, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// As [`OpenError`] says, if there is no store, or one of a newer version. Damage is no error but a finding.
 pub fn verify(
