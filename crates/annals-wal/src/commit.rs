@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 /// What groups are handed to. One group at a time.
 pub trait GroupSink {
@@ -90,6 +91,12 @@ impl<S: GroupSink> CommitQueue<S> {
     /// Runs `f` between groups, alone with the sink.
     pub fn with_sink<R>(&self, f: impl FnOnce(&mut S) -> R) -> R {
         f(&mut self.sink.lock())
+    }
+
+    /// The same, but gives up (`None`) if a group holds the sink for as long as `patience`: for who is waited for by
+    /// groups.
+    pub fn with_sink_within<R>(&self, patience: Duration, f: impl FnOnce(&mut S) -> R) -> Option<R> {
+        self.sink.try_lock_for(patience).map(|mut sink| f(&mut sink))
     }
 
     fn lead(&self) {

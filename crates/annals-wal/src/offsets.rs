@@ -29,7 +29,9 @@ impl OffsetTable {
 
     pub(crate) fn set(&self, index: u64, offset: u32) {
         let Some((chunk, within)) = split(index) else { return };
-        let chunk = self.chunks[chunk].get_or_init(|| (0..CHUNK).map(|_| AtomicU32::new(0)).collect());
+        // A record that there is no room for is not found again: then its position cannot be read, and says so.
+        let Some(chunk) = self.chunks.get(chunk) else { return };
+        let chunk = chunk.get_or_init(|| (0..CHUNK).map(|_| AtomicU32::new(0)).collect());
         chunk[within].store(offset, Ordering::Relaxed);
     }
 
@@ -58,5 +60,7 @@ mod tests {
         assert_eq!((table.get(0), table.get(9_999), table.get(1)), (Some(64), Some(77), None));
         assert_eq!(table.get(u64::MAX), None);
         assert!(table.has_room_for(12_287) && !table.has_room_for(12_288));
+        table.set(12_288, 64);
+        assert_eq!(table.get(12_288), None);
     }
 }

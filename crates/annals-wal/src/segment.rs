@@ -7,6 +7,7 @@ use annals_format::{
     Binding, Corruption, Damage, FOOTER_TRAILER_BYTES, Footer, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES,
     SealedSegment, StoreId, TIME_STRIDE, names, parse_record, record_length,
 };
+use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX};
 use annals_types::{EventRef, Position, Timestamp};
 use annals_vfs::{Access, Disk, Mapping};
 use std::ops::Range;
@@ -53,7 +54,9 @@ struct Loaded {
 
 impl Segment {
     pub(crate) fn live(id: u64, binding: Binding, first_position: Position, mapping: Mapping) -> Self {
-        let most = mapping.len().saturating_sub(SEGMENT_HEADER_BYTES as u64) / RECORD_HEADER_BYTES as u64;
+        // However long the file claims to be, a segment does not get longer than that.
+        let length = mapping.len().min(SEGMENT_BYTES_MAX + BATCH_BYTES_MAX as u64);
+        let most = length.saturating_sub(SEGMENT_HEADER_BYTES as u64) / RECORD_HEADER_BYTES as u64;
         let body = Body::Live(Live { mapping, offsets: OffsetTable::new(most) });
         Segment { id, path: names::segment(id), binding, first_position, body }
     }

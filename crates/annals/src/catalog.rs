@@ -60,7 +60,11 @@ impl Catalog {
         // The number is used up even if the change of the manifest fails: on disk it may have happened.
         self.manifest.next_file_id += 1;
         let prepared = prepare_segment(&*self.env.disk, entry, self.manifest.segment_bytes)?;
-        self.change(durable, |manifest| manifest.open.push(entry))?;
+        if let Err(error) = self.change(durable, |manifest| manifest.open.push(entry)) {
+            // On disk the manifest may name the file, so it stays, but without taking room.
+            let _ = prepared.cut_unused();
+            return Err(error);
+        }
         Ok(prepared)
     }
 
@@ -72,7 +76,8 @@ impl Catalog {
         run: Option<RunEntry>,
     ) -> Result<(), LogError> {
         self.change(durable, |manifest| {
-            manifest.open.retain(|open| open.id != segment.id);
+            // Segments are sealed in order: one before it that is still open was passed over and holds nothing.
+            manifest.open.retain(|open| open.id > segment.id);
             manifest.sealed.push(segment);
             manifest.runs.extend(run);
         })

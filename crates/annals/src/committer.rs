@@ -78,17 +78,28 @@ impl Committer {
         }
     }
 
-    pub(crate) fn writer(&mut self) -> &mut LogWriter {
-        &mut self.writer
+    /// Makes everything written durable.
+    pub(crate) fn sync(&mut self) -> Result<(), AppendError> {
+        self.refuse_after_failure()?;
+        self.writer.sync().map_err(unknown)
+    }
+
+    /// As [`LogWriter::mark_durable`].
+    pub(crate) fn mark_durable(&mut self) -> Result<bool, AppendError> {
+        self.refuse_after_failure()?;
+        self.writer.mark_durable().map_err(unknown)
+    }
+
+    /// After a panic in the middle of a group there may be staged frames that were never written: nothing may be
+    /// said of them, or written behind them.
+    fn refuse_after_failure(&self) -> Result<(), AppendError> {
+        if self.busy || self.writer.has_failed() { Err(AppendError::Poisoned) } else { Ok(()) }
     }
 
     /// Refuses appends from now on, and makes everything durable. Says where the log ends.
     pub(crate) fn close(&mut self) -> Result<Option<(u64, u64)>, AppendError> {
         self.closed = true;
-        if self.busy || self.writer.has_failed() {
-            return Err(AppendError::Poisoned);
-        }
-        self.writer.sync().map_err(unknown)?;
+        self.sync()?;
         // Space that is not given back only takes room until the store is opened again.
         let _ = self.writer.cut_unused();
         Ok(self.writer.active().map(|(segment, end)| (segment.id(), end)))

@@ -7,7 +7,7 @@ use annals_format::{
     FOOTER_TRAILER_BYTES, Footer, FormatError, Manifest, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
 use annals_types::{Position, Timestamp, Uuid};
-use annals_vfs::{Access, Disk, Mapping, RealDisk};
+use annals_vfs::{Access, Disk, File, RealDisk, read_up_to};
 use annals_wal::{Step, scan_mapped};
 use std::io;
 use std::path::Path;
@@ -65,17 +65,13 @@ pub fn inspect(file: impl AsRef<Path>) -> Result<Inspection, OpenError> {
     let not_found = || OpenError::NotFound { path: path.to_owned() };
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(not_found)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mapping = RealDisk::open(parent).and_then(|disk| {
-        let file = disk.open(name, Access::Read)?;
-        file.map(file.length()?)
-    });
-    let mapping = mapping.map_err(|error| match error.kind() {
+    let bytes = RealDisk::open(parent).and_then(|disk| whole(&*disk.open(name, Access::Read)?));
+    let bytes = bytes.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => not_found(),
         _ => OpenError::Io { what: format!("read {}", path.display()), source: error },
     })?;
-    let bytes = whole(&mapping);
-    let inspector = Inspector { name, bytes };
-    match bytes.first_chunk::<8>() {
+    let inspector = Inspector { name, bytes: &bytes };
+    match inspector.bytes.first_chunk::<8>() {
         Some(b"ANNALSEG") => inspector.segment(),
         Some(b"ANNALRUN") => inspector.run(),
         Some(b"ANNALMAN") => inspector.manifest(),
@@ -86,8 +82,15 @@ pub fn inspect(file: impl AsRef<Path>) -> Result<Inspection, OpenError> {
     }
 }
 
-fn whole(mapping: &Mapping) -> &[u8] {
-    mapping.bytes(0..mapping.len()).unwrap_or_default()
+/// Reads a file. Not through a mapping: its store may be open, and cut it meanwhile.
+fn whole(file: &dyn File) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(file.length()?).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    bytes.resize(length, 0);
+    let read = read_up_to(file, &mut bytes, 0)?;
+    bytes.truncate(read);
+    Ok(bytes)
 }
 
 struct Inspector<'a> {

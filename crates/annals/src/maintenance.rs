@@ -16,13 +16,15 @@ use annals_wal::{CommitQueue, LogError, Segment, seal_segment};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 /// After this long without an append the durable position is written behind the last batch.
 const IDLE: Duration = Duration::from_millis(100);
 /// How often appends of `os` durability are synced, in idle periods.
 const SYNC_EVERY: u32 = 10;
+/// How long the worker waits for a group to end. No longer: the group may be waiting for a segment to be sealed.
+const PATIENCE: Duration = Duration::from_millis(50);
 /// After a failure the worker waits this long before it tries again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -61,34 +63,40 @@ pub(crate) fn run_worker(
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
                 idle_periods += 1;
-                if core.durability == Durability::Os && idle_periods % SYNC_EVERY == 0 {
-                    let _ = queue.with_sink(|sink| sink.writer().sync());
+                if core.durability == Durability::Os
+                    && idle_periods >= SYNC_EVERY
+                    && queue.with_sink_within(PATIENCE, Committer::sync).is_some()
+                {
+                    idle_periods = 0;
                 }
                 if core.watermark.visible() == before && !failed {
-                    marked = mark_durable(core, queue);
+                    marked = mark_durable(core, queue).unwrap_or(marked);
                 }
             }
         }
     }
 }
 
-/// Writes down what is durable, in the log or, if it has no room, in the manifest. Returns up to where that is. A
-/// failure in the log has poisoned the writer, and the next append says so.
-fn mark_durable(core: &Core, queue: &CommitQueue<Committer>) -> Position {
-    let (durable, told) = queue.with_sink(|sink| {
+/// Writes down what is durable, in the log or, if it has no room, in the manifest. Returns up to where that is; `None`
+/// if the writer is at work, so that it is for later. A failure in the log has poisoned the writer, and the next append
+/// says so.
+fn mark_durable(core: &Core, queue: &CommitQueue<Committer>) -> Option<Position> {
+    let (durable, told) = queue.with_sink_within(PATIENCE, |sink| {
         // Nothing becomes durable as long as the writer is held.
         let durable = core.watermark.durable();
-        (durable, sink.writer().mark_durable())
-    });
+        (durable, sink.mark_durable())
+    })?;
     if matches!(told, Ok(false)) {
         let _ = core.catalog.lock().note_durable(durable);
     }
-    durable
+    Some(durable)
 }
 
 /// Sleeps until there is work, or an append that will have to be marked.
 fn sleep(core: &Core, mailbox: &Receiver<()>, seen: Position) -> Result<(), RecvTimeoutError> {
     core.worker_sleeps.store(true, Ordering::SeqCst);
+    // Pairs with the one in `Watermark::publish`: either it sees that the worker sleeps, or this sees the position.
+    fence(Ordering::SeqCst);
     if core.watermark.visible() != seen || core.worker_stops.load(Ordering::SeqCst) {
         core.worker_sleeps.store(false, Ordering::SeqCst);
         return Ok(());
@@ -96,24 +104,32 @@ fn sleep(core: &Core, mailbox: &Receiver<()>, seen: Position) -> Result<(), Recv
     mailbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
 }
 
-/// Does everything there is to do. Stops at the first failure; what is done is done.
+/// Does everything there is to do. What is done is done, whatever fails. A disk that has no room for the next segment
+/// does not keep full ones from being sealed, which gives some back.
 pub(crate) fn maintain(core: &Core) -> Result<(), LogError> {
+    let mut laid_out = Ok(());
     loop {
-        if core.needs_prepared() {
-            let mut catalog = core.catalog.lock();
-            if core.needs_prepared() {
-                let prepared = catalog.prepare(core.watermark.durable())?;
-                core.add_prepared(prepared);
-            }
+        if laid_out.is_ok() && core.needs_prepared() {
+            laid_out = core.lay_out_next();
         } else if core.next_full().is_some() {
             core.seal_next()?;
         } else if !core.write_missing_run()? {
-            return Ok(());
+            return laid_out;
         }
     }
 }
 
 impl Core {
+    fn lay_out_next(&self) -> Result<(), LogError> {
+        let mut catalog = self.catalog.lock();
+        // An append may have had to do it itself meanwhile.
+        if self.needs_prepared() {
+            let prepared = catalog.prepare(self.watermark.durable())?;
+            self.add_prepared(prepared);
+        }
+        Ok(())
+    }
+
     /// Gives the oldest full segment its footer and its run.
     pub(crate) fn seal_next(&self) -> Result<(), LogError> {
         let mut catalog = self.catalog.lock();
@@ -142,7 +158,8 @@ impl Core {
             PartIndex::Memory(index) => Some(self.write_run_file(&index.read(), run_id)?),
             PartIndex::Run(_) => None,
         };
-        catalog.sealed(self.watermark.durable(), entry.clone(), run)?;
+        let sealed = catalog.sealed(self.watermark.durable(), entry.clone(), run);
+        sealed.inspect_err(|_| self.remove_run(run))?;
         let sealed = Segment::sealed(Arc::clone(&self.env.disk), &self.store_id, entry);
         self.replace_part(id, &Arc::new(sealed), run);
         self.full_is_sealed();
@@ -160,7 +177,8 @@ impl Core {
         let mut catalog = self.catalog.lock();
         let run_id = catalog.new_file_id();
         let run = self.write_run_file(&index, run_id)?;
-        let old = catalog.replace_run(self.watermark.durable(), run)?;
+        let old = catalog.replace_run(self.watermark.durable(), run);
+        let old = old.inspect_err(|_| self.remove_run(Some(run)))?;
         self.replace_part(part.segment.id(), &part.segment, Some(run));
         if let Some(old) = old {
             // What the manifest does not name is only rubbish; if it stays, the next open removes it.
@@ -176,6 +194,14 @@ impl Core {
                 *slot = Arc::new(Part::sealed(Arc::clone(segment), disk, self.store_id, run, self.hash_seed));
             }
         });
+    }
+
+    /// Removes a run whose manifest could not be written, for the next attempt makes another one. Should the manifest
+    /// name it all the same, then it is a run that is missing, and is made again.
+    fn remove_run(&self, run: Option<RunEntry>) {
+        if let Some(run) = run {
+            let _ = self.env.disk.remove(&names::run(run.id));
+        }
     }
 
     /// Writes a run and makes it durable, name included. The manifest does not name it yet.

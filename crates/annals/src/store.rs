@@ -265,14 +265,7 @@ impl Store {
     /// [`AppendError::DurabilityUnknown`] if the sync failed; the store takes no more appends then.
     pub fn sync(&self) -> Result<(), AppendError> {
         let Some(writing) = &self.0.writing else { return Ok(()) };
-        writing.queue.with_sink(|sink| {
-            if sink.writer().has_failed() {
-                return Err(AppendError::Poisoned);
-            }
-            sink.writer()
-                .sync()
-                .map_err(|failed| AppendError::DurabilityUnknown { source: Some(failed.source) })
-        })
+        writing.queue.with_sink(Committer::sync)
     }
 
     /// Does the background work that is due: lays out a segment, seals full ones, writes runs that are missing.

@@ -72,22 +72,24 @@ impl View {
     /// # Errors
     /// As [`ReadError`] says.
     pub fn event(&self, id: Uuid) -> Result<Option<EventRef<'_>>, ReadError> {
-        let mut candidates = Vec::new();
-        if let Some(position) = annals_format::position_of_made_id(id) {
-            candidates.push(position);
+        let has_id = |event: &EventRef<'_>| event.id == id;
+        // The id may say where its event is, or only look so: what is found there counts only if nothing else is.
+        let made = annals_format::position_of_made_id(id).map(|position| self.event_at(position));
+        if let Some(Ok(Some(event))) = made
+            && has_id(&event)
+        {
+            return Ok(Some(event));
         }
+        let mut candidates = Vec::new();
         for part in &self.parts.0 {
             part.find_id(id, &mut candidates)?;
         }
-        let mut first: Option<EventRef<'_>> = None;
         for position in candidates {
-            if let Some(event) = self.event_at(position)?.filter(|event| event.id == id)
-                && first.is_none_or(|first| event.position < first.position)
-            {
-                first = Some(event);
+            if let Some(event) = self.event_at(position)?.filter(has_id) {
+                return Ok(Some(event));
             }
         }
-        Ok(first)
+        made.transpose().map(|_| None)
     }
 
     /// The event at a position; `None` if there is none there in this view.

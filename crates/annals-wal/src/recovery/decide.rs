@@ -6,7 +6,7 @@ use super::walk::{search, walk_frames};
 use super::{Case, Finding, Recovered, RecoveryInput};
 use crate::error::LogError;
 use crate::segment::Segment;
-use annals_format::{Damage, FormatError, SEGMENT_HEADER_BYTES, SegmentHeader};
+use annals_format::{Damage, FormatError, SegmentHeader};
 use annals_types::{EventRef, Position};
 use std::sync::Arc;
 
@@ -33,9 +33,7 @@ pub(super) fn recover_one<'f>(
         let (found, wanted) = (header.first_position.get(), state.next.get());
         return Err(file.corrupt(Damage::new(0, "segment header of another place", found, wanted)));
     }
-    let length = file.file.length().map_err(file.failed("look at"))?;
-    let capacity = length.max(SEGMENT_HEADER_BYTES as u64);
-    let mapping = file.file.map(capacity.min(length)).map_err(file.failed("map"))?;
+    let mapping = file.map()?;
     let segment = Arc::new(Segment::live(file.entry.id, file.binding, state.next, mapping));
     let walk = walk_frames(input, file, &segment, state, visit)?;
 
@@ -75,7 +73,9 @@ pub(super) fn recover_unbegun<'f>(
     let (durable_behind, blank) = search(&mut window, 0, file.binding).map_err(file.failed("read"))?;
     let evidence = state.durable.max(durable_behind);
     let evidence = next_start.map_or(evidence, |start| evidence.max(start.previous()));
-    if evidence >= state.next || (next_start.is_some() && !blank) {
+    // The next segment goes on where this one would begin: whatever was durable, nothing of it was in here.
+    let passed_over = blank && next_start == Some(state.next);
+    if !passed_over && (evidence >= state.next || (next_start.is_some() && !blank)) {
         let damage = match error {
             FormatError::Damaged(damage) => damage.clone(),
             _ => {

@@ -6,9 +6,12 @@ use crate::window::Window;
 use annals_format::{
     Binding, Damage, FormatError, OpenSegment, SEGMENT_HEADER_BYTES, SegmentHeader, StoreId, names,
 };
-use annals_vfs::{Access, Disk, File};
+use annals_vfs::{Access, Disk, File, Mapping};
 use std::io;
 use std::sync::Arc;
+
+/// How often a file that is cut while it is mapped is looked at.
+const LOOKS: usize = 5;
 
 /// A file of an open segment, with what its header says.
 pub(super) struct OpenFile {
@@ -50,6 +53,19 @@ impl OpenFile {
 
     pub(super) fn corrupt(&self, damage: Damage) -> LogError {
         LogError::corrupt(&self.name, damage)
+    }
+
+    /// The whole file. A living writer may cut it between the look at its length and the mapping.
+    pub(super) fn map(&self) -> Result<Mapping, LogError> {
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            let length = self.file.length().map_err(self.failed("look at"))?;
+            match self.file.map(length) {
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput && looks < LOOKS => {}
+                other => return other.map_err(self.failed("map")),
+            }
+        }
     }
 
     pub(super) fn window(&self) -> Result<Window<'_>, LogError> {

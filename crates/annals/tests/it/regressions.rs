@@ -1,11 +1,13 @@
 //! Faults that were found once, each under its own name.
 
 use crate::common::{SEGMENT_BYTES, START, World, events_of, verified};
-use annals::vfs::{Call, Fault, FaultyDisk, MemoryDisk, Survival, When};
-use annals::{AppendError, AsOf, Batch, Expected, Invalid, NewEvent, Position, Query, Store};
-use annals::{Timestamp, Uuid};
+use annals::vfs::{Call, Clock, Env, Fault, FaultyDisk, MemoryDisk, Survival, When};
+use annals::{AppendError, AsOf, Batch, Expected, Invalid, NewEvent, Options, Position, Query, Store};
+use annals::{Timestamp, Uuid, inspect};
+use annals_format::{Manifest, OpenSegment, names};
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 fn append(store: &Store, bytes: usize) -> Result<Position, AppendError> {
@@ -222,4 +224,227 @@ fn a_store_that_lost_its_empty_directories_is_complete() {
     store.maintain().unwrap();
     drop(store);
     assert_eq!(bare.open().last_position(), Position::new(2));
+}
+
+/// A clock that can hold up the one who asks, or fail it: the leader of a group is then in the middle of it.
+#[derive(Debug)]
+struct StageClock {
+    asked: AtomicU64,
+    holds: AtomicU64,
+    fails: AtomicU64,
+}
+
+impl StageClock {
+    fn new() -> Arc<Self> {
+        let never = || AtomicU64::new(u64::MAX);
+        Arc::new(StageClock { asked: AtomicU64::new(0), holds: never(), fails: never() })
+    }
+
+    /// Holds up the next one who asks, and lets everybody else go.
+    fn hold_next(&self) {
+        self.holds.store(self.asked.load(SeqCst) + 1, SeqCst);
+    }
+
+    fn wait_until_held(&self) {
+        wait_until(|| self.asked.load(SeqCst) == self.holds.load(SeqCst));
+    }
+
+    fn let_go(&self) {
+        self.holds.store(u64::MAX, SeqCst);
+    }
+}
+
+impl Clock for StageClock {
+    fn now(&self) -> Timestamp {
+        let number = self.asked.fetch_add(1, SeqCst) + 1;
+        while self.holds.load(SeqCst) == number {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_ne!(number, self.fails.load(SeqCst), "the clock has stopped");
+        Timestamp::from_nanos(START)
+    }
+}
+
+fn staged(world: &World, clock: &Arc<StageClock>) -> Options {
+    let env = Env { disk: Arc::new(world.disk()), clock: clock.clone(), random: world.random.clone() };
+    world.options().env(env).background(true)
+}
+
+/// The worker waited for the writer, to note what is durable, while the writer waited for the worker to seal: for ten
+/// seconds, then the append was refused.
+#[test]
+fn a_group_that_fills_many_segments_does_not_wait_for_a_worker_that_waits_for_it() {
+    let (world, clock) = (World::new(16), StageClock::new());
+    let store = staged(&world, &clock).open("memory").unwrap();
+    append(&store, 10).unwrap();
+    let (large, pause) = (8, Duration::from_millis(300));
+    // The worker has noted it and sleeps.
+    std::thread::sleep(pause);
+    std::thread::scope(|scope| {
+        clock.hold_next();
+        let first = scope.spawn(|| append(&store, 10));
+        clock.wait_until_held();
+        let others: Vec<_> = (0..large).map(|_| scope.spawn(|| append(&store, 60_000))).collect();
+        std::thread::sleep(pause);
+        // The first group ends, and the second one is held up with all the others in it.
+        clock.hold_next();
+        clock.wait_until_held();
+        std::thread::sleep(pause);
+        clock.let_go();
+        first.join().unwrap().unwrap();
+        for other in others {
+            other.join().unwrap().unwrap();
+        }
+    });
+    assert_eq!(store.last_position().get(), 2 + large);
+}
+
+/// After a panic in the middle of a group a sync took the batches that were never written for durable, and said so in
+/// the log: the store could not be opened any more.
+#[test]
+fn a_sync_after_a_panic_in_the_middle_of_a_group_says_nothing_of_what_was_not_written() {
+    let (world, clock) = (World::new(17), StageClock::new());
+    let store = staged(&world, &clock).open("memory").unwrap();
+    std::thread::scope(|scope| {
+        clock.hold_next();
+        let first = scope.spawn(|| append(&store, 10));
+        clock.wait_until_held();
+        let others: Vec<_> = (0..2).map(|_| scope.spawn(|| append(&store, 10))).collect();
+        std::thread::sleep(Duration::from_millis(300));
+        clock.fails.store(clock.asked.load(SeqCst) + 2, SeqCst);
+        clock.let_go();
+        first.join().unwrap().unwrap();
+        let failed = others.into_iter().map(|other| other.join().is_err()).collect::<Vec<_>>();
+        assert!(failed.contains(&true), "nobody has panicked");
+    });
+    assert!(matches!(store.sync(), Err(AppendError::Poisoned)));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(store.stats().unwrap().durable_position, Position::new(1));
+    assert!(matches!(append(&store, 10), Err(AppendError::Poisoned)));
+    drop(store);
+    assert_eq!(world.open().last_position(), Position::new(1));
+}
+
+/// A file that the writer cut between looking at its length and mapping it was taken for one that cannot be read.
+#[test]
+fn a_reader_looks_again_if_a_file_is_cut_while_it_is_opened() {
+    let (world, disk) = faulty(18);
+    let store = world.open();
+    append(&store, 10).unwrap();
+    append(&store, 10).unwrap();
+    let reader = world.options_over(Arc::new(disk.clone())).read_only(true);
+    disk.arm(When::nth(Call::Map, 1), Fault::Error(ErrorKind::InvalidInput));
+    assert_eq!(reader.open("memory").unwrap().last_position(), Position::new(1));
+}
+
+/// Each attempt to name a new segment or run in a manifest that could not be written left the file behind.
+#[test]
+fn a_manifest_that_cannot_be_written_does_not_fill_the_disk() {
+    let (world, disk) = faulty(19);
+    let store = world.options_over(Arc::new(disk.clone())).open("memory").unwrap();
+    for _ in 0..4 {
+        append(&store, 9000).unwrap();
+    }
+    let bytes = || -> usize { world.disk().image().values().map(Vec::len).sum() };
+    disk.arm(When::nth(Call::Rename, 1).from_then_on(), Fault::Error(ErrorKind::Other));
+    let _ = store.maintain();
+    let before = bytes();
+    for _ in 0..10 {
+        assert!(store.maintain().is_err());
+        assert!(append(&store, 9000).is_err());
+    }
+    assert!(bytes() < before + SEGMENT_BYTES as usize, "{} and then {}", before, bytes());
+    disk.disarm();
+    append(&store, 9000).unwrap();
+    store.maintain().unwrap();
+    drop(store);
+    assert_eq!(world.open().last_position(), Position::new(5));
+    assert_eq!(verified(&world.disk()), Vec::<String>::new());
+}
+
+/// A segment was looked into through a mapping, to its end, which is cut when its store is closed: that ended the
+/// process.
+#[test]
+fn a_segment_can_be_inspected_while_its_store_is_closed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let done = AtomicBool::new(false);
+    Store::open(&path).unwrap().append("s", Expected::Any, &[NewEvent::new("t", &b""[..])]).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..30 {
+                let store = Store::open(&path).unwrap();
+                append(&store, 10).unwrap();
+                store.close().unwrap();
+            }
+            done.store(true, SeqCst);
+        });
+        while !done.load(SeqCst) {
+            inspect(path.join("log/000000000001.seg")).unwrap();
+        }
+    });
+}
+
+/// The segment behind one that was passed over was sealed, and the manifest then had the two in an order in which it is
+/// refused: the store could not be opened any more.
+#[test]
+fn a_segment_that_was_passed_over_does_not_keep_the_store_from_being_opened() {
+    let world = World::new(20);
+    let store = world.open();
+    for _ in 0..4 {
+        append(&store, 9000).unwrap();
+        store.maintain().unwrap();
+    }
+    store.close().unwrap();
+    let image = world.disk().image();
+    let mut manifest = Manifest::decode(&image[names::MANIFEST]).unwrap();
+    let (sealed, begun) = (manifest.sealed.last().unwrap().id, manifest.open[0].id);
+    assert!(sealed + 1 < begun, "there is no number free between {sealed} and {begun}");
+    manifest.open.insert(0, OpenSegment { id: sealed + 1, salt: 1 });
+    let mut image = image;
+    image.insert(names::segment(sealed + 1), Vec::new());
+    image.insert(names::MANIFEST.to_owned(), manifest.encode());
+    let world = World::on(MemoryDisk::from_image(image).unwrap(), 21);
+    for _ in 0..3 {
+        let store = world.open();
+        for _ in 0..2 {
+            append(&store, 9000).unwrap();
+        }
+        store.maintain().unwrap();
+    }
+    assert_eq!(world.open().last_position(), Position::new(10));
+    assert_eq!(verified(&world.disk()), Vec::<String>::new());
+}
+
+/// Laying out the next segment failed, and sealing the full ones, which gives room back, was not tried.
+#[test]
+fn a_disk_without_room_for_the_next_segment_does_not_keep_full_ones_from_being_sealed() {
+    let (world, disk) = faulty(20);
+    let store = world.options_over(Arc::new(disk.clone())).open("memory").unwrap();
+    for _ in 0..4 {
+        append(&store, 9000).unwrap();
+    }
+    disk.arm(When::nth(Call::Preallocate, 1).from_then_on(), Fault::Error(ErrorKind::StorageFull));
+    assert!(store.maintain().is_err());
+    assert_eq!(store.stats().unwrap().runs, 3);
+}
+
+/// An id of somebody else's making looked as if the store had made it for a position, and the record there was
+/// damaged: the event that has the id, elsewhere, was not found.
+#[test]
+fn damage_where_an_id_seems_to_point_to_does_not_hide_the_event_that_has_it() {
+    let world = World::new(21);
+    let store = world.open();
+    append(&store, 9000).unwrap();
+    let made = store.view().event_at(Position::FIRST).unwrap().unwrap().id;
+    let alike = Uuid::from_u128(made.as_u128() ^ 1);
+    store.append("s", Expected::Any, &[NewEvent::new("t", vec![7; 9000]).with_id(alike)]).unwrap();
+    append(&store, 9000).unwrap();
+    store.maintain().unwrap();
+    store.close().unwrap();
+    world.flip("log/000000000001.seg", 5000, 0);
+    let view = world.open().view();
+    assert_eq!(view.event(alike).unwrap().map(|event| event.position), Some(Position::new(2)));
+    assert!(view.event(made).unwrap_err().is_corruption());
+    assert_eq!(view.event(Uuid::from_u128(1)).unwrap(), None);
 }
