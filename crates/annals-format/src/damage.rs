@@ -24,7 +24,7 @@ impl Damage {
 
 /// Damage in a file of a store: bytes for which durability had been promised are not what was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file} is corrupt: {what} at offset {offset}: found {found:#x}, expected {expected:#x}")]
+#[error("{file} is corrupt: {what} at offset {offset}{}", self.numbers())]
 pub struct Corruption {
     /// The file, relative to the store's directory.
     pub file: String,
@@ -32,10 +32,21 @@ pub struct Corruption {
     pub offset: u64,
     /// What is wrong there.
     pub what: String,
-    /// What was found.
+    /// What was found. The same as `expected` where numbers say nothing, for example of a file that is missing.
     pub found: u64,
     /// What was expected, or the bound that was not kept.
     pub expected: u64,
+}
+
+impl Corruption {
+    /// What was found and what was expected, for the end of a message; empty where numbers say nothing.
+    #[must_use]
+    pub fn numbers(&self) -> String {
+        if self.found == self.expected {
+            return String::new();
+        }
+        format!(": found {:#x}, expected {:#x}", self.found, self.expected)
+    }
 }
 
 impl Damage {

@@ -2,9 +2,10 @@
 
 use crate::error::OpenError;
 use crate::verify::Finding;
-use annals_format::run::{RUN_HEADER_BYTES, RUN_TRAILER_BYTES, RunHeader, RunTrailer};
+use annals_format::run::{RUN_HEADER_BYTES, RUN_TRAILER_BYTES, RunHeader, RunTrailer, page_table_checksum};
 use annals_format::{
-    FOOTER_TRAILER_BYTES, Footer, FormatError, Manifest, SEGMENT_HEADER_BYTES, SegmentHeader,
+    FOOTER_TRAILER_BYTES, Footer, FormatError, Manifest, PAGE_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader,
+    page_checksums,
 };
 use annals_types::{Position, Timestamp, Uuid};
 use annals_vfs::{Access, Disk, File, RealDisk, read_up_to};
@@ -196,8 +197,26 @@ impl Inspector<'_> {
                 ("length", self.bytes.len().to_string()),
                 ("dictionary_bytes", trailer.dictionary_length.to_string()),
             ]);
+            self.check_pages(&trailer, &mut out.findings);
         }
         Ok(out)
+    }
+
+    fn check_pages(&self, trailer: &RunTrailer, findings: &mut Vec<Finding>) {
+        let table = trailer.parts().page_table;
+        let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+        let (covered, sums) =
+            (self.bytes.get(..at(table.start)), self.bytes.get(at(table.start)..at(table.end)));
+        let (sums, _) = sums.unwrap_or_default().as_chunks::<4>();
+        if trailer.pages_checksum != page_table_checksum(sums.as_flattened()) {
+            findings.push(self.finding(Some(table.start), "checksum of the page table"));
+        }
+        let pages = page_checksums(covered.unwrap_or_default()).zip(sums).enumerate();
+        for (page, (found, expected)) in pages {
+            if found.to_le_bytes() != *expected {
+                findings.push(self.finding(Some((page * PAGE_BYTES) as u64), "checksum of a page"));
+            }
+        }
     }
 
     fn manifest(&self) -> Result<Inspection, OpenError> {

@@ -144,7 +144,7 @@ fn existing_manifest(env: &Env, path: &Path) -> Result<Manifest, OpenError> {
 }
 
 /// A directory without a manifest is a store only if it is empty but for what an unfinished creation leaves.
-fn check_foreign(disk: &dyn Disk, create: bool, path: &Path) -> Result<(), OpenError> {
+pub(crate) fn check_foreign(disk: &dyn Disk, create: bool, path: &Path) -> Result<(), OpenError> {
     let entries = disk.list("").map_err(OpenError::io(format!("list {}", path.display())))?;
     let has = |name: &str| entries.iter().any(|entry| entry.name == name);
     if has(names::MANIFEST) {
@@ -162,7 +162,7 @@ fn check_foreign(disk: &dyn Disk, create: bool, path: &Path) -> Result<(), OpenE
     };
     if let Some(segment) = segments.iter().find(|entry| names::parse_segment(&entry.name).is_some()) {
         // The first manifest is durable before the first segment is created.
-        let damage = annals_format::Damage::new(0, "manifest that is not there, though there is", 0u64, 1u64);
+        let damage = annals_format::Damage::new(0, "manifest that is not there, though there is", 0u64, 0u64);
         let mut corruption = damage.in_file(names::MANIFEST);
         corruption.what = format!("{} {}/{}", corruption.what, names::LOG_DIR, segment.name);
         return Err(OpenError::Corrupt(corruption));
@@ -269,7 +269,7 @@ fn check_present(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> 
     let present = present_files(disk, names::LOG_DIR, names::parse_segment)?;
     if let Some(missing) = manifest.sealed.iter().find(|segment| !present.contains(&segment.id)) {
         let what = "sealed segment that is not there";
-        let damage = annals_format::Damage::new(0, what, 0u64, missing.length);
+        let damage = annals_format::Damage::new(0, what, 0u64, 0u64);
         return Err(OpenError::Corrupt(damage.in_file(names::segment(missing.id))));
     }
     match newest_unnamed(disk, manifest, &present)? {

@@ -6,10 +6,10 @@ use crate::output::{Facts, Out};
 use crate::table::{Column, number, text};
 use crate::time;
 use crate::tool::Tool;
-use annals::{InspectedFrame, Inspection};
-use anyhow::{Result, bail};
+use annals::{InspectedFrame, Inspection, OpenError};
+use anyhow::{Error, Result, anyhow, bail};
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Show what one file of a store holds: a log segment, an index run or the manifest
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 pub(crate) fn run(args: &Args, tool: &Tool) -> Result<()> {
-    let inspection = annals::inspect(&args.file)?;
+    let inspection = annals::inspect(&args.file).map_err(|error| not_inspected(error, &args.file))?;
     let mut out = tool.out();
     if out.is_table() {
         table(&mut out, &inspection)?
@@ -44,6 +44,19 @@ pub(crate) fn run(args: &Args, tool: &Tool) -> Result<()> {
         bail!(Damaged(format!("{} is damaged: `annals verify` checks the whole store", args.file.display())));
     }
     Ok(())
+}
+
+/// Why a file cannot be inspected: what the library says of a whole store, said of the file.
+fn not_inspected(error: OpenError, file: &Path) -> Error {
+    let file = file.display();
+    match error {
+        OpenError::NotFound { .. } => anyhow!("there is no file {file}: name one in a store's directory"),
+        OpenError::NotAStore { .. } => anyhow!(
+            "{file} does not begin like a segment, run or manifest: if it is one of a store, it is damaged and \
+            `annals verify` tells more"
+        ),
+        other => other.into(),
+    }
 }
 
 fn lines(out: &mut Out, inspection: &Inspection) -> Result<()> {

@@ -34,9 +34,9 @@ pub(crate) fn run(tool: &Tool, _args: &Args) -> Result<()> {
     match checked.findings.len() {
         0 => Ok(()),
         count => {
-            let what = if count == 1 { "finding".to_owned() } else { format!("{count} findings") };
+            let findings = if count == 1 { "finding" } else { "findings" };
             bail!(Damaged(format!(
-                "the store {} is damaged ({what}): keep a copy of the directory before anything else",
+                "the store {} is damaged ({count} {findings}): keep a copy of the directory before anything else",
                 tool.store.display()
             )))
         }

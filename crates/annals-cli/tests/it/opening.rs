@@ -70,3 +70,21 @@ fn the_store_can_be_named_in_the_environment() {
     let read = run(annals().current_dir(place.path("")).arg("read"));
     assert!(read.failed(1).contains("annals-data"));
 }
+
+#[test]
+fn a_store_of_a_newer_format_is_refused_by_its_version_and_not_called_damaged() {
+    let place = Place::with(&[r#"{"stream":"a","type":"T"}"#]);
+    let path = place.store().join("MANIFEST");
+    let mut manifest = std::fs::read(&path).unwrap();
+    manifest[8] += 1;
+    let mut sum = flate2::Crc::new();
+    sum.update(&manifest[..12]);
+    sum.update(&manifest[16..]);
+    manifest[12..16].copy_from_slice(&sum.sum().to_le_bytes());
+    std::fs::write(&path, manifest).unwrap();
+
+    for args in [&["read"][..], &["append", "--stream", "a", "--type", "T"], &["verify"]] {
+        let said = place.fails(1, args);
+        assert!(said.contains("version 2") && !said.contains("damaged"), "{said}");
+    }
+}

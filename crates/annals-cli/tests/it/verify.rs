@@ -66,7 +66,22 @@ fn files_of_the_store_can_be_looked_into() {
     let table =
         place.run(&["inspect", "--format", "table", place.store().join("MANIFEST").to_str().unwrap()]);
     assert!(table.status == 0 && table.stdout.contains("kind"), "{}", table.stdout);
-    assert!(place.fails(1, &["inspect", "none"]).contains("none"));
+}
+
+#[test]
+fn a_file_that_cannot_be_inspected_is_told_as_a_file_and_not_as_a_store() {
+    let place = store();
     let other = place.file("other", "hello");
-    assert_ne!(place.run(&["inspect", &other]).status, 0);
+    for (file, what) in [("none", "there is no file none"), (&other, "does not begin like a segment")] {
+        let said = place.fails(1, &["inspect", file]);
+        assert!(said.contains(what) && !said.contains("--store"), "{said}");
+    }
+}
+
+#[test]
+fn one_finding_is_counted_like_any_number_of_them() {
+    let place = store();
+    fs::remove_file(&segments(&place)[0]).unwrap();
+    let said = place.fails(4, &["verify"]);
+    assert!(said.contains("(1 finding)"), "{said}");
 }

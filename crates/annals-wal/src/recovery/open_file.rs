@@ -36,7 +36,7 @@ impl OpenFile {
         let file = disk.open(&name, access).map_err(|error| {
             if error.kind() == io::ErrorKind::NotFound {
                 // R8: the file was durable before the manifest that names it.
-                let damage = Damage::new(0, "segment file that is not there", 0u64, 1u64);
+                let damage = Damage::new(0, "segment file that is not there", 0u64, 0u64);
                 return LogError::corrupt(&name, damage);
             }
             LogError::Io { what: format!("open {name}"), source: error }

@@ -6,8 +6,8 @@ mod sealed;
 
 use crate::catalog::read_manifest;
 use crate::error::OpenError;
-use crate::open::{newest_unnamed, present_files};
-use annals_format::{Corruption, Manifest, names};
+use crate::open::{check_foreign, newest_unnamed, present_files};
+use annals_format::{Corruption, FormatError, Manifest, names};
 use annals_types::{Position, Timestamp};
 use annals_vfs::{Disk, Env, RealDisk};
 use annals_wal::LogError;
@@ -94,19 +94,29 @@ pub fn verify(
     };
     let env = Env::system(Arc::new(disk));
     let generation = || read_manifest(&*env.disk).ok().flatten().map(|manifest| manifest.generation);
-    let mut looks = 0;
-    loop {
-        looks += 1;
+    let mut earlier: Vec<Finding> = Vec::new();
+    for _ in 0..LOOKS {
         let before = generation();
-        let found = verify_env(&env, path, progress)?;
-        // A store that is being written may change its files between two looks at it: that is no damage.
-        if found.findings.is_empty() || generation() == before || looks == LOOKS {
+        let mut found = verify_env(&env, path, progress)?;
+        if found.findings.is_empty() || generation() == before {
             return Ok(found);
         }
+        // The store is being written, and a file that changes between two looks at it is no damage. Damage stays.
+        let stayed: Vec<Finding> =
+            found.findings.iter().filter(|finding| earlier.contains(finding)).cloned().collect();
+        if !stayed.is_empty() {
+            found.findings = stayed;
+            return Ok(found);
+        }
+        earlier = found.findings;
     }
+    let mut found = verify_env(&env, path, progress)?;
+    found.findings.retain(|finding| earlier.contains(finding));
+    found.notes.push("the store was written while it was read; verify it again when it is closed".into());
+    Ok(found)
 }
 
-/// How often a store that changes meanwhile is looked at.
+/// How often a store that changes meanwhile is looked at before what was different each time is let go.
 const LOOKS: usize = 5;
 
 fn verify_env(
@@ -117,7 +127,10 @@ fn verify_env(
     let mut found = Verification::default();
     let manifest = match read_manifest(&*env.disk) {
         Ok(Some(manifest)) => manifest,
-        Ok(None) => return Err(OpenError::NotFound { path: path.to_owned() }),
+        Ok(None) => {
+            check_foreign(&*env.disk, false, path)?;
+            return Err(OpenError::NotFound { path: path.to_owned() });
+        }
         Err(OpenError::Corrupt(corruption)) => {
             found.corrupt(corruption);
             return Ok(found);
@@ -144,8 +157,17 @@ fn verify_env(
 
 impl Verification {
     pub(crate) fn corrupt(&mut self, corruption: Corruption) {
-        let Corruption { file, offset, what, found, expected } = corruption;
-        self.finding(&file, Some(offset), format!("{what}: found {found:#x}, expected {expected:#x}"));
+        let numbers = corruption.numbers();
+        let Corruption { file, offset, what, .. } = corruption;
+        self.finding(&file, Some(offset), format!("{what}{numbers}"));
+    }
+
+    /// Bytes of a file that cannot be decoded.
+    pub(crate) fn undecodable(&mut self, file: &str, what: &str, error: FormatError) {
+        match error {
+            FormatError::Damaged(damage) => self.corrupt(damage.in_file(file)),
+            other => self.finding(file, None, format!("{what}: {other}")),
+        }
     }
 
     pub(crate) fn finding(&mut self, file: &str, offset: Option<u64>, what: impl Into<String>) {

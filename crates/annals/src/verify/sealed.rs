@@ -56,7 +56,7 @@ impl Sealed<'_> {
             Some(Ok(_)) => {
                 found.finding(name, Some(0), "segment header of another store, segment or position")
             }
-            Some(Err(error)) => found.finding(name, Some(0), format!("segment header: {error}")),
+            Some(Err(error)) => found.undecodable(name, "segment header", error),
             None => found.finding(name, Some(0), "no room for a segment header"),
         }
     }
@@ -134,7 +134,7 @@ impl Sealed<'_> {
         let Some(trailer) = bytes.last_chunk::<FOOTER_TRAILER_BYTES>() else { return };
         let footer = match Footer::decode_trailer(trailer, binding, bytes.len() as u64) {
             Ok(footer) => footer,
-            Err(error) => return found.finding(name, None, format!("footer: {error}")),
+            Err(error) => return found.undecodable(name, "footer", error),
         };
         let start = usize::try_from(footer.frames_end).unwrap_or(usize::MAX);
         let tables = bytes.get(start..).unwrap_or_default();
@@ -187,7 +187,7 @@ impl Sealed<'_> {
         match (checked, index) {
             (Ok(run), Some(index)) => check_run(&name, &run, index, found),
             (Ok(_), None) => {}
-            (Err(error), _) => found.finding(&name, None, error.to_string()),
+            (Err(error), _) => found.undecodable(&name, "run", error),
         }
         Ok(())
     }

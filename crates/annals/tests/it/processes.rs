@@ -139,3 +139,33 @@ fn many_openings_leave_nothing_open() {
     assert!(descriptors() < before + 200, "{before} before, {} now", descriptors());
     assert!(std::fs::read_dir(directory.path().join("log")).unwrap().count() < 6);
 }
+
+/// Files of a store that is written change between two looks at them, which was taken for damage.
+#[test]
+fn a_sound_store_verifies_while_it_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = small().open(directory.path()).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                append(&store, 3000);
+            }
+        });
+        for _ in 0..30 {
+            assert_eq!(annals::verify(directory.path(), &mut |_| {}).unwrap().findings, []);
+        }
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+    });
+}
+
+#[test]
+fn a_store_that_lost_its_manifest_is_damaged_for_verify_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = small().open(directory.path()).unwrap();
+    append(&store, 10);
+    store.close().unwrap();
+    std::fs::remove_file(directory.path().join("MANIFEST")).unwrap();
+    let error = annals::verify(directory.path(), &mut |_| {}).unwrap_err();
+    assert!(error.is_corruption(), "{error:?}");
+}

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 /// Show what Annals does, in a few seconds, and leave a store to explore
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A directory that an earlier demo has made is made anew; any other is left alone.\n\n\
+    after_help = "A directory that an earlier demo has made is made anew; any other is left alone. The demo does \
+    not touch the store of --store or ANNALS_STORE.\n\n\
     Example:\n  annals demo"
 )]
 pub(crate) struct Args {
