@@ -103,12 +103,16 @@ pub(crate) fn open_for_reading(env: &Env, path: &Path) -> Result<(Opened, Positi
     match env.disk.try_lock(names::LOCK) {
         Ok(Some(_lock)) => {
             let manifest = existing_manifest(env, path)?;
-            let opened = match assemble(env, manifest.clone(), Mode::Mend, &Parts::default()) {
+            let look = || assemble(env, manifest.clone(), Mode::Observe, &Parts::default());
+            let (opened, proven_only) = match assemble(env, manifest.clone(), Mode::Mend, &Parts::default()) {
                 // A disk that is full or cannot be written: the recovered log can be read all the same.
-                Err(OpenError::Io { .. }) => assemble(env, manifest, Mode::Observe, &Parts::default())?,
-                other => other?,
+                Err(OpenError::Io { source, .. }) if is_refusal(&source) => (look()?, false),
+                // A disk that fails: after a failed sync the bytes that are seen may not be on it.
+                Err(OpenError::Io { .. }) => (look()?, true),
+                other => (other?, false),
             };
-            let visible = opened.recovered.next.previous();
+            let last = opened.recovered.next.previous();
+            let visible = if proven_only { opened.recovered.durable.min(last) } else { last };
             Ok((opened, visible))
         }
         Ok(None) => observe(env, path, &Parts::default()),
@@ -118,6 +122,12 @@ pub(crate) fn open_for_reading(env: &Env, path: &Path) -> Result<(Opened, Positi
             Ok((opened, visible))
         }
     }
+}
+
+/// Whether the disk does not let itself be written, which says nothing against what is on it.
+fn is_refusal(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull)
 }
 
 /// Looks at a store that another process writes. Files change while they are looked at: what seems damaged is

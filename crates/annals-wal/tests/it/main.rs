@@ -9,5 +9,6 @@ mod recovery;
 mod scan;
 mod sealed;
 mod segments;
+mod torn_or_damaged;
 mod watermark;
 mod writer;

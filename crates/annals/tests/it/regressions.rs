@@ -448,3 +448,21 @@ fn damage_where_an_id_seems_to_point_to_does_not_hide_the_event_that_has_it() {
     assert!(view.event(made).unwrap_err().is_corruption());
     assert_eq!(view.event(Uuid::from_u128(1)).unwrap(), None);
 }
+
+/// A reader could not make the tail durable, because the sync failed, and showed it all the same.
+#[test]
+fn a_reader_whose_sync_fails_shows_only_what_is_proven_to_be_durable() {
+    let world = World::new(22);
+    let store = world.open();
+    append(&store, 10).unwrap();
+    append(&store, 10).unwrap();
+    let killed = World::on(world.disk().crash(Survival::All), 23);
+    drop(store);
+    for (kind, shown) in [(ErrorKind::Other, 1), (ErrorKind::ReadOnlyFilesystem, 2)] {
+        let disk = FaultyDisk::new(Arc::new(killed.disk()));
+        disk.arm(When::nth(Call::SyncData, 1).from_then_on(), Fault::Error(kind));
+        let reader = killed.options_over(Arc::new(disk.clone())).read_only(true).open("memory").unwrap();
+        assert_eq!((disk.fired(), reader.last_position()), (true, Position::new(shown)), "{kind:?}");
+        assert_eq!(events_of(&reader).len() as u64, shown);
+    }
+}
