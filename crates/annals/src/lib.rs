@@ -73,7 +73,7 @@ pub use query::{AsOf, Clock, Query};
 pub use recovery::{RecoveryReport, TornTail};
 pub use stats::Stats;
 pub use store::Store;
-pub use verify::{Finding, Verification, VerifyProgress, verify};
+pub use verify::{Finding, Verification, VerifyProgress, verify, verify_in};
 pub use view::View;
 
 /// The examples of the README are tests.

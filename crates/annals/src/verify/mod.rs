@@ -14,7 +14,7 @@ use annals_wal::LogError;
 use open::{check_open, open_bytes};
 use sealed::Sealed;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What [`verify`] found.
@@ -92,12 +92,20 @@ pub fn verify(
         }
         Err(error) => return Err(OpenError::io(format!("open {}", path.display()))(error)),
     };
-    let env = Env::system(Arc::new(disk));
+    verify_in(&Env::system(Arc::new(disk)), progress)
+}
+
+/// As [`verify`], on a disk of the caller's own, such as a simulated one.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_in(env: &Env, progress: &mut dyn FnMut(VerifyProgress)) -> Result<Verification, OpenError> {
+    let path = &*PathBuf::from(env.disk.describe());
     let generation = || read_manifest(&*env.disk).ok().flatten().map(|manifest| manifest.generation);
     let mut earlier: Vec<Finding> = Vec::new();
     for _ in 0..LOOKS {
         let before = generation();
-        let mut found = verify_env(&env, path, progress)?;
+        let mut found = verify_env(env, path, progress)?;
         if found.findings.is_empty() || generation() == before {
             return Ok(found);
         }
@@ -110,7 +118,7 @@ pub fn verify(
         }
         earlier = found.findings;
     }
-    let mut found = verify_env(&env, path, progress)?;
+    let mut found = verify_env(env, path, progress)?;
     found.findings.retain(|finding| earlier.contains(finding));
     found.notes.push("the store was written while it was read; verify it again when it is closed".into());
     Ok(found)
