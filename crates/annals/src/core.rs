@@ -51,6 +51,8 @@ pub(crate) struct Core {
 struct Ahead {
     prepared: VecDeque<PreparedSegment>,
     full: VecDeque<FullSegment>,
+    /// Why the worker could not do all that there was to do when it last tried.
+    failure: Option<LogError>,
 }
 
 /// A segment that gets no more frames and waits for its footer and its run.
@@ -82,7 +84,7 @@ impl Core {
             parts: ArcSwap::from_pointee(parts),
             watermark,
             catalog: Mutex::new(catalog),
-            ahead: Mutex::new(Ahead { prepared: prepared.into(), full: VecDeque::new() }),
+            ahead: Mutex::new(Ahead { prepared: prepared.into(), ..Ahead::default() }),
             sealed_one: Condvar::new(),
             worker,
             worker_sleeps: AtomicBool::new(false),
@@ -122,14 +124,31 @@ impl Core {
                 ahead = self.ahead.lock();
                 continue;
             };
+            // What has failed before may be possible by now.
+            ahead.failure = None;
             let _ = worker.try_send(());
-            if self.sealed_one.wait_until(&mut ahead, deadline).timed_out() {
-                // A full disk, say. Going on would take memory without a bound.
+            let timed_out = self.sealed_one.wait_until(&mut ahead, deadline).timed_out();
+            if ahead.full.len() < FULL_SEGMENTS_MAX {
+                break;
+            }
+            // A full disk, say. Going on would take memory without a bound.
+            if let Some(failure) = ahead.failure.take() {
+                return Err(failure);
+            }
+            if timed_out {
                 let source = io::Error::other("the segments before it cannot be given their footers");
                 return Err(LogError::Io { what: "begin a new segment".into(), source });
             }
         }
         Ok(())
+    }
+
+    /// Notes how the worker's last attempt ended, for those who wait for it.
+    pub(crate) fn note_attempt(&self, attempt: Result<(), LogError>) {
+        if let Err(failure) = attempt {
+            self.ahead.lock().failure = Some(failure);
+            self.sealed_one.notify_all();
+        }
     }
 
     /// Makes a new part the active one, and hands the one before it to the worker.

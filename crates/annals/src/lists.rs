@@ -122,7 +122,7 @@ impl Counted {
 /// Counts the events of a name in one part, up to a position.
 fn count(view: &View, part: &Part, last: Position, located: &mut Located) -> Result<Counted, ReadError> {
     let events = part.rank(located, last)?;
-    let last_version = Version::new((located.postings.first_version().get() + events).saturating_sub(1));
+    let last_version = located.postings.first_version().plus(events.saturating_sub(1));
     match view.shows_of(part) {
         Shown::None => Ok(Counted::default()),
         Shown::All if events == 0 => Ok(Counted::default()),

@@ -40,7 +40,9 @@ pub(crate) fn run_worker(
 ) {
     let mut idle_periods = 0;
     loop {
-        let failed = maintain(core).is_err();
+        let attempt = maintain(core);
+        let failed = attempt.is_err();
+        core.note_attempt(attempt);
         if core.worker_stops.load(Ordering::SeqCst) {
             return;
         }

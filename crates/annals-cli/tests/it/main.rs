@@ -7,6 +7,7 @@ mod bad_input;
 mod common;
 mod demo;
 mod export;
+mod golden;
 mod import;
 mod lists;
 mod names;

@@ -71,6 +71,17 @@ impl Slots {
         shard.put(Slot { hash, number });
     }
 
+    /// How many slots the longest of all searches looks at.
+    #[cfg(test)]
+    pub(super) fn longest_search(&self) -> usize {
+        let searches = self.shards.iter().flat_map(|shard| {
+            let mask = shard.slots.len().wrapping_sub(1);
+            let taken = shard.slots.iter().enumerate().filter(|(_, slot)| slot.number != FREE);
+            taken.map(move |(place, slot)| (place.wrapping_sub(slot.hash as usize) & mask) + 1)
+        });
+        searches.max().unwrap_or(0)
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.bytes + SHARDS * size_of::<Shard>()
     }

@@ -205,6 +205,26 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
+    /// Names that somebody has chosen, knowing the hash but not the seed of the store.
+    #[test]
+    fn names_that_collide_under_a_known_seed_do_not_under_another() {
+        let hash = |name: &str| term_hash(TermKind::Stream, name, 0);
+        let names = (0..).map(|number: u64| format!("order-{number}"));
+        let chosen: Vec<_> = names.filter(|name| hash(name) & (0x3f << 58 | 0xff) == 0).take(400).collect();
+        let longest_search = |seed: u64| {
+            let mut terms = Terms::new(seed);
+            for name in &chosen {
+                terms.find_or_add(TermKind::Stream, name);
+            }
+            terms.slots.longest_search()
+        };
+        assert!(longest_search(0) >= 100, "the names are chosen well: {}", longest_search(0));
+        for seed in 1..=50_u64 {
+            let seed = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            assert!(longest_search(seed) <= 20, "{} with seed {seed}", longest_search(seed));
+        }
+    }
+
     proptest! {
         #[test]
         fn terms_are_sorted_as_their_names_are(

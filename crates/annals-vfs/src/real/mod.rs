@@ -173,7 +173,8 @@ impl Disk for RealDisk {
         // Who may only read can take the lock of a store all the same: otherwise a reader could not tell whether
         // somebody writes.
         let file = match self.file(path, OFlags::RDWR | OFlags::CREATE) {
-            Err(error) if is_refusal(&error) => self.file(path, OFlags::RDONLY)?,
+            // If there is none, then what was refused is to create it.
+            Err(error) if is_refusal(&error) => self.file(path, OFlags::RDONLY).map_err(|_| error)?,
             other => other?,
         };
         Ok(RealLock::take(file)?.map(|lock| Box::new(lock) as Box<dyn Lock>))

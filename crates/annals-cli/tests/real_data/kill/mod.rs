@@ -1,6 +1,9 @@
-//! Imports that are killed: what was acknowledged is there, no batch is there by half, and the import can be
-//! repeated to the same end. Runs without the data, too, on events made for it.
+//! Imports and single appends that are killed: what was acknowledged is there, no batch is there by half, and an import
+//! can be repeated to the same end. Runs without the data, too, on events made for it.
+//!
+//! `ANNALS_KILLS` gives how many each test kills, instead of a few.
 
+mod append;
 mod random;
 mod source;
 
@@ -17,10 +20,14 @@ use std::ops::RangeInclusive;
 use std::process::{ChildStdout, Stdio};
 use std::time::Duration;
 
-/// How many imports each test kills; there are four tests.
+/// How many each test kills, if nothing else is said.
 const KILLS: u32 = 13;
-/// An import may be over before it is killed. Then another one is.
-const TRIES_MAX: u32 = 20 * KILLS;
+/// An import may be over before it is killed. Then another one is, up to so many for each that is to be killed.
+const TRIES_MAX: u32 = 20;
+
+fn kills_wanted() -> u32 {
+    std::env::var("ANNALS_KILLS").map_or(KILLS, |kills| kills.parse().unwrap())
+}
 
 #[test]
 fn an_import_that_is_killed_loses_nothing() {
@@ -45,8 +52,8 @@ fn an_import_with_several_writers_into_small_segments_that_is_killed_loses_nothi
 fn kill_many(test: &str, segments: &[&str], writers: u64) {
     let mut random = Random::of_test(test);
     let sources = sources();
-    let (mut kills, mut tries) = (0, 0);
-    while kills < KILLS {
+    let (mut kills, mut tries, wanted) = (0, 0, kills_wanted());
+    while kills < wanted {
         for source in &sources {
             for batch in [7, 100] {
                 kills += Round { source, segments, batch, writers }.run(&mut random);
@@ -54,7 +61,7 @@ fn kill_many(test: &str, segments: &[&str], writers: u64) {
             }
         }
         assert!(
-            tries < TRIES_MAX,
+            tries < TRIES_MAX * wanted,
             "only {kills} of {tries} imports were still under way when they were killed"
         );
     }

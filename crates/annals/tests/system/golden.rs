@@ -1,0 +1,295 @@
+//! Stores of each version of the format, as files of this repository: they are opened for ever.
+//!
+//! `golden/v1/closed` was closed in good order, `golden/v1/killed` was left by a process that ended without that.
+//! The listings beside them were made by the program that made the stores. Neither is made again: a test that fails
+//! here says that old stores are not read as they were. A new version of the format adds stores of its own, made by
+//! the role `golden` of this program in an empty directory:
+//!
+//! ```text
+//! ANNALS_TEST_ROLE=golden ANNALS_TEST_EXTRA=closed ANNALS_TEST_STORE=DIR \
+//!     cargo test -p annals --test system -- --ignored --exact child::role --nocapture
+//! ```
+
+use crate::child::{append, findings};
+use crate::copies::copy;
+use annals::vfs::{Clock, Env, ManualClock, RealDisk, SeededRandom};
+use annals::{Batch, ContentType, NewEvent, OpenError, Options, Query, Store, Timestamp, Uuid};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+const KINDS: [&str; 2] = ["closed", "killed"];
+
+/// How many events each has.
+const EVENTS: usize = 33;
+
+/// Makes a store, the same on every machine, and tells its listing.
+pub(crate) fn make(path: &Path, kind: &str) {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_nanos(1_700_000_000_123_456_789)));
+    let disk = Arc::new(RealDisk::create(path).unwrap());
+    let random = Arc::new(SeededRandom::new(2026));
+    let env = Env { disk, clock: Arc::clone(&clock) as Arc<dyn Clock>, random };
+    let options = Options::new().env(env).segment_bytes(16 << 10).background(false);
+    let store = options.open(path).unwrap();
+    let mut at = 1_700_000_001_000_000_000;
+    for batch in batches() {
+        at += 1_500_000_000;
+        clock.set(Timestamp::from_nanos(at));
+        store.append_batch(batch).unwrap();
+    }
+    store.maintain().unwrap();
+    let mut more = Batch::new();
+    more.push("order-1", &NewEvent::json("Paid", r#"{"by":"card"}"#)).unwrap();
+    store.append_batch(more).unwrap();
+    for line in listing(&store) {
+        crate::child::say(&line);
+    }
+    if kind == "closed" {
+        store.close().unwrap();
+    } else {
+        // Ends as a kill does: nothing is closed or given back.
+        std::process::exit(0);
+    }
+}
+
+/// Events with everything that an event can have, in three segments of which the second has one large event.
+fn batches() -> Vec<Batch> {
+    let mut batches = Vec::new();
+    let mut add = |events: &[(&str, NewEvent<'_>)]| {
+        let mut batch = Batch::new();
+        events.iter().for_each(|(stream, event)| batch.push(stream, event).unwrap());
+        batches.push(batch);
+    };
+    let placed = NewEvent::json("Placed", r#"{ "total": 25.00, "note": "Grüße" }"#)
+        .with_id(Uuid::from_u128(0x8fdb_3160_2904_56a7_84a5_cbab_24cd_44c8))
+        .at(Timestamp::from_nanos(-1))
+        .with_tag("shop:7")
+        .with_tag("日本")
+        .with_metadata(&br#"{"user":7}"#[..])
+        .with_schema_version(3);
+    add(&[("order-1", placed.clone())]);
+    add(&[
+        ("order-2", NewEvent::new("Placed", &b""[..]).at(Timestamp::MIN)),
+        ("order-1", NewEvent::new("Packed", &[0, 255, 7][..]).at(Timestamp::MAX)),
+        ("../x", NewEvent::new("T", &b"plain"[..]).with_tag("shop:7")),
+    ]);
+    for content_type in [ContentType::TEXT, ContentType::CBOR, ContentType::from_code(200)] {
+        let mut event = NewEvent::new("Typed", &b"typed"[..]);
+        event.content_type = content_type;
+        add(&[("a\0b", event)]);
+    }
+    let many: Vec<_> = (0..20).map(|number| ("many", NewEvent::new("N", vec![b'a'; number]))).collect();
+    add(&many);
+    add(&[("large", NewEvent::new("Large", vec![b'x'; 16_150]).with_tag("large"))]);
+    add(&[("order-2", NewEvent::json("Paid", "{}").with_id(Uuid::from_u128(7)))]);
+    add(&many[..3]);
+    batches
+}
+
+/// Every event with everything that it has, in lines.
+fn listing(store: &Store) -> Vec<String> {
+    let view = store.view();
+    let lines = view.read(Query::all()).unwrap().map(|event| {
+        let event = event.unwrap().to_event();
+        format!(
+            "{} {:?} {} {:?} recorded={} occurred={} id={} tags={:?} schema={} content={} metadata={} data={}",
+            event.position,
+            event.stream,
+            event.version,
+            event.event_type,
+            event.recorded_at.as_nanos(),
+            event.occurred_at.as_nanos(),
+            event.id,
+            event.tags,
+            event.schema_version,
+            event.content_type.code(),
+            event.metadata.escape_ascii(),
+            if event.data.len() > 100 {
+                format!("{} times {}", event.data.len(), event.data[..1].escape_ascii())
+            } else {
+                event.data.escape_ascii().to_string()
+            }
+        )
+    });
+    lines.collect()
+}
+
+fn golden(kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1").join(kind)
+}
+
+fn wanted(kind: &str) -> Vec<String> {
+    let listing = fs::read_to_string(golden(kind).with_extension("listing")).unwrap();
+    listing.lines().map(str::to_owned).collect()
+}
+
+/// A copy, since opening changes files.
+fn copied(kind: &str) -> (TempDir, PathBuf) {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("store");
+    copy(&golden(kind), &path);
+    (place, path)
+}
+
+fn open(path: &Path) -> Result<Store, OpenError> {
+    Options::new().create(false).open(path)
+}
+
+#[test]
+fn stores_of_version_1_are_read_verified_and_appended_to() {
+    for kind in KINDS {
+        let (_place, path) = copied(kind);
+        let wanted = wanted(kind);
+        assert_eq!(wanted.len(), EVENTS);
+        assert_eq!(findings(&path), Vec::<String>::new(), "{kind}");
+        let reader = Options::new().read_only(true).open(&path).unwrap();
+        assert_eq!(listing(&reader), wanted, "{kind}");
+        assert_eq!(reader.recovery().clean, kind == "closed");
+        drop(reader);
+        let store = open(&path).unwrap();
+        assert_eq!(listing(&store), wanted, "{kind}");
+        let stats = store.stats().unwrap();
+        assert_eq!(
+            (stats.format_version, stats.segments, stats.runs, stats.segment_bytes),
+            (1, 3, 2, 16 << 10)
+        );
+        let view = store.view();
+        assert_eq!(view.read(Query::all().tagged("shop:7")).unwrap().count(), 2);
+        assert_eq!(view.read(Query::all().category("order")).unwrap().count(), 5);
+        assert_eq!(view.stream("many").unwrap().unwrap().events, 23);
+        assert_eq!(view.event(Uuid::from_u128(7)).unwrap().unwrap().stream, "order-2");
+        for line in &wanted {
+            let id = line.split("id=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+            let position = line.split(' ').next().unwrap();
+            assert_eq!(view.event(id).unwrap().unwrap().position.to_string(), position, "{line}");
+        }
+        (0..20).for_each(|_| _ = append(&store, "new", 3_000));
+        store.maintain().unwrap();
+        store.close().unwrap();
+        let store = open(&path).unwrap();
+        assert_eq!(listing(&store)[..EVENTS], wanted);
+        assert_eq!(store.view().stream("new").unwrap().unwrap().events, 20);
+        drop(store);
+        assert_eq!(findings(&path), Vec::<String>::new(), "{kind}");
+    }
+}
+
+fn files(path: &Path, directory: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path.join(directory)).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn flip(path: &Path, offset: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[offset] ^= 0x10;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn without_its_index_a_store_of_version_1_says_the_same() {
+    for kind in KINDS {
+        let (_place, path) = copied(kind);
+        let runs = files(&path, "index");
+        assert_eq!(runs.len(), 2, "{kind}");
+        fs::remove_file(&runs[0]).unwrap();
+        flip(&runs[1], 100);
+        let store = open(&path).unwrap();
+        assert_eq!(listing(&store), wanted(kind));
+        assert_eq!(store.view().read(Query::all().tagged("large")).unwrap().count(), 1);
+    }
+}
+
+/// Every 7th byte of manifest and segments: the same events, or an error; never others, never fewer.
+#[test]
+fn damage_to_a_store_of_version_1_is_an_error_or_changes_nothing() {
+    for kind in KINDS {
+        let wanted = wanted(kind);
+        let (place, path) = copied(kind);
+        let damaged = place.path().join("damaged");
+        let mut errors = 0;
+        for file in files(&path, "log").into_iter().chain([path.join("MANIFEST")]) {
+            let name = file.strip_prefix(&path).unwrap();
+            let length = fs::metadata(&file).unwrap().len() as usize;
+            for offset in (0..length).step_by(if length > 2_000 { 397 } else { 29 }) {
+                copy(&path, &damaged);
+                flip(&damaged.join(name), offset);
+                errors += usize::from(damaged_says(&damaged, &wanted, kind));
+                fs::remove_dir_all(&damaged).unwrap();
+            }
+        }
+        assert!(errors > 20, "{kind}: only {errors} errors");
+    }
+}
+
+/// Says whether there was an error.
+fn damaged_says(path: &Path, wanted: &[String], kind: &str) -> bool {
+    let store = match Options::new().read_only(true).open(path) {
+        Ok(store) => store,
+        Err(error) => {
+            assert!(error.is_corruption() || matches!(error, OpenError::NotAStore { .. }), "{error:?}");
+            return true;
+        }
+    };
+    let view = store.view();
+    let events: Vec<_> = view.read(Query::all()).unwrap().collect();
+    let failed = events.iter().any(Result::is_err);
+    if failed {
+        assert!(!findings(path).is_empty());
+        return true;
+    }
+    let found = listing(&store);
+    // What nothing proves to be durable may be a torn tail: the last batch of a store that was not closed.
+    let least = if kind == "closed" { wanted.len() } else { wanted.len() - 1 };
+    assert!(found.len() >= least && *found == wanted[..found.len()], "{} events", found.len());
+    false
+}
+
+#[test]
+fn files_of_a_later_version_are_refused_by_their_version() {
+    for kind in KINDS {
+        let (_place, path) = copied(kind);
+        let manifest = path.join("MANIFEST");
+        for file in files(&path, "log").into_iter().chain([manifest]) {
+            let before = fs::read(&file).unwrap();
+            if before[..8] == [0; 8] {
+                continue;
+            }
+            fs::write(&file, of_version(&before, 2)).unwrap();
+            let opened = Options::new().read_only(true).open(&path);
+            let said = match opened {
+                // The header of a sealed segment is not needed to read it: its records say themselves what they are.
+                Ok(store) => {
+                    assert_eq!(listing(&store), wanted(kind), "{}", file.display());
+                    format!("{:?}", findings(&path))
+                }
+                Err(error) => error.to_string(),
+            };
+            assert!(said.contains("version 2"), "{}: {said}", file.display());
+            assert_eq!(fs::read(&file).unwrap(), of_version(&before, 2), "it was changed");
+            fs::write(&file, before).unwrap();
+        }
+        let runs = files(&path, "index");
+        fs::write(&runs[0], of_version(&fs::read(&runs[0]).unwrap(), 2)).unwrap();
+        assert_eq!(listing(&open(&path).unwrap()), wanted(kind), "what is derived is made again");
+    }
+}
+
+/// The same file with another version in its header, under a right checksum. All headers have the version at 8 and
+/// the checksum of the rest at 12; of a manifest the rest is the whole file, of others their 64 bytes of header.
+fn of_version(bytes: &[u8], version: u8) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[8] = version;
+    let length = if bytes.starts_with(b"ANNALMAN") { bytes.len() } else { 64 };
+    let mut crc = !0_u32;
+    for byte in bytes[..12].iter().chain(&bytes[16..length]) {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
+        }
+    }
+    bytes[12..16].copy_from_slice(&(!crc).to_le_bytes());
+    bytes
+}
