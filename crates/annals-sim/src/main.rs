@@ -1,5 +1,6 @@
 //! The command line of the proof.
 
+mod planted;
 mod report;
 
 use annals_sim::{Crashes, Damage, Faults, Plan, Simulation, Suite, run};
@@ -43,6 +44,8 @@ enum Command {
     Faults(Cases),
     /// Bits flipped, files cut, swapped, replaced: exact data or an error
     Damage(Cases),
+    /// Known bugs, planted one at a time: each must be noticed by some suite
+    Planted(planted::Planting),
     /// All suites, with the figures for every change
     All {
         /// The figures for a release instead; takes hours
@@ -86,6 +89,10 @@ fn main() -> ExitCode {
         Some(Command::Crashes(cases)) => cases.run(&Crashes),
         Some(Command::Faults(cases)) => cases.run(&Faults),
         Some(Command::Damage(cases)) => cases.run(&Damage),
+        Some(Command::Planted(planting)) => planting.run().unwrap_or_else(|error| {
+            eprintln!("planted: {error:#}");
+            false
+        }),
         Some(Command::All { long }) => SUITES.iter().fold(true, |well, (suite, change, release)| {
             let units = if long { *release } else { *change };
             Cases { units, first: 0, case: None, jobs: None }.run(*suite) && well

@@ -9,6 +9,8 @@ mod expected;
 pub mod limits;
 mod name;
 mod numbers;
+#[doc(hidden)]
+pub mod planted;
 mod time;
 
 pub use content::ContentType;

@@ -1,6 +1,7 @@
 //! Loops around positioned input and output, and the one way to replace a file.
 
 use crate::disk::{Disk, File};
+use annals_types::planted::{Bug, planted};
 use std::io::{self, IoSlice};
 
 /// Most parts that one system call takes (`IOV_MAX` of Linux).
@@ -15,6 +16,7 @@ pub fn read_up_to(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result
     while done < buffer.len() {
         match file.read_at(&mut buffer[done..], offset + done as u64) {
             Ok(0) => break,
+            Ok(taken) if planted(Bug::ShortReadTakenForWhole) => return Ok(done + taken),
             Ok(taken) => done += taken,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -44,10 +46,12 @@ pub fn write_all_at(file: &dyn File, mut parts: &mut [IoSlice<'_>], mut offset: 
     while !parts.is_empty() {
         match file.write_at(&parts[..parts.len().min(PARTS_MAX)], offset) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(_) if planted(Bug::ShortWriteTakenForWhole) => break,
             Ok(taken) => {
                 offset += taken as u64;
                 IoSlice::advance_slices(&mut parts, taken);
             }
+            Err(error) if planted(Bug::InterruptionTakenForFailure) => return Err(error),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -61,16 +65,24 @@ pub fn write_all_at(file: &dyn File, mut parts: &mut [IoSlice<'_>], mut offset: 
 /// # Errors
 /// What the disk says. The old file may or may not have been replaced by then.
 pub fn replace_file(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let temporary = format!("{name}.tmp");
+    let in_place = planted(Bug::ManifestWrittenInPlace);
+    let temporary = if in_place { name.into() } else { format!("{name}.tmp") };
     match disk.remove(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let file = disk.create(&temporary)?;
     write_all_at(&*file, &mut [IoSlice::new(bytes)], 0)?;
-    file.sync_data()?;
+    if planted(Bug::ManifestRenamedBeforeSync) {
+        disk.rename(&temporary, name)?;
+        file.sync_data()?;
+        return disk.sync_dir("");
+    }
+    if !planted(Bug::ManifestNotSynced) {
+        file.sync_data()?;
+    }
     disk.rename(&temporary, name)?;
-    disk.sync_dir("")
+    if planted(Bug::ManifestNameNotSynced) { Ok(()) } else { disk.sync_dir("") }
 }
 
 /// The bytes of all parts, one after the other.

@@ -8,6 +8,7 @@
 //! dozens of threads one by one takes longer than the sync. When the last group had several members, the
 //! leader gives way to the other threads once before it takes the queue, so that those just woken can join.
 
+use annals_types::planted::{Bug, planted};
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
@@ -128,6 +129,9 @@ struct Group<'q, S: GroupSink> {
 
 impl<S: GroupSink> Drop for Group<'_, S> {
     fn drop(&mut self) {
+        if planted(Bug::OutcomesMixedUp) {
+            self.slots.reverse();
+        }
         let mut outcomes = self.outcomes.drain(..);
         for slot in self.slots.drain(..) {
             *slot.lock() = Some(outcomes.next().unwrap_or_else(S::abandoned));

@@ -3,6 +3,7 @@
 use crate::error::LogError;
 use annals_format::{OpenSegment, names};
 use annals_types::limits::BATCH_BYTES_MAX;
+use annals_types::planted::{Bug, planted};
 use annals_vfs::{Disk, File, Mapping};
 use std::io;
 use std::sync::Arc;
@@ -65,7 +66,9 @@ pub fn prepare_segment(
     let laid_out = file
         .preallocate(capacity)
         .and_then(|()| file.sync_data())
-        .and_then(|()| disk.sync_dir(names::LOG_DIR))
+        .and_then(
+            |()| if planted(Bug::SegmentNameNotSynced) { Ok(()) } else { disk.sync_dir(names::LOG_DIR) },
+        )
         .map_err(LogError::io(format!("lay out {name} with {capacity} bytes")));
     if let Err(error) = laid_out {
         // The name is in no manifest; leaving the file would only take room from a disk that may be full.

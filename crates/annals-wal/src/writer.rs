@@ -9,6 +9,7 @@ use annals_format::{
     Binding, FRAME_HEADER_BYTES, FrameBuilder, FrameStamp, OpenSegment, SEGMENT_HEADER_BYTES, SegmentHeader,
     StoreId,
 };
+use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp, Version};
 use annals_vfs::{File, write_all_at};
 use std::io::{self, IoSlice};
@@ -130,7 +131,7 @@ impl LogWriter {
     /// The recorded_at of the next frame: the clock's time, but never before the last one.
     #[must_use]
     pub fn recorded_at(&self, now: Timestamp) -> Timestamp {
-        now.max(self.last_recorded)
+        if planted(Bug::RecordedAtFollowsTheClock) { now } else { now.max(self.last_recorded) }
     }
 
     /// Gives a frame its place behind those that are staged, and returns what it was stamped with.
@@ -149,12 +150,10 @@ impl LogWriter {
         }
         debug_assert!(self.has_room_for(frame) && recorded_at >= self.last_recorded);
         let active = self.active.as_mut()?;
-        let stamp = FrameStamp {
-            binding: active.segment.binding(),
-            first_position: self.next,
-            durable: self.watermark.durable(),
-            recorded_at,
-        };
+        let written = planted(Bug::DurablePositionOfWritten);
+        let durable = if written { self.next.previous() } else { self.watermark.durable() };
+        let stamp =
+            FrameStamp { binding: active.segment.binding(), first_position: self.next, durable, recorded_at };
         frame.stamp(&stamp, version);
         let mut position = self.next;
         for within in frame.record_offsets() {
@@ -182,16 +181,16 @@ impl LogWriter {
         self.refuse_after_failure()?;
         let last = self.next.previous();
         let Some(active) = &mut self.active else { return Ok(()) };
-        let result = active.write(frames).and_then(|()| if sync { active.file.sync_data() } else { Ok(()) });
+        let result = active.write(frames).and_then(|()| if sync { active.sync() } else { Ok(()) });
         match result {
             Ok(()) => {
-                if sync {
+                if sync || planted(Bug::WrittenTakenForDurable) {
                     self.watermark.set_durable(last);
                 }
                 Ok(())
             }
             Err(source) => {
-                self.failed = true;
+                self.failed = !planted(Bug::NotPoisonedAfterFailure);
                 Err(WriteFailed { source })
             }
         }
@@ -225,7 +224,9 @@ impl LogWriter {
     /// # Errors
     /// The sync failed, now or earlier: then the writer has failed for good.
     pub fn roll(&mut self, prepared: PreparedSegment) -> Result<Option<(Arc<Segment>, u64)>, WriteFailed> {
-        self.sync()?;
+        if !planted(Bug::OldSegmentNotSyncedOnRoll) {
+            self.sync()?;
+        }
         let OpenSegment { id, salt } = prepared.entry;
         let header =
             SegmentHeader { store_id: self.store_id, segment_id: id, first_position: self.next, salt };
@@ -262,6 +263,9 @@ impl LogWriter {
     pub fn mark_durable(&mut self) -> Result<bool, WriteFailed> {
         self.refuse_after_failure()?;
         let durable = self.watermark.durable();
+        if planted(Bug::DurableMarkNotWritten) {
+            return Ok(true);
+        }
         let mut frame = FrameBuilder::new();
         if self.active.as_ref().is_none_or(|active| active.header.is_some() || active.told >= durable) {
             return Ok(true);
@@ -280,6 +284,9 @@ impl Active {
         if self.staged_end == self.end {
             return Ok(());
         }
+        if planted(Bug::SyncBeforeWrite) {
+            self.file.sync_data()?;
+        }
         let header = self.header.take();
         let start = if header.is_some() { 0 } else { self.end };
         let mut parts: Vec<IoSlice<'_>> = header.iter().map(|header| IoSlice::new(header)).collect();
@@ -289,5 +296,16 @@ impl Active {
         write_all_at(&*self.file, &mut parts, start)?;
         self.end = self.staged_end;
         Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        if planted(Bug::AppendWithoutSync) || planted(Bug::SyncBeforeWrite) {
+            return Ok(());
+        }
+        match self.file.sync_data() {
+            Err(_) if planted(Bug::SyncErrorIgnored) => Ok(()),
+            Err(_) if planted(Bug::FailedSyncTriedAgain) => self.file.sync_data(),
+            other => other,
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::error::OpenError;
 use annals_format::{CleanMark, Manifest, OpenSegment, RunEntry, SealedSegment, names};
 use annals_types::Position;
+use annals_types::planted::{Bug, planted};
 use annals_vfs::{Access, Disk, Env, read_exact_at, replace_file};
 use annals_wal::{LogError, PreparedSegment, prepare_segment};
 use std::io;
@@ -56,6 +57,9 @@ impl Catalog {
         let mut salt = [0; 8];
         let random = self.env.random.fill(&mut salt);
         random.map_err(|source| LogError::Io { what: "get random bytes".into(), source })?;
+        if planted(Bug::SaltReused) {
+            salt = [0; 8];
+        }
         let entry = OpenSegment { id: self.manifest.next_file_id, salt: u64::from_le_bytes(salt) };
         // The number is used up even if the change of the manifest fails: on disk it may have happened.
         self.manifest.next_file_id += 1;

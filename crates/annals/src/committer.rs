@@ -7,6 +7,7 @@ use crate::options::Durability;
 use crate::part::{Part, Parts, indexed};
 use annals_format::{FrameBuilder, FrameStamp, same_content};
 use annals_index::MemoryIndex;
+use annals_types::planted::{Bug, planted};
 use annals_types::{Conflict, Expected, Invalid, Position, StreamName, Timestamp, Uuid, Version};
 use annals_wal::{GroupSink, LogError, LogWriter, WriteFailed};
 use parking_lot::RwLock;
@@ -99,7 +100,9 @@ impl Committer {
     /// Refuses appends from now on, and makes everything durable. Says where the log ends.
     pub(crate) fn close(&mut self) -> Result<Option<(u64, u64)>, AppendError> {
         self.closed = true;
-        self.sync()?;
+        if !planted(Bug::CloseWithoutSync) {
+            self.sync()?;
+        }
         // Space that is not given back only takes room until the store is opened again.
         let _ = self.writer.cut_unused();
         Ok(self.writer.active().map(|(segment, end)| (segment.id(), end)))
@@ -130,11 +133,11 @@ impl Committer {
         }
         let recorded_at = self.writer.recorded_at(self.core.env.clock.now());
         let stamp = self.writer.stage(&mut batch.frame, recorded_at, |index| self.versions[index]);
-        let Some((stamp, index)) = stamp.zip(self.active.as_ref()) else {
-            return Err(AppendError::Poisoned);
-        };
+        let Some(stamp) = stamp else { return Err(AppendError::Poisoned) };
         let count = batch.len() as u64;
-        index_frame(&mut index.write(), &stamp, &batch.frame);
+        if !planted(Bug::ExpectationWithoutStaged) {
+            self.index(&stamp, &batch.frame);
+        }
         self.staged.push((stamp, batch.frame));
         Ok(Appended {
             first_position: stamp.first_position,
@@ -143,6 +146,18 @@ impl Committer {
             already_applied: false,
             streams,
         })
+    }
+
+    /// Adds the events of a staged frame to the index of the active part.
+    fn index(&self, stamp: &FrameStamp, frame: &FrameBuilder) {
+        let Some(index) = &self.active else { return };
+        let mut index = index.write();
+        for record in 0..frame.record_count() {
+            match frame.event(record, stamp) {
+                Ok(event) => index.insert(&indexed(&event, stamp.binding)),
+                Err(damage) => unreachable!("a record that was just encoded: {damage}"),
+            }
+        }
     }
 
     /// Whether segment and index of the active part take a frame.
@@ -161,6 +176,12 @@ impl Committer {
             return;
         }
         let sync = self.core.durability == Durability::Sync;
+        if planted(Bug::VisibleBeforeDurable) {
+            self.core.publish(self.writer.next_position().previous());
+        }
+        if planted(Bug::ExpectationWithoutStaged) {
+            self.staged.iter().for_each(|(stamp, frame)| self.index(stamp, frame));
+        }
         let result = self.writer.commit(self.staged.iter().map(|(_, frame)| frame.bytes()), sync);
         self.staged.clear();
         match result {
@@ -170,10 +191,12 @@ impl Committer {
                     self.core.next_is_needed();
                 }
             }
+            Err(_) if planted(Bug::GroupAcknowledgedThoughSyncFailed) => {}
             Err(WriteFailed { source }) => {
                 let mut source = Some(source);
                 for outcome in since {
                     *outcome = match outcome {
+                        Ok(_) if planted(Bug::UnknownToldAsRefusal) => Err(AppendError::Poisoned),
                         Ok(_) => Err(AppendError::DurabilityUnknown { source: source.take() }),
                         Err(_) => Err(AppendError::Poisoned),
                     };
@@ -279,7 +302,8 @@ impl Committer {
                     let first =
                         *first.get_or_insert(Position::new(position.get().wrapping_sub(index as u64)));
                     let same = first.plus(index as u64) == position
-                        && self.with_record(parts, position, |stored| same_content(stored, record))?;
+                        && (planted(Bug::RepetitionComparedByIdsOnly)
+                            || self.with_record(parts, position, |stored| same_content(stored, record))?);
                     all &= same;
                     taken.get_or_insert((id, position));
                 }
@@ -326,11 +350,12 @@ impl Committer {
         {
             candidates.push(position);
         }
-        for part in &parts.0 {
+        let asked = |part: &&Arc<Part>| !(planted(Bug::IdNotLookedUpInRuns) && part.has_run());
+        for part in parts.0.iter().filter(asked) {
             part.find_id(id, &mut candidates)?;
         }
         for position in candidates {
-            if self.id_at(parts, position)? == Some(id) {
+            if planted(Bug::IdNotCompared) || self.id_at(parts, position)? == Some(id) {
                 return Ok(Some(position));
             }
         }
@@ -377,15 +402,6 @@ impl Committer {
         let (stamp, frame) = self.staged.get(after.checked_sub(1)?)?;
         let index = usize::try_from(position.events_since(stamp.first_position)).ok()?;
         (index < frame.record_count()).then_some((stamp, index, frame))
-    }
-}
-
-fn index_frame(index: &mut MemoryIndex, stamp: &FrameStamp, frame: &FrameBuilder) {
-    for record in 0..frame.record_count() {
-        match frame.event(record, stamp) {
-            Ok(event) => index.insert(&indexed(&event, stamp.binding)),
-            Err(damage) => unreachable!("a record that was just encoded: {damage}"),
-        }
     }
 }
 

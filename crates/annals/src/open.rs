@@ -7,6 +7,7 @@ use crate::part::{Part, Parts, indexed};
 use crate::recovery::RecoveryReport;
 use annals_format::{Manifest, SEGMENT_HEADER_BYTES, names};
 use annals_index::MemoryIndex;
+use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp};
 use annals_vfs::{Access, Disk, Env, Lock, RealDisk, read_up_to};
 use annals_wal::{Mode, Recovered, RecoveryInput, Segment, recover};
@@ -70,14 +71,16 @@ pub(crate) fn open_for_writing(
     };
     let manifest = catalog.manifest().clone();
     let opened = assemble(env, manifest, Mode::Repair, &Parts::default())?;
-    if !created {
+    if !created && !planted(Bug::CleanMarkKept) {
         // From here on the log may grow behind the mark of a close in good order. And if the process before this
         // one was killed between the renaming of the manifest and the sync of its name, the next loss of power
         // would bring back the one before it, which does not name the segments that are appended to from now on,
         // and names files that are about to be removed.
         catalog.set_clean(opened.recovered.next.previous(), None)?;
     }
-    remove_orphans(&*env.disk, &opened.manifest)?;
+    if !planted(Bug::OrphansNotRemoved) {
+        remove_orphans(&*env.disk, &opened.manifest)?;
+    }
     Ok((opened, catalog, lock))
 }
 
@@ -108,7 +111,7 @@ pub(crate) fn open_for_reading(env: &Env, path: &Path) -> Result<(Opened, Positi
                 // A disk that is full or cannot be written: the recovered log can be read all the same.
                 Err(OpenError::Io { source, .. }) if is_refusal(&source) => (look()?, false),
                 // A disk that fails: after a failed sync the bytes that are seen may not be on it.
-                Err(OpenError::Io { .. }) => (look()?, true),
+                Err(OpenError::Io { .. }) => (look()?, !planted(Bug::FailedMendShown)),
                 other => (other?, false),
             };
             let last = opened.recovered.next.previous();
@@ -138,7 +141,9 @@ pub(crate) fn observe(env: &Env, path: &Path, known: &Parts) -> Result<(Opened, 
         looks += 1;
         match assemble(env, existing_manifest(env, path)?, Mode::Observe, known) {
             Ok(opened) => {
-                let visible = opened.recovered.durable.min(opened.recovered.next.previous());
+                let last = opened.recovered.next.previous();
+                let all = planted(Bug::ReaderShowsWhatIsNotDurable);
+                let visible = if all { last } else { opened.recovered.durable.min(last) };
                 return Ok((opened, visible));
             }
             Err(OpenError::Corrupt(_)) if looks < LOOKS => {
@@ -170,7 +175,8 @@ pub(crate) fn check_foreign(disk: &dyn Disk, create: bool, path: &Path) -> Resul
     } else {
         Vec::new()
     };
-    if let Some(segment) = segments.iter().find(|entry| names::parse_segment(&entry.name).is_some()) {
+    let lost = segments.iter().find(|entry| names::parse_segment(&entry.name).is_some());
+    if let Some(segment) = lost.filter(|_| !planted(Bug::MissingManifestReplaced)) {
         // The first manifest is durable before the first segment is created.
         let damage = annals_format::Damage::new(0, "manifest that is not there, though there is", 0u64, 0u64);
         let mut corruption = damage.in_file(names::MANIFEST);
@@ -277,13 +283,15 @@ fn sealed_parts(
 /// they are read.
 fn check_present(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> {
     let present = present_files(disk, names::LOG_DIR, names::parse_segment)?;
-    if let Some(missing) = manifest.sealed.iter().find(|segment| !present.contains(&segment.id)) {
+    let missing = manifest.sealed.iter().find(|segment| !present.contains(&segment.id));
+    if let Some(missing) = missing.filter(|_| !planted(Bug::MissingSegmentNotNoticed)) {
         let what = "sealed segment that is not there";
         let damage = annals_format::Damage::new(0, what, 0u64, 0u64);
         return Err(OpenError::Corrupt(damage.in_file(names::segment(missing.id))));
     }
     match newest_unnamed(disk, manifest, &present)? {
         None => Ok(()),
+        Some(_) if planted(Bug::OlderManifestAccepted) => Ok(()),
         Some(segment) => {
             let what = "next file number of the manifest, which is older than the log,";
             let damage = annals_format::Damage::new(0, what, manifest.next_file_id, segment + 1);
@@ -345,8 +353,8 @@ fn remove_orphans(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError>
             Err(error) => return Err(OpenError::io(format!("create {name}"))(error)),
         }
     }
-    let segments: Vec<u64> =
-        manifest.sealed.iter().map(|s| s.id).chain(manifest.open.iter().map(|s| s.id)).collect();
+    let open = manifest.open.iter().filter(|_| !planted(Bug::OpenSegmentsTakenForOrphans));
+    let segments: Vec<u64> = manifest.sealed.iter().map(|s| s.id).chain(open.map(|s| s.id)).collect();
     for id in present_files(disk, names::LOG_DIR, names::parse_segment)? {
         if !segments.contains(&id) {
             disk.remove(&names::segment(id))

@@ -3,6 +3,7 @@
 use crate::error::ReadError;
 use annals_format::{Binding, Damage, RunEntry, StoreId, names};
 use annals_index::{IndexedEvent, MemoryIndex, Postings, Run, RunIdentity, TermKind};
+use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Uuid, Version};
 use annals_vfs::{Access, Disk};
 use annals_wal::Segment;
@@ -322,6 +323,9 @@ impl Index<'_> {
     fn find(self, kind: TermKind, key: &str) -> Result<Option<Postings>, Damage> {
         match self {
             Index::Memory(index) | Index::Rebuilt(index) => Ok(index.find(kind, key)),
+            Index::Run(run) if planted(Bug::DamagedRunSaysNotThere) => {
+                Ok(run.find(kind, key).unwrap_or_default())
+            }
             Index::Run(run) => run.find(kind, key),
         }
     }

@@ -5,6 +5,7 @@ use crate::events::Events;
 use crate::lists::{StreamInfo, Streams, TypeInfo, stream_info, type_list};
 use crate::part::{Part, Parts};
 use crate::query::{AsOf, Query};
+use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Timestamp, Uuid};
 use std::sync::Arc;
 
@@ -147,6 +148,8 @@ impl View {
 
     /// The last position recorded at or before a time.
     pub(crate) fn position_at(&self, time: Timestamp) -> Result<Position, ReadError> {
+        let excluded = i64::from(planted(Bug::AsOfExcludesItsMoment));
+        let time = Timestamp::from_nanos(time.as_nanos().saturating_sub(excluded));
         let mut found = Position::ZERO;
         for (part, first, last) in self.parts.ranges(self.position).rev() {
             if part.segment.sealed_entry().is_some_and(|entry| entry.recorded.min > time) {

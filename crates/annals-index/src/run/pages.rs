@@ -1,6 +1,7 @@
 //! A mapped file whose pages are verified when they are first touched.
 
 use annals_format::{Damage, PAGE_BYTES, page_checksums};
+use annals_types::planted::{Bug, planted};
 use annals_vfs::Mapping;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,7 +68,7 @@ impl Pages {
             return Err(Damage::new(start, "page of a run", page, self.table.start / PAGE));
         };
         let expected = u32::from_le_bytes(*expected);
-        if found != expected {
+        if found != expected && !planted(Bug::RunPageChecksumNotVerified) {
             return Err(Damage::new(start, "run page checksum", found, expected));
         }
         if let Some(word) = self.sound.get((page / 64) as usize) {

@@ -7,6 +7,8 @@ use crate::memory::MemoryIndex;
 use crate::run::RunIdentity;
 use annals_format::StoreId;
 use annals_format::run::TermKind;
+use annals_types::Version;
+use annals_types::planted::{Bug, planted};
 use builder::{RunBuilder, RunScope};
 use std::io;
 
@@ -35,7 +37,9 @@ pub fn write_run(
     let mut builder = RunBuilder::new(store_id, run_id, &scope, sink)?;
     for kind in TermKind::ALL {
         for term in memory.sorted_terms(kind) {
-            builder.term(kind, term.name, term.first_version, term.count, term.positions())?;
+            let anew = planted(Bug::VersionsBeginAnewInRuns) && kind == TermKind::Stream;
+            let first_version = if anew { Version::FIRST } else { term.first_version };
+            builder.term(kind, term.name, first_version, term.count, term.positions())?;
         }
     }
     memory.all_ids().for_each(|(id, relative)| builder.id(id, relative.into()));

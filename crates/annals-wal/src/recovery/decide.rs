@@ -7,6 +7,7 @@ use super::{Case, Finding, Recovered, RecoveryInput};
 use crate::error::LogError;
 use crate::segment::Segment;
 use annals_format::{Damage, FormatError, SegmentHeader};
+use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position};
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ pub(super) fn recover_one<'f>(
         first_position: state.next,
         salt: file.entry.salt,
     };
-    if *header != expected {
+    if *header != expected && !planted(Bug::SegmentHeaderNotChecked) {
         // R4. A hole before the segment is damage of the one before it, which was looked at by then.
         let (found, wanted) = (header.first_position.get(), state.next.get());
         return Err(file.corrupt(Damage::new(0, "segment header of another place", found, wanted)));
@@ -39,9 +40,8 @@ pub(super) fn recover_one<'f>(
 
     // What lies behind the last frame of a segment that has a successor may be its unfinished footer.
     let complete = next_start == Some(state.next);
-    let evidence = state.durable.max(walk.durable_behind);
-    let evidence = next_start.map_or(evidence, |start| evidence.max(start.previous()));
-    if !complete && evidence >= state.next {
+    let evidence = evidence(state, walk.durable_behind, next_start);
+    if !complete && evidence >= state.next && !planted(Bug::DamageCutAsTornTail) {
         // R7, and also a log that ends in zeros although more was durable.
         let mut corruption = walk.damage.in_file(file.name.as_str());
         corruption.what = format!(
@@ -61,6 +61,14 @@ pub(super) fn recover_one<'f>(
     Ok(())
 }
 
+/// The last position that anything says was durable: what was found up to here, what sound frames behind it tell, and
+/// the beginning of the next segment.
+fn evidence(state: &Recovered, durable_behind: Position, next_start: Option<Position>) -> Position {
+    let behind = if planted(Bug::EvidenceBehindDamageIgnored) { Position::ZERO } else { durable_behind };
+    let next_start = next_start.filter(|_| !planted(Bug::EvidenceOfNextSegmentIgnored));
+    state.durable.max(behind).max(next_start.map_or(Position::ZERO, Position::previous))
+}
+
 /// Cases R1, R2 and R3: a segment without a sound header.
 pub(super) fn recover_unbegun<'f>(
     file: &'f OpenFile,
@@ -71,11 +79,11 @@ pub(super) fn recover_unbegun<'f>(
 ) -> Result<(), LogError> {
     let mut window = file.window()?;
     let (durable_behind, blank) = search(&mut window, 0, file.binding).map_err(file.failed("read"))?;
-    let evidence = state.durable.max(durable_behind);
-    let evidence = next_start.map_or(evidence, |start| evidence.max(start.previous()));
+    let evidence = evidence(state, durable_behind, next_start);
     // The next segment goes on where this one would begin: whatever was durable, nothing of it was in here.
     let passed_over = blank && next_start == Some(state.next);
-    if !passed_over && (evidence >= state.next || (next_start.is_some() && !blank)) {
+    let lost = evidence >= state.next || (next_start.is_some() && !blank);
+    if lost && !passed_over && !planted(Bug::LostStartWiped) {
         let damage = match error {
             FormatError::Damaged(damage) => damage.clone(),
             _ => {

@@ -8,6 +8,7 @@ use crate::prepare::PreparedSegment;
 use crate::segment::Segment;
 use annals_format::SEGMENT_HEADER_BYTES;
 use annals_types::Position;
+use annals_types::planted::{Bug, planted};
 use annals_vfs::write_all_at;
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -64,7 +65,7 @@ impl Repairs<'_> {
 pub(super) fn make_tail_durable(file: &OpenFile, walk: &Walk, capacity: u64) -> Result<(), LogError> {
     let length = file.file.length().map_err(file.failed("look at"))?;
     let mut changed = false;
-    if walk.rubbish {
+    if walk.rubbish && !planted(Bug::TornTailNotCut) {
         file.file.set_len(walk.end).map_err(file.failed("cut"))?;
         changed = true;
     }
@@ -72,7 +73,7 @@ pub(super) fn make_tail_durable(file: &OpenFile, walk: &Walk, capacity: u64) -> 
         file.file.preallocate(capacity).map_err(file.failed("lay out"))?;
         changed = true;
     }
-    if let Some(from) = walk.unproven_from {
+    if let Some(from) = walk.unproven_from.filter(|_| !planted(Bug::TailNotWrittenAgain)) {
         // The segment's header went out with its first frame.
         let from = if from == SEGMENT_HEADER_BYTES as u64 { 0 } else { from };
         let mut window = file.window()?;
@@ -90,7 +91,7 @@ pub(super) fn make_tail_durable(file: &OpenFile, walk: &Walk, capacity: u64) -> 
         }
         changed = true;
     }
-    if changed {
+    if changed && !planted(Bug::RecoveredTailNotSynced) {
         file.file.sync_data().map_err(file.failed("sync"))?;
     }
     Ok(())

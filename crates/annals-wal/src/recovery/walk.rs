@@ -9,6 +9,7 @@ use annals_format::{
     Binding, CleanMark, Damage, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameFault, FrameHeader,
     SEGMENT_HEADER_BYTES, check_frame,
 };
+use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position};
 use std::collections::VecDeque;
 use std::io;
@@ -59,14 +60,20 @@ pub(super) fn walk_frames(
                 result => break result,
             }
         };
+        let ends_the_file = |header: &FrameHeader| end + header.length == window.file_length();
         match result {
+            Ok(header) if ends_the_file(&header) && planted(Bug::FrameAtEndOfFileDropped) => {
+                break Damage::new(end, "end of the file", end, end);
+            }
             Ok(header) => {
                 let length = usize::try_from(header.length).unwrap_or(usize::MAX);
                 let bytes = window.at(end, length).map_err(file.failed("read"))?;
                 take_frame(bytes, file.binding, end, segment, visit);
                 state.next = header.last_position().next();
                 state.durable = state.durable.max(header.durable);
-                state.last_recorded = state.last_recorded.max(header.recorded_at);
+                if !planted(Bug::RecordedAtForgottenOnOpen) {
+                    state.last_recorded = state.last_recorded.max(header.recorded_at);
+                }
                 // An empty frame is proven by what proves the event behind it: it was written before that one,
                 // and without a sync of its own.
                 unproven.push_back((header.last_position().max(header.first_position), end));
@@ -102,7 +109,7 @@ pub(super) fn check_next(
     next: Position,
 ) -> Result<FrameHeader, FrameFault> {
     let header = check_frame(bytes, binding, offset, |_, _| {})?;
-    if header.first_position != next {
+    if header.first_position != next && !planted(Bug::FramePositionNotChecked) {
         let (found, expected) = (header.first_position.get(), next.get());
         return Err(FrameFault::Damaged(Damage::new(offset, "first position of a frame", found, expected)));
     }
@@ -147,7 +154,8 @@ pub(super) fn search(window: &mut Window<'_>, offset: u64, binding: Binding) -> 
             if rest.iter().take(FRAME_ALIGNMENT).any(|byte| *byte != 0) {
                 blank = false;
                 if let Ok(header) = FrameHeader::decode(rest, binding, 0) {
-                    durable = durable.max(header.durable);
+                    let claimed = planted(Bug::SoundFrameTakenForEvidence);
+                    durable = durable.max(if claimed { header.last_position() } else { header.durable });
                 }
             }
             slot += 1;

@@ -2,8 +2,8 @@
 
 use crate::common::{World, verified};
 use crate::workload::{Account, fates};
-use annals::Durability;
 use annals::vfs::{Call, Fault, FaultyDisk, MemoryDisk, Survival, When};
+use annals::{AppendError, Durability, Expected, NewEvent, Store};
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -160,4 +160,33 @@ fn appends_that_are_not_synced_survive_a_kill_and_power_loss_leaves_a_prefix() {
             go_on(crashed(&world.disk(), kind, true), &mut account.clone(), true, &context);
         }
     }
+}
+
+/// Five events that no sync covers.
+fn unsynced(world: &World) -> Store {
+    let store = world.options().durability(Durability::Os).open("memory").unwrap();
+    for _ in 0..5 {
+        store.append("s", Expected::Any, &[NewEvent::new("t", vec![7; 100])]).unwrap();
+    }
+    store
+}
+
+#[test]
+fn what_was_appended_without_a_sync_is_durable_once_the_store_is_closed() {
+    let world = World::new(15);
+    unsynced(&world).close().unwrap();
+    world.replace(world.disk().crash(Survival::Synced));
+    let store = world.open();
+    assert!(store.recovery().clean);
+    assert_eq!(store.last_position().get(), 5);
+}
+
+#[test]
+fn a_close_whose_sync_fails_does_not_say_that_what_was_appended_is_durable() {
+    let world = World::new(16);
+    let store = unsynced(&world);
+    world.disk().fail_sync(1);
+    assert!(matches!(store.close(), Err(AppendError::DurabilityUnknown { .. })));
+    world.replace(world.disk().crash(Survival::Synced));
+    assert!(!world.open().recovery().clean);
 }

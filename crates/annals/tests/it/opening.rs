@@ -1,7 +1,7 @@
 //! What is not a store, not this version, not whole.
 
 use crate::common::{World, events_of, write_out};
-use annals::vfs::MemoryDisk;
+use annals::vfs::{MemoryDisk, Survival};
 use annals::{Expected, NewEvent, OpenError, Options, Query, ReadError, Store, verify};
 use std::collections::BTreeMap;
 
@@ -186,6 +186,55 @@ fn a_missing_segment_is_named() {
             continue;
         }
         assert_eq!(corruption(&with(image)).file, *segment);
+    }
+}
+
+/// A copy has the same store id and numbers its files as the original does: only the salts tell them apart.
+#[test]
+fn segments_of_a_copy_that_went_its_own_way_are_not_taken_for_this_stores() {
+    let copied = closed_store().disk().image();
+    let grown = |seed, byte: u8| {
+        let world = World::on(MemoryDisk::from_image(copied.clone()).unwrap(), seed);
+        let store = world.open();
+        for _ in 0..12 {
+            store.append("s", Expected::Any, &[NewEvent::new("t", vec![byte; 5000])]).unwrap();
+        }
+        store.maintain().unwrap();
+        store.close().unwrap();
+        world.disk().image()
+    };
+    let (own, other) = (grown(3, 1), grown(4, 2));
+    let since = own.keys().filter(|path| path.starts_with("log/") && !copied.contains_key(*path));
+    let since: Vec<_> =
+        since.filter(|path| other.get(*path).is_some_and(|bytes| *bytes != own[*path])).collect();
+    assert!(since.len() > 2);
+    for segment in since {
+        let mut mixed = own.clone();
+        mixed.insert(segment.clone(), other[segment].clone());
+        let found = match with(mixed).options().read_only(true).open("memory") {
+            Err(OpenError::Corrupt(corruption)) => corruption,
+            Err(error) => panic!("{error:?}"),
+            Ok(store) => match store.view().read(Query::all()).unwrap().find_map(Result::err) {
+                Some(ReadError::Corrupt(corruption)) => corruption,
+                other => panic!("{segment} of the copy was read: {other:?}"),
+            },
+        };
+        assert_eq!(found.file, *segment);
+    }
+}
+
+#[test]
+fn damage_behind_the_mark_of_an_earlier_close_is_found() {
+    let world = closed_store();
+    let image = world.disk().image();
+    let (active, frames) =
+        image.iter().rfind(|(path, bytes)| path.starts_with("log/") && !bytes.is_empty()).unwrap();
+    let store = world.open();
+    (0..3).for_each(|_| append(&store, 500));
+    for offset in (frames.len()..frames.len() + 500).step_by(7) {
+        let killed = World::on(world.disk().crash(Survival::All), 2);
+        killed.flip(active, offset, 1);
+        assert_eq!(corruption(&killed).file, *active, "flipped at {offset}");
     }
 }
 

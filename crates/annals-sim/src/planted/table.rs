@@ -1,0 +1,115 @@
+//! Which suites are expected to notice which bug, the quickest first.
+
+use super::suite::Suite;
+use annals_types::planted::Bug;
+
+/// The suites that are tried against a bug when those of its own have not noticed it.
+pub(super) const GENERAL: [Suite; 4] = [
+    Suite::Own(&["--seeds", "200"]),
+    Suite::Own(&["crashes", "--units", "500"]),
+    Suite::Own(&["damage", "--units", "1000"]),
+    Suite::Own(&["faults"]),
+];
+
+/// All tests of the crates, and all suites of this program.
+pub(super) fn every_suite() -> Vec<Suite> {
+    let tests = [vfs(""), format(""), index(""), log(""), store("")];
+    GENERAL.into_iter().chain(tests).collect()
+}
+
+/// The suites for a bug.
+pub(super) fn suites(bug: Bug) -> Vec<Suite> {
+    vec![match bug {
+        Bug::ShortWriteTakenForWhole => vfs("a_short_write_can_be_followed_by_a_full_disk"),
+        Bug::ShortReadTakenForWhole => vfs("short_and_interrupted_calls_are_continued"),
+        Bug::InterruptionTakenForFailure => vfs("short_and_interrupted_calls_are_continued"),
+        Bug::ManifestWrittenInPlace => store("crash::a_reader_shows_nothing_after_a_crash"),
+        Bug::ManifestNotSynced => vfs("a_replaced_file_is_durable"),
+        Bug::ManifestRenamedBeforeSync => store("crash::whatever_a_crash_leaves"),
+        Bug::ManifestNameNotSynced => vfs("a_replaced_file_is_durable"),
+        Bug::LockIgnored => vfs("a_lock_holds_the_process_id_of_its_holder"),
+
+        Bug::ChecksumWithoutSegment => format("places::"),
+        Bug::RecordNotBoundToPosition => format("places::"),
+        Bug::FrameHeaderChecksumNotVerified => format("flips::every_flipped_bit_of_a_frame"),
+        Bug::RecordsChecksumNotVerified => format("places::records_under_the_header_of_another_frame"),
+        Bug::RecordHeaderChecksumNotVerified => format("flips::every_flipped_bit_of_a_record"),
+        Bug::BodyChecksumNotVerified => format("flips::every_flipped_bit_of_a_record"),
+        Bug::FooterChecksumNotVerified => format("flips::every_flipped_bit_of_a_footer"),
+        Bug::ManifestChecksumNotVerified => format("flips::every_flipped_bit_of_a_manifest"),
+
+        Bug::RunIdentityNotChecked => index("agreement::a_run_of_another_store"),
+        Bug::RunPageChecksumNotVerified => index("damage::damage_in_one_page"),
+        Bug::VersionsBeginAnewInRuns => index("agreement::a_tag_given_twice_counts_once"),
+        Bug::DamagedRunSaysNotThere => store("derived::"),
+
+        Bug::AppendWithoutSync => log("writer::a_group_of_frames_is_one_write_and_one_sync"),
+        Bug::SyncBeforeWrite => log("crashes::what_a_sync_covered_survives"),
+        Bug::SyncErrorIgnored => log("writer::after_a_sync_that_failed"),
+        Bug::FailedSyncTriedAgain => log("writer::after_a_sync_that_failed"),
+        Bug::NotPoisonedAfterFailure => log("writer::after_a_write_that_failed"),
+        Bug::OldSegmentNotSyncedOnRoll => log("writer::rolling_over_makes_the_old_segment_durable"),
+        Bug::DurablePositionOfWritten => log("writer::each_frame_tells_what_was_durable"),
+        Bug::WrittenTakenForDurable => log("writer::only_a_sync_makes_positions_durable"),
+        Bug::DurableMarkNotWritten => log("writer::a_mark_is_one_empty_frame"),
+        Bug::RecordedAtFollowsTheClock => log("writer::recorded_at_never_goes_backwards"),
+        Bug::OutcomesMixedUp => log("groups::callers_that_come_while_a_group_is_worked_off"),
+        Bug::SegmentNameNotSynced => log("crashes::a_segment_is_laid_out_durably"),
+        Bug::FooterNotSynced => log("sealed::sealing_writes_a_footer"),
+        Bug::FooterNotMadeAgain => log("sealed::every_event_is_read"),
+
+        Bug::SegmentHeaderNotChecked => log("recovery::r4_a_sound_header_of_another_place"),
+        Bug::FramePositionNotChecked => log("r6_a_frame_of_this_segment_at_another_position"),
+        Bug::FrameAtEndOfFileDropped => log("recovery::r5_a_file_that_ends_with_its_last_frame"),
+        Bug::DamageCutAsTornTail => log("torn_or_damaged::r7_"),
+        Bug::EvidenceBehindDamageIgnored => log("torn_or_damaged::r7_"),
+        Bug::EvidenceInManifestIgnored => log("recovery::r3_"),
+        Bug::EvidenceOfNextSegmentIgnored => log("recovery::r"),
+        Bug::SoundFrameTakenForEvidence => log("torn_or_damaged::r6_of_two_groups"),
+        Bug::LostStartWiped => log("recovery::r3_"),
+        Bug::TornTailNotCut => log("torn_or_damaged::r6_"),
+        Bug::RecoveredTailNotSynced => log("crashes::what_recovery_shows_survives"),
+        Bug::TailNotWrittenAgain => log("crashes::what_recovery_shows_survives"),
+        Bug::RecordedAtForgottenOnOpen => log("writer::recorded_at_never_goes_backwards"),
+
+        Bug::VisibleBeforeDurable => store("faults::each_call_may_fail_once"),
+        Bug::GroupAcknowledgedThoughSyncFailed => store("faults::each_call_may_fail_once"),
+        Bug::UnknownToldAsRefusal => store("faults::each_call_may_fail_once"),
+        Bug::ExpectationWithoutStaged => store("concurrency::of_many_appends_that_expect"),
+        Bug::IdNotLookedUpInRuns => store("expectations::a_batch_that_is_repeated"),
+        Bug::IdNotCompared => store("expectations::an_id_of_the_right_form"),
+        Bug::RepetitionComparedByIdsOnly => store("expectations::an_id_that_stands_for_something_else"),
+        Bug::MissingSegmentNotNoticed => store("opening::a_missing_segment_is_named"),
+        Bug::OlderManifestAccepted => store("opening::an_older_manifest"),
+        Bug::MissingManifestReplaced => store("opening::a_missing_manifest"),
+        Bug::CleanMarkKept => store("opening::damage_behind_the_mark_of_an_earlier_close"),
+        Bug::OpenSegmentsTakenForOrphans => store("crash::whatever_a_crash_leaves"),
+        Bug::OrphansNotRemoved => store("crash::whatever_a_crash_leaves"),
+        Bug::SaltReused => store("opening::segments_of_a_copy_that_went_its_own_way"),
+        Bug::ReadBeyondView => store("views::a_view_shows_nothing"),
+        Bug::AsOfExcludesItsMoment => store("views::what_is_recorded_in_a_moment"),
+        Bug::ReaderShowsWhatIsNotDurable => store("regressions::a_reader_follows_into_the_next_segment"),
+        Bug::FailedMendShown => store("regressions::a_reader_whose_sync_fails"),
+        Bug::CloseWithoutSync => store("crash::a_close_whose_sync_fails"),
+    }]
+}
+
+fn vfs(named: &'static str) -> Suite {
+    Suite::Tests { package: "annals-vfs", target: "lib", named }
+}
+
+fn format(named: &'static str) -> Suite {
+    Suite::Tests { package: "annals-format", target: "it", named }
+}
+
+fn index(named: &'static str) -> Suite {
+    Suite::Tests { package: "annals-index", target: "index", named }
+}
+
+fn log(named: &'static str) -> Suite {
+    Suite::Tests { package: "annals-wal", target: "it", named }
+}
+
+fn store(named: &'static str) -> Suite {
+    Suite::Tests { package: "annals", target: "it", named }
+}

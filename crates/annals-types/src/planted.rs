@@ -1,0 +1,220 @@
+//! Known mistakes, to be planted on purpose: what no suite notices, no suite proves.
+//!
+//! Each place in the engine where a mistake can be planted asks [`planted`]. Without the feature `planted` of this
+//! crate the answer is a constant, and nothing of it is in the program. With it, the environment variable
+//! `ANNALS_PLANTED` names the one mistake that is made. `annals-sim planted` runs the suites against all of them.
+
+macro_rules! bugs {
+    ($($(#[doc = $what:literal])+ $bug:ident = $name:literal,)+) => {
+        /// A mistake that an engineer could make: what is wrong, and what promise it breaks.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Bug {
+            $($(#[doc = $what])+ $bug,)+
+        }
+
+        impl Bug {
+            /// All of them, in the order of the layers.
+            pub const ALL: &[Bug] = &[$(Bug::$bug),+];
+
+            /// Its name, as the environment variable has it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Bug::$bug => $name,)+
+                }
+            }
+        }
+    };
+}
+
+bugs! {
+    // Calls to the disk.
+
+    /// What a short write left out is not written. An acknowledged batch is not on the disk.
+    ShortWriteTakenForWhole = "short-write-taken-for-whole",
+    /// A short read ends the reading. What is durable seems not to be there.
+    ShortReadTakenForWhole = "short-read-taken-for-whole",
+    /// `EINTR` is an error. A signal poisons the store.
+    InterruptionTakenForFailure = "interruption-taken-for-failure",
+    /// The manifest is overwritten at its own name. A crash meanwhile leaves none, or half of one.
+    ManifestWrittenInPlace = "manifest-written-in-place",
+    /// The manifest is renamed with its bytes in the page cache only. A loss of power leaves its name with anything.
+    ManifestNotSynced = "manifest-not-synced",
+    /// The manifest is renamed first and synced then. As before, in the moment between.
+    ManifestRenamedBeforeSync = "manifest-renamed-before-sync",
+    /// The root is not synced after the renaming. The old manifest comes back, which does not name what was appended to.
+    ManifestNameNotSynced = "manifest-name-not-synced",
+    /// A lock that somebody holds is taken all the same. Two writers write one log.
+    LockIgnored = "lock-ignored",
+
+    // Bytes and checksums.
+
+    /// Checksums do not depend on segment and salt. Bytes of another segment are taken for this one's.
+    ChecksumWithoutSegment = "checksum-without-segment",
+    /// The checksum of a record does not depend on its position. Another event is read in an event's place.
+    RecordNotBoundToPosition = "record-not-bound-to-position",
+    /// Damage in the header of a frame is believed: wrong positions, times, evidence.
+    FrameHeaderChecksumNotVerified = "frame-header-checksum-not-verified",
+    /// A frame may have the records of another one. Half of a batch is taken for a whole.
+    RecordsChecksumNotVerified = "records-checksum-not-verified",
+    /// Damage in the header of a record is believed: wrong versions and times are shown.
+    RecordHeaderChecksumNotVerified = "record-header-checksum-not-verified",
+    /// Damage in an event's data is shown to the reader.
+    BodyChecksumNotVerified = "body-checksum-not-verified",
+    /// Damage in a footer is believed.
+    FooterChecksumNotVerified = "footer-checksum-not-verified",
+    /// Damage in the manifest is believed.
+    ManifestChecksumNotVerified = "manifest-checksum-not-verified",
+
+    // The index.
+
+    /// A run of another store, segment or time is believed. Events are not found, or others are.
+    RunIdentityNotChecked = "run-identity-not-checked",
+    /// Damage in a run is believed. Events are not found, or others are.
+    RunPageChecksumNotVerified = "run-page-checksum-not-verified",
+    /// A run forgets the versions of the segments before. Expectations are checked against wrong ones.
+    VersionsBeginAnewInRuns = "versions-begin-anew-in-runs",
+    /// A damaged run says that there is no such stream instead of being made again.
+    DamagedRunSaysNotThere = "damaged-run-says-not-there",
+
+    // Writing the log.
+
+    /// Batches are acknowledged without a sync. A loss of power takes them.
+    AppendWithoutSync = "append-without-sync",
+    /// The sync comes before the write that it is for, so each batch waits for the sync of the next one.
+    SyncBeforeWrite = "sync-before-write",
+    /// The error of a sync is dropped. What is acknowledged may be lost.
+    SyncErrorIgnored = "sync-error-ignored",
+    /// A sync that failed is tried again and then believed. The pages that the first one lost stay lost.
+    FailedSyncTriedAgain = "failed-sync-tried-again",
+    /// After a write or sync that failed, appends go on behind bytes of which nothing is known.
+    NotPoisonedAfterFailure = "not-poisoned-after-failure",
+    /// The next segment is begun while the one before is not durable. A loss of power leaves a hole.
+    OldSegmentNotSyncedOnRoll = "old-segment-not-synced-on-roll",
+    /// Frames tell what is written as durable. After a crash, a torn tail is taken for damage.
+    DurablePositionOfWritten = "durable-position-of-written",
+    /// What is written under `os` durability counts as durable, so `Store::sync` does nothing.
+    WrittenTakenForDurable = "written-taken-for-durable",
+    /// The mark of what is durable is never written. Damage to the last batch is cut like a torn tail for ever.
+    DurableMarkNotWritten = "durable-mark-not-written",
+    /// `recorded_at` goes backwards with the clock. Reading as of a time finds the wrong cut.
+    RecordedAtFollowsTheClock = "recorded-at-follows-the-clock",
+    /// The callers of a group get each other's outcomes.
+    OutcomesMixedUp = "outcomes-mixed-up",
+    /// A new segment's name is not made durable. A loss of power takes the file and what was acknowledged in it.
+    SegmentNameNotSynced = "segment-name-not-synced",
+    /// A segment is sealed while its footer is in the page cache only. After a loss of power it is too short.
+    FooterNotSynced = "footer-not-synced",
+    /// A damaged footer makes events unreadable that are sound, instead of being made again.
+    FooterNotMadeAgain = "footer-not-made-again",
+
+    // Recovery.
+
+    /// The header of another segment is accepted. Events of somewhere else are shown.
+    SegmentHeaderNotChecked = "segment-header-not-checked",
+    /// A frame is taken whatever its position. An old one behind the tail comes to life.
+    FramePositionNotChecked = "frame-position-not-checked",
+    /// A frame that ends with the file is left out (off by one). The last batch is not there.
+    FrameAtEndOfFileDropped = "frame-at-end-of-file-dropped",
+    /// Bytes that are no frame are always a torn tail. Damage to acknowledged batches is cut without a word.
+    DamageCutAsTornTail = "damage-cut-as-torn-tail",
+    /// What later frames tell as durable is not looked at. As before, with only the manifest to tell.
+    EvidenceBehindDamageIgnored = "evidence-behind-damage-ignored",
+    /// What the manifest tells as durable is not looked at. A log that lost its end is opened.
+    EvidenceInManifestIgnored = "evidence-in-manifest-ignored",
+    /// A later segment does not prove the ones before it. A hole in the log is opened or misjudged.
+    EvidenceOfNextSegmentIgnored = "evidence-of-next-segment-ignored",
+    /// Any sound frame behind a bad one proves damage. After a crash a good store is refused.
+    SoundFrameTakenForEvidence = "sound-frame-taken-for-evidence",
+    /// A segment that lost its header is wiped, whatever was durable in it.
+    LostStartWiped = "lost-start-wiped",
+    /// A torn tail is left where it is. Frames in it line up with what is written later.
+    TornTailNotCut = "torn-tail-not-cut",
+    /// The tail is shown before it is durable. What was seen after one crash is gone after the next.
+    RecoveredTailNotSynced = "recovered-tail-not-synced",
+    /// The tail is synced without being written again. After a sync that had failed, the disk does not have it.
+    TailNotWrittenAgain = "tail-not-written-again",
+    /// `recorded_at` begins anew with every opening, so it goes backwards with the clock.
+    RecordedAtForgottenOnOpen = "recorded-at-forgotten-on-open",
+
+    // The store.
+
+    /// Events are shown while they are not durable. What a reader saw is gone after a crash.
+    VisibleBeforeDurable = "visible-before-durable",
+    /// The sync of a group fails, and its callers are told that all is well.
+    GroupAcknowledgedThoughSyncFailed = "group-acknowledged-though-sync-failed",
+    /// Where nobody knows whether a batch is durable, the caller is told that it was refused. It may come back.
+    UnknownToldAsRefusal = "unknown-told-as-refusal",
+    /// An expectation is checked without the batches before it in its group. Two appends of one version succeed.
+    ExpectationWithoutStaged = "expectation-without-staged",
+    /// A repetition is not recognised once its events are in a run. It is stored twice.
+    IdNotLookedUpInRuns = "id-not-looked-up-in-runs",
+    /// The event at the place where an id may be is not asked for its id. Ids that nobody stored are taken.
+    IdNotCompared = "id-not-compared",
+    /// A batch with known ids counts as repeated, whatever its events say. They are dropped without a word.
+    RepetitionComparedByIdsOnly = "repetition-compared-by-ids-only",
+    /// A sealed segment that is not there is not noticed when the store is opened.
+    MissingSegmentNotNoticed = "missing-segment-not-noticed",
+    /// A manifest that is older than the log is accepted, and newer segments are removed as orphans.
+    OlderManifestAccepted = "older-manifest-accepted",
+    /// A store that lost its manifest is made an empty one.
+    MissingManifestReplaced = "missing-manifest-replaced",
+    /// The mark of a close in good order stays while the log goes on. Damage behind it is not looked for.
+    CleanMarkKept = "clean-mark-kept",
+    /// Open segments are removed as orphans. The next opening does not find them.
+    OpenSegmentsTakenForOrphans = "open-segments-taken-for-orphans",
+    /// What a crash left behind stays. Its name is taken when the next segment wants it.
+    OrphansNotRemoved = "orphans-not-removed",
+    /// All segments have the same salt. Segments of a copy that went its own way are taken for this store's.
+    SaltReused = "salt-reused",
+    /// A view is not bounded by its position. It shows what came after it.
+    ReadBeyondView = "read-beyond-view",
+    /// A view as of a time does not show what was recorded in that very moment.
+    AsOfExcludesItsMoment = "as-of-excludes-its-moment",
+    /// A reader beside a writer sees what is not durable yet.
+    ReaderShowsWhatIsNotDurable = "reader-shows-what-is-not-durable",
+    /// A reader that could not make the tail durable shows it all the same.
+    FailedMendShown = "failed-mend-shown",
+    /// Closing leaves the sync to the cutting of unused space, whose errors are dropped. What was written under `os`
+    /// durability may be lost although the store says that it is closed in good order.
+    CloseWithoutSync = "close-without-sync",
+}
+
+/// Whether this mistake is to be made: never, without the feature.
+#[cfg(not(feature = "planted"))]
+#[must_use]
+#[inline(always)]
+pub const fn planted(_bug: Bug) -> bool {
+    false
+}
+
+/// Whether this mistake is to be made: if the environment variable `ANNALS_PLANTED` names it.
+///
+/// # Panics
+/// If the variable has another name, for then nothing would be planted.
+#[cfg(feature = "planted")]
+#[must_use]
+#[inline]
+pub fn planted(bug: Bug) -> bool {
+    use std::sync::LazyLock;
+    static CHOSEN: LazyLock<Option<Bug>> = LazyLock::new(|| {
+        let name = std::env::var("ANNALS_PLANTED").ok()?;
+        let found = Bug::ALL.iter().copied().find(|bug| bug.name() == name);
+        assert!(found.is_some(), "ANNALS_PLANTED is {name:?}, which is no known bug");
+        found
+    });
+    *CHOSEN == Some(bug)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_bug_has_a_name_of_its_own_in_small_letters_and_hyphens() {
+        let names: HashSet<&str> = Bug::ALL.iter().map(|bug| bug.name()).collect();
+        assert_eq!(names.len(), Bug::ALL.len());
+        assert!(names.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')));
+    }
+}
