@@ -262,6 +262,29 @@ impl Footer {
     }
 }
 
+/// See [`crate::reseal`]. `bytes` are those of the whole file.
+pub fn reseal_footer(bytes: &mut [u8], binding: Binding) {
+    let length = bytes.len() as u64;
+    let seal = |bytes: &mut [u8]| {
+        // An open segment ends with a frame or zeros.
+        let trailer = bytes.last_chunk_mut::<FOOTER_TRAILER_BYTES>().filter(|end| end.starts_with(&MAGIC))?;
+        let checksum = trailer_checksum(trailer, binding);
+        put_u32(trailer, CHECKSUM, checksum);
+        Footer::decode_trailer(trailer, binding, length).ok()
+    };
+    let Some(footer) = seal(bytes) else { return };
+    // That these lie within the file was checked by decoding.
+    let place = |range: Range<u64>| range.start as usize..range.end as usize;
+    let table = footer.page_table();
+    let sums = page_checksums(&bytes[place(footer.frames_end..table.start)]);
+    let sums: Vec<u8> = sums.flat_map(u32::to_le_bytes).collect();
+    bytes[place(table)].copy_from_slice(&sums);
+    if let Some(trailer) = bytes.last_chunk_mut::<FOOTER_TRAILER_BYTES>() {
+        put_u32(trailer, PAGES_CHECKSUM, hash(&sums));
+    }
+    seal(bytes);
+}
+
 fn range_at(bytes: &[u8], offset: usize) -> TimeRange {
     TimeRange {
         min: Timestamp::from_nanos(i64_at(bytes, offset)),

@@ -4,7 +4,7 @@ use crate::binding::Binding;
 use crate::damage::Damage;
 use crate::record::{
     RECORD_HEADER_BYTES, complete_record, encode_record, given_id, own_record, parse_record, record_length,
-    stored_checksum,
+    reseal_record, stored_checksum,
 };
 use crate::wire::{i64_at, put_i64, put_u32, put_u64, u32_at, u64_at};
 use annals_types::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
@@ -324,6 +324,46 @@ impl FrameBuilder {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// Whether there is a frame's magic at the front.
+pub(crate) fn starts_frame(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC.to_le_bytes())
+}
+
+/// See [`crate::reseal`]. Returns the length that the header claims, if it is one that a frame can have here.
+pub fn reseal_frame(bytes: &mut [u8], binding: Binding) -> Option<usize> {
+    if bytes.len() < FRAME_HEADER_BYTES {
+        return None;
+    }
+    let length = u32_at(bytes, LENGTH) as usize;
+    let possible =
+        length.is_multiple_of(FRAME_ALIGNMENT) && (FRAME_HEADER_BYTES..=bytes.len()).contains(&length);
+    if possible {
+        let checksum = reseal_records(&mut bytes[..length], binding);
+        put_u32(bytes, RECORDS_CHECKSUM, checksum);
+    }
+    let checksum = header_checksum(bytes, binding);
+    put_u32(bytes, CHECKSUM, checksum);
+    possible.then_some(length)
+}
+
+/// Makes the checksums of the records right, as far as their lengths lead, and returns that of all of them.
+fn reseal_records(frame: &mut [u8], binding: Binding) -> u32 {
+    let (count, mut position) = (u32_at(frame, RECORD_COUNT), Position::new(u64_at(frame, FIRST_POSITION)));
+    let mut next = FRAME_HEADER_BYTES;
+    let mut checksums = Hasher::new();
+    for _ in 0..count {
+        let Some(record) = frame.get_mut(next..) else { break };
+        let Some(length) = record_length(record).filter(|length| *length >= RECORD_HEADER_BYTES) else {
+            break;
+        };
+        reseal_record(record, binding, position);
+        checksums.update(&stored_checksum(record).to_le_bytes());
+        next = next.saturating_add(length);
+        position = position.next();
+    }
+    checksums.finalize()
 }
 
 fn header_checksum(header: &[u8], binding: Binding) -> u32 {

@@ -17,6 +17,8 @@ mod manifest;
 pub mod names;
 mod pages;
 mod record;
+#[doc(hidden)]
+pub mod reseal;
 pub mod run;
 mod segment;
 mod wire;

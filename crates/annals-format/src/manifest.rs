@@ -24,6 +24,9 @@ const RESERVED: usize = 84;
 const HASH_SEED: usize = 88;
 const HEADER_BYTES: usize = 96;
 
+/// What counts up by one with every file and manifest gets nowhere near; so counting on cannot overflow.
+const COUNTER_MAX: u64 = 1 << 62;
+
 const SECTION_SEALED: u32 = 1;
 const SECTION_OPEN: u32 = 2;
 const SECTION_RUNS: u32 = 3;
@@ -275,8 +278,17 @@ impl Manifest {
         Ok(())
     }
 
-    /// What must hold between the parts: segments follow each other without gaps, numbers ascend.
+    /// What must hold between the parts: segments follow each other without gaps, numbers ascend, and there is room to
+    /// count on.
     fn check(&self) -> Result<(), Damage> {
+        for (at, what, counter) in [
+            (GENERATION, "generation of the manifest", self.generation),
+            (NEXT_FILE_ID, "next file number of the manifest", self.next_file_id),
+        ] {
+            if counter > COUNTER_MAX {
+                return Err(Damage::new(at as u64, what, counter, COUNTER_MAX));
+            }
+        }
         let mut next = self.sealed.first().map_or(Position::FIRST, |segment| segment.first_position);
         let mut last_id = 0;
         for segment in &self.sealed {
@@ -290,6 +302,15 @@ impl Manifest {
                 ));
             }
             next = next.plus(segment.count);
+        }
+        if next > Position::MAX.next() {
+            let (found, most) = (next.get(), Position::MAX.get());
+            return Err(Damage::new(
+                HEADER_BYTES as u64,
+                "last position of the sealed segments",
+                found,
+                most,
+            ));
         }
         for id in
             self.sealed.iter().map(|segment| segment.id).chain(self.open.iter().map(|segment| segment.id))
@@ -350,6 +371,17 @@ fn run_entry(reader: &mut Reader<'_>) -> Result<RunEntry, Damage> {
             u32::try_from(word).map_err(|_| Damage::new(at, "run checksum", word, u32::MAX))?
         },
     })
+}
+
+/// See [`crate::reseal`]. The length is made right, too.
+pub fn reseal_manifest(bytes: &mut [u8]) {
+    if bytes.len() < HEADER_BYTES {
+        return;
+    }
+    let length = bytes.len() as u64;
+    put_u64(bytes, LENGTH, length);
+    let checksum = manifest_checksum(bytes);
+    put_u32(bytes, CHECKSUM, checksum);
 }
 
 fn manifest_checksum(bytes: &[u8]) -> u32 {

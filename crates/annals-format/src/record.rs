@@ -259,6 +259,17 @@ fn text<'a>(bytes: &'a [u8], what: &'static str, offset: u64) -> Result<&'a str,
         .map_err(|error| Damage::new(offset, what, error.valid_up_to() as u64, bytes.len() as u64))
 }
 
+/// See [`crate::reseal`].
+pub fn reseal_record(bytes: &mut [u8], binding: Binding, position: Position) {
+    let Some(length) = record_length(bytes) else { return };
+    if let Some(body) = bytes.get(RECORD_HEADER_BYTES..length) {
+        let checksum = crc32fast::hash(body);
+        put_u32(bytes, BODY_CHECKSUM, checksum);
+    }
+    let checksum = header_checksum(bytes, binding, position);
+    put_u32(bytes, CHECKSUM, checksum);
+}
+
 /// Lengths were bounded by `NewEvent::check`, far below 4 GiB.
 #[expect(clippy::cast_possible_truncation, reason = "bounded by the limits asserted below")]
 fn length_u32(length: usize) -> [u8; 4] {

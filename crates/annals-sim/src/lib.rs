@@ -8,6 +8,7 @@ mod crashes;
 mod damage;
 mod dice;
 mod faults;
+pub mod fuzz;
 mod runner;
 mod simulation;
 mod suite;

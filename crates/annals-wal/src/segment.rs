@@ -176,7 +176,12 @@ impl Segment {
         }
     }
 
-    pub(crate) fn offset_of(&self, position: Position) -> Result<u32, LogError> {
+    /// Where the record of a position begins in the file, as far as is known without looking at it. The position must
+    /// be visible and at or after the segment's first.
+    ///
+    /// # Errors
+    /// As [`Segment::event`].
+    pub fn offset_of(&self, position: Position) -> Result<u32, LogError> {
         let index = self.index_of(position);
         let offset = match &self.body {
             Body::Live(live) => live.offsets.get(index),
@@ -210,7 +215,7 @@ impl Segment {
         // An offset from a damaged footer may lie behind the file. No bytes are no record either, and then the
         // frames are walked.
         let bytes = mapping.bytes(offset..end.max(offset)).unwrap_or_default();
-        Ok((bytes, offset))
+        Ok((bytes, offset.min(end)))
     }
 
     fn unreadable(&self, position: Position) -> LogError {

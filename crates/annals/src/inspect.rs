@@ -203,12 +203,14 @@ impl Inspector<'_> {
     }
 
     fn check_pages(&self, trailer: &RunTrailer, findings: &mut Vec<Finding>) {
-        let table = trailer.parts().page_table;
+        let (table, end) = (trailer.parts().page_table, trailer.parts().trailer.start);
         let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
         let (covered, sums) =
             (self.bytes.get(..at(table.start)), self.bytes.get(at(table.start)..at(table.end)));
         let (sums, _) = sums.unwrap_or_default().as_chunks::<4>();
-        if trailer.pages_checksum != page_table_checksum(sums.as_flattened()) {
+        // Zeros up to the trailer are under the checksum, too.
+        let whole = self.bytes.get(at(table.start)..at(end)).unwrap_or_default();
+        if trailer.pages_checksum != page_table_checksum(whole) {
             findings.push(self.finding(Some(table.start), "checksum of the page table"));
         }
         let pages = page_checksums(covered.unwrap_or_default()).zip(sums).enumerate();

@@ -3,10 +3,11 @@
 use crate::catalog::{Catalog, read_manifest};
 use crate::error::OpenError;
 use crate::options::{Durability, Options};
-use crate::part::{Part, Parts, indexed};
+use crate::part::{Part, Parts, insert_stored};
 use crate::recovery::RecoveryReport;
 use annals_format::{Manifest, SEGMENT_HEADER_BYTES, names};
 use annals_index::MemoryIndex;
+use annals_types::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp};
 use annals_vfs::{Access, Disk, Env, Lock, RealDisk, read_up_to};
@@ -224,6 +225,12 @@ fn assemble(env: &Env, manifest: Manifest, mode: Mode, known: &Parts) -> Result<
         let damage = annals_format::Damage::new(0, what, manifest.durability, 1u8);
         return Err(OpenError::Corrupt(damage.in_file(names::MANIFEST)));
     }
+    if !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&manifest.segment_bytes) {
+        // Space for the next segment is reserved in one piece, and offsets in it have 32 bits.
+        let what = "segment size of the manifest";
+        let damage = annals_format::Damage::new(56, what, manifest.segment_bytes, SEGMENT_BYTES_MAX);
+        return Err(OpenError::Corrupt(damage.in_file(names::MANIFEST)));
+    }
     let hash_seed = manifest.hash_seed;
     check_present(&*env.disk, &manifest)?;
     let mut parts = sealed_parts(env, &manifest, known, hash_seed)?;
@@ -238,10 +245,17 @@ fn assemble(env: &Env, manifest: Manifest, mode: Mode, known: &Parts) -> Result<
         segment_bytes: manifest.segment_bytes,
         clean: manifest.clean,
     };
+    let mut out_of_order = None;
     let recovered = recover(&*env.disk, mode, &input, &mut |segment, event| {
         let new = || MemoryIndex::new(segment.first_position(), hash_seed);
-        indexes.entry(segment.id()).or_insert_with(new).insert(&indexed(&event, segment.binding()));
+        let index = indexes.entry(segment.id()).or_insert_with(new);
+        if out_of_order.is_none() {
+            out_of_order = insert_stored(index, segment, &event).err();
+        }
     })?;
+    if let Some(corruption) = out_of_order {
+        return Err(OpenError::Corrupt(corruption));
+    }
     let mut active = None;
     for segment in &recovered.segments {
         let new = || MemoryIndex::new(segment.first_position(), hash_seed);

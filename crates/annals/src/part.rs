@@ -1,7 +1,7 @@
 //! One stretch of positions: a segment of the log together with its part of the index.
 
 use crate::error::ReadError;
-use annals_format::{Binding, Damage, RunEntry, StoreId, names};
+use annals_format::{Binding, Corruption, Damage, RunEntry, StoreId, names};
 use annals_index::{IndexedEvent, MemoryIndex, Postings, Run, RunIdentity, TermKind};
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Uuid, Version};
@@ -200,7 +200,7 @@ impl Part {
         let mut position = self.segment.first_position();
         while position <= last {
             let event = self.segment.event(position)?;
-            index.insert(&indexed(&event, self.segment.binding()));
+            insert_stored(&mut index, &self.segment, &event).map_err(ReadError::Corrupt)?;
             position = position.next();
         }
         Ok(index)
@@ -309,6 +309,21 @@ pub(crate) fn indexed<'a>(event: &EventRef<'a>, binding: Binding) -> IndexedEven
         tags: event.tags,
         id: (event.id != made).then_some(event.id),
     }
+}
+
+/// Takes an event of the log into an index, where it must follow the one before it in its stream.
+pub(crate) fn insert_stored(
+    index: &mut MemoryIndex,
+    segment: &Segment,
+    event: &EventRef<'_>,
+) -> Result<(), Corruption> {
+    index.try_insert(&indexed(event, segment.binding())).map_err(|expected| {
+        let offset = segment.offset_of(event.position).map_or(0, u64::from);
+        let damage = Damage::new(offset, "version in its stream", event.version.get(), expected.get());
+        let mut corruption = damage.in_file(segment.path());
+        corruption.what = format!("{} (position {})", corruption.what, event.position);
+        corruption
+    })
 }
 
 /// The forms of an index behind one face.

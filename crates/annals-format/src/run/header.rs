@@ -77,6 +77,14 @@ impl RunHeader {
     }
 }
 
+/// See [`crate::reseal`].
+pub(super) fn reseal_run_header(bytes: &mut [u8]) {
+    if let Some(header) = bytes.first_chunk_mut() {
+        let checksum = header_checksum(header);
+        put_u32(header, CHECKSUM, checksum);
+    }
+}
+
 /// The header's own checksum is not seeded: `inspect` reads a header without knowing the store.
 fn header_checksum(bytes: &[u8; RUN_HEADER_BYTES]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();

@@ -28,4 +28,6 @@ pub use postings::{
 };
 pub use table::{TABLE_WORD_BYTES, TableShape};
 pub use term::{TERM_NAME_BYTES_MAX, TermEntry, TermKind};
+#[doc(hidden)]
+pub use trailer::reseal_run;
 pub use trailer::{RUN_TRAILER_BYTES, RunParts, RunTrailer, page_table_checksum};

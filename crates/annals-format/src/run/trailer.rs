@@ -1,12 +1,12 @@
 //! The trailer that ends a run: how many of everything there are, and with that where everything is.
 
 use super::group::GROUP_TERMS;
-use super::header::RUN_HEADER_BYTES;
+use super::header::{RUN_HEADER_BYTES, reseal_run_header};
 use super::table::{TABLE_WORD_BYTES, TableShape};
 use super::term::TermKind;
 use crate::FORMAT_VERSION;
 use crate::damage::{Damage, FormatError};
-use crate::pages::PAGE_BYTES;
+use crate::pages::{PAGE_BYTES, page_checksums};
 use crate::wire::{put_u32, put_u64, u32_at, u64_at};
 use annals_types::Position;
 use std::ops::Range;
@@ -205,6 +205,30 @@ impl RunTrailer {
 #[must_use]
 pub fn page_table_checksum(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
+}
+
+/// See [`crate::reseal`]. `bytes` are those of the whole file.
+pub fn reseal_run(bytes: &mut [u8]) {
+    reseal_run_header(bytes);
+    let length = bytes.len() as u64;
+    let seal = |bytes: &mut [u8]| {
+        let trailer = bytes.last_chunk_mut::<RUN_TRAILER_BYTES>()?;
+        let checksum = trailer_checksum(trailer);
+        put_u32(trailer, CHECKSUM, checksum);
+        RunTrailer::decode(trailer, length).ok()
+    };
+    let Some(trailer) = seal(bytes) else { return };
+    // That the parts lie within the file was checked by decoding.
+    let place = |range: Range<u64>| range.start as usize..range.end as usize;
+    let parts = trailer.parts();
+    let sums = page_checksums(&bytes[..place(parts.page_table.clone()).start]);
+    let sums: Vec<u8> = sums.flat_map(u32::to_le_bytes).collect();
+    bytes[place(parts.page_table.clone())].copy_from_slice(&sums);
+    let checksum = page_table_checksum(&bytes[place(parts.page_table.start..parts.trailer.start)]);
+    if let Some(trailer) = bytes.last_chunk_mut::<RUN_TRAILER_BYTES>() {
+        put_u32(trailer, PAGES_CHECKSUM, checksum);
+    }
+    seal(bytes);
 }
 
 fn trailer_checksum(bytes: &[u8; RUN_TRAILER_BYTES]) -> u32 {

@@ -83,7 +83,7 @@ fn manifests() -> impl Strategy<Value = Manifest> {
     });
     let clean = (any::<u64>(), any::<u64>());
     let clean = clean.prop_map(|(segment_id, frames_end)| CleanMark { segment_id, frames_end });
-    let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u8>(), any::<u64>());
+    let numbers = (0..=1_u64 << 62, any::<u64>(), any::<u64>(), any::<u8>(), any::<u64>());
     let open = vec(any::<u64>(), 0..4);
     (any::<[u8; 16]>(), numbers, time(), sealed_segments(), open, vec(run, 0..6), option::of(clean)).prop_map(
         |(

@@ -64,17 +64,31 @@ impl MemoryIndex {
         }
     }
 
-    /// Adds the next event. Positions come without gaps, and the versions of a stream ascend by one.
+    /// Adds the next event, which the store has made. Positions come without gaps, and the versions of a stream
+    /// ascend by one.
     ///
     /// # Panics
     /// After 2^32 - 1 events or 4 GiB of names: the index has to be written out long before.
     #[inline]
     pub fn insert(&mut self, event: &IndexedEvent<'_>) {
+        let inserted = self.try_insert(event);
+        debug_assert_eq!(inserted, Ok(()), "versions have a gap");
+    }
+
+    /// Adds the next event, as the log says it. Positions come without gaps; versions are looked at, since no checksum
+    /// ties a record to the one before it in its stream, and lookups by version rely on them.
+    ///
+    /// # Errors
+    /// The version that should follow in the stream, if the event's is another one. Nothing is added then.
+    ///
+    /// # Panics
+    /// As [`MemoryIndex::insert`].
+    #[inline]
+    pub fn try_insert(&mut self, event: &IndexedEvent<'_>) -> Result<(), Version> {
         let position = self.events;
         debug_assert_eq!(event.position, self.first_position.plus(position.into()), "positions have a gap");
+        let stream = self.stream(event.stream, event.version)?;
         self.events = position.checked_add(1).expect("a memory index has less than 2^32 events");
-
-        let stream = self.stream(event.stream, event.version);
         let category = self.terms.get(stream).category;
         self.push(stream, position);
         self.push(category, position);
@@ -90,6 +104,7 @@ impl MemoryIndex {
         if let Some(id) = event.id {
             self.ids.insert(id, position);
         }
+        Ok(())
     }
 
     /// Whether `events` more events with names of together at most `name_bytes` bytes can be inserted.
@@ -239,20 +254,21 @@ impl MemoryIndex {
         self.ids.all()
     }
 
-    /// The number of a stream's term, which is made if need be, together with that of its category.
+    /// The number of a stream's term, which is made if need be, together with that of its category; or the version
+    /// that should follow, if it is not this one.
     #[inline]
-    fn stream(&mut self, name: &str, version: Version) -> u32 {
+    fn stream(&mut self, name: &str, version: Version) -> Result<u32, Version> {
         let hash = self.terms.hash(TermKind::Stream, name);
         if let Some(number) = self.terms.find_hashed(hash, TermKind::Stream, name) {
             let term = self.terms.get(number);
-            debug_assert_eq!(version, term.first_version.plus(term.list.count()), "versions have a gap");
-            return number;
+            let expected = term.first_version.plus(term.list.count());
+            return if version == expected { Ok(number) } else { Err(expected) };
         }
         let category = self.terms.find_or_add(TermKind::Category, category_of(name));
         let number = self.terms.add(hash, TermKind::Stream, name);
         let term = self.terms.get_mut(number);
         (term.category, term.first_version) = (category, version);
-        number
+        Ok(number)
     }
 
     #[inline]

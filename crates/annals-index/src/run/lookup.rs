@@ -25,7 +25,7 @@ impl Run {
         let shape = &self.trailer.term_table;
         let bucket = self.bucket(shape, &self.parts.term_table, hash)?;
         for place in shape.values(bucket, hash) {
-            let group = self.group(place)?;
+            let group = self.group(place, self.parts.term_table.start)?;
             if let Some(entry) = find_in_group(group.entries, kind, name.as_bytes(), group.offset)? {
                 return self.postings(&entry, &group).map(Some);
             }
@@ -47,14 +47,14 @@ impl Run {
         Ok(())
     }
 
-    /// The group at a place of the dictionary.
-    pub(super) fn group(&self, place: u64) -> Result<Group<'_>, Damage> {
+    /// The group at a place of the dictionary; `told_at` is where in the file the place was found.
+    pub(super) fn group(&self, place: u64, told_at: u64) -> Result<Group<'_>, Damage> {
         let dictionary = &self.parts.dictionary;
         let start = dictionary.start.saturating_add(place);
         let offset = start.saturating_add(GROUP_HEADER_BYTES as u64);
         let header = if offset <= dictionary.end { self.pages.bytes(start..offset)? } else { &[] };
         let Some(header) = header.first_chunk() else {
-            return Err(Damage::new(start, "place of a group", place, self.trailer.dictionary_length));
+            return Err(Damage::new(told_at, "place of a group", place, self.trailer.dictionary_length));
         };
         let header = GroupHeader::decode(header);
         let lists = offset + u64::from(header.entries_length);
@@ -73,7 +73,7 @@ impl Run {
         let Some(place) = word.first_chunk() else {
             return Err(Damage::new(at, "entry of the group table", word.len() as u64, TABLE_WORD_BYTES));
         };
-        self.group(u64::from_le_bytes(*place))
+        self.group(u64::from_le_bytes(*place), at)
     }
 
     /// What an entry of a group says, within bounds. The place becomes one of the dictionary, unless it is a

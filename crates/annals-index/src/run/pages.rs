@@ -33,7 +33,9 @@ impl Pages {
     pub(super) fn bytes(&self, range: Range<u64>) -> Result<&[u8], Damage> {
         let within = range.end <= self.table.start;
         let Some(bytes) = self.mapping.bytes(range.clone()).filter(|_| within) else {
-            return Err(Damage::new(range.start, "range in a run", range.end, self.table.start));
+            // A place that leads too far is damage somewhere before the end of the pages.
+            let at = range.start.min(self.table.start);
+            return Err(Damage::new(at, "range in a run", range.end, self.table.start));
         };
         if !bytes.is_empty() {
             for page in range.start / PAGE..=(range.end - 1) / PAGE {

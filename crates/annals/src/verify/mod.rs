@@ -145,9 +145,10 @@ fn verify_env(
         }
         Err(error) => return Err(error),
     };
-    let bytes_total = manifest.sealed.iter().map(|segment| segment.length).sum::<u64>()
-        + manifest.runs.iter().map(|run| run.length).sum::<u64>()
-        + open_bytes(&*env.disk, &manifest);
+    let sealed = manifest.sealed.iter().map(|segment| segment.length);
+    let lengths = sealed.chain(manifest.runs.iter().map(|run| run.length));
+    // Lengths are what the manifest says, and that may be anything.
+    let bytes_total = lengths.fold(open_bytes(&*env.disk, &manifest), u64::saturating_add);
     let mut done = |found: &Verification| progress(VerifyProgress { bytes_done: found.bytes, bytes_total });
     done(&found);
     let mut last_recorded = Timestamp::MIN;

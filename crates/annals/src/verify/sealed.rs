@@ -87,8 +87,13 @@ impl Sealed<'_> {
                     );
                 }
                 *last_recorded = event.recorded_at;
-                if sound {
-                    index.insert(&indexed(&event, binding));
+                if sound && let Err(expected) = index.try_insert(&indexed(&event, binding)) {
+                    sound = false;
+                    let what = format!(
+                        "position {next} has version {} in its stream instead of {expected}",
+                        event.version
+                    );
+                    found.finding(name, Some(offset), what);
                 }
                 offsets.push(u32::try_from(offset).unwrap_or(0));
                 next = next.next();

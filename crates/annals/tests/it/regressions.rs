@@ -1,10 +1,10 @@
 //! Faults that were found once, each under its own name.
 
-use crate::common::{SEGMENT_BYTES, START, World, events_of, verified};
-use annals::vfs::{Call, Clock, Env, Fault, FaultyDisk, MemoryDisk, Survival, When};
+use crate::common::{SEGMENT_BYTES, START, World, events_of, verified, write_out};
+use annals::vfs::{Call, Clock, Disk, Env, Fault, FaultyDisk, MemoryDisk, Survival, When};
 use annals::{AppendError, AsOf, Batch, Expected, Invalid, NewEvent, Options, Position, Query, Store};
 use annals::{Timestamp, Uuid, inspect};
-use annals_format::{Manifest, OpenSegment, names};
+use annals_format::{FrameHeader, Manifest, OpenSegment, SEGMENT_HEADER_BYTES, names, reseal};
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -464,5 +464,107 @@ fn a_reader_whose_sync_fails_shows_only_what_is_proven_to_be_durable() {
         let reader = killed.options_over(Arc::new(disk.clone())).read_only(true).open("memory").unwrap();
         assert_eq!((disk.fired(), reader.last_position()), (true, Position::new(shown)), "{kind:?}");
         assert_eq!(events_of(&reader).len() as u64, shown);
+    }
+}
+
+/// No checksum ties a record to the one before it in its stream. A version that did not follow ended debug builds, and
+/// others took the stream's second event for its second version all the same.
+#[test]
+fn a_version_that_does_not_follow_is_damage_although_all_checksums_are_right() {
+    let world = World::new(24);
+    let store = world.open();
+    for _ in 0..2 {
+        append(&store, 9000).unwrap();
+    }
+    store.append("s", Expected::Any, &[NewEvent::json("t", "1"), NewEvent::json("t", "2")]).unwrap();
+    let open = World::on(world.disk().crash(Survival::All), 25);
+    append(&store, 9000).unwrap();
+    store.maintain().unwrap();
+    store.close().unwrap();
+    for (world, sealed) in [(open, false), (world, true)] {
+        world.files("index/").iter().for_each(|run| world.disk().remove(run).unwrap());
+        skip_a_version(&world.disk(), "log/000000000002.seg");
+        let found = verified(&world.disk()).concat();
+        let opened = world.try_open();
+        let store = match (sealed, opened) {
+            (true, store) => store.unwrap(),
+            (false, opened) => {
+                let error = opened.map(|_| ()).unwrap_err();
+                assert!(
+                    matches!(&error, annals::OpenError::Corrupt(it) if it.what.contains("version")),
+                    "{error:?}"
+                );
+                continue;
+            }
+        };
+        assert!(found.contains("version 5 in its stream instead of 4"), "{found}");
+        let view = store.view();
+        let read = view.read(Query::stream("s")).map(|events| events.map(|event| event.map(drop)).collect());
+        assert!(read.and_then(|read: Result<Vec<()>, _>| read).unwrap_err().is_corruption());
+    }
+}
+
+/// Gives the last event of a segment's second frame the version after its own.
+fn skip_a_version(disk: &MemoryDisk, path: &str) {
+    let mut bytes = disk.image().remove(path).unwrap();
+    let binding = reseal::segment(&mut bytes).unwrap();
+    let first = FrameHeader::decode(&bytes[SEGMENT_HEADER_BYTES..], binding, 0).unwrap();
+    let second = SEGMENT_HEADER_BYTES + usize::try_from(first.length).unwrap();
+    let mut last = 0;
+    annals_format::check_frame(&bytes[second..], binding, 0, |offset, _| last = second + offset).unwrap();
+    bytes[last + 16] += 1;
+    reseal::segment(&mut bytes);
+    disk.set_content(path, bytes).unwrap();
+}
+
+/// The checksum of the page checksums covers the zeros behind them; `inspect` left these out, and found damage in every
+/// run with an odd number of pages.
+#[test]
+fn a_sound_run_with_an_odd_number_of_pages_is_sound_when_it_is_looked_into() {
+    let world = World::new(26);
+    let store = world.open();
+    for _ in 0..3 {
+        append(&store, 9000).unwrap();
+        store.maintain().unwrap();
+    }
+    store.close().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    write_out(&world.disk(), directory.path());
+    let runs = world.files("index/");
+    assert!(!runs.is_empty());
+    for file in runs {
+        let found = inspect(directory.path().join(&file)).unwrap();
+        assert_eq!((found.kind, found.findings), ("run", Vec::new()), "{file}");
+    }
+}
+
+/// Counting on from a manifest whose numbers are as large as they can be, and adding up lengths, had no room in 64 bits.
+#[test]
+fn numbers_of_a_manifest_that_leave_no_room_to_count_on_are_damage() {
+    let world = World::new(27);
+    let store = world.open();
+    for _ in 0..6 {
+        append(&store, 9000).unwrap();
+        store.maintain().unwrap();
+    }
+    store.close().unwrap();
+    let sound = Manifest::decode(&world.disk().image()[names::MANIFEST]).unwrap();
+    assert!(sound.sealed.len() > 1);
+    let changes: [fn(&mut Manifest); 5] = [
+        |manifest| manifest.segment_bytes = (4 << 30) + 1,
+        |manifest| manifest.generation = u64::MAX,
+        |manifest| manifest.next_file_id = u64::MAX,
+        |manifest| {
+            manifest.sealed.iter_mut().for_each(|it| it.first_position = it.first_position.plus(1 << 48))
+        },
+        |manifest| manifest.sealed.iter_mut().for_each(|it| it.length = u64::MAX),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let mut manifest = sound.clone();
+        change(&mut manifest);
+        world.disk().set_content(names::MANIFEST, manifest.encode()).unwrap();
+        assert!(number == 0 || !verified(&world.disk()).is_empty(), "change {number}");
+        let read = world.try_open().map(|store| store.view().event_at(Position::FIRST).map(drop).is_ok());
+        assert!(!read.is_ok_and(|read| read), "change {number}");
     }
 }

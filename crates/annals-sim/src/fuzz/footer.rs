@@ -1,0 +1,98 @@
+//! A sealed segment: its footer, and the events that are found through it.
+
+use super::input::{Mode, split};
+use super::segment::check_format_error;
+use super::structures::{STORE_ID, sealed};
+use annals_format::{
+    FOOTER_TRAILER_BYTES, Footer, SEGMENT_HEADER_BYTES, SealedSegment, TimeRange, names, reseal,
+};
+use annals_types::{Position, Timestamp};
+use annals_vfs::{Disk, MemoryDisk};
+use annals_wal::{LogError, Segment};
+use std::sync::Arc;
+
+/// More events than the seed has.
+const EVENTS_MAX: u64 = 100;
+
+/// The file of a sealed segment. Its frames are never resealed: whatever the footer says, what is found is an event
+/// that is there.
+///
+/// # Panics
+/// If the decoder or the lookup does what it must not do.
+pub fn footer(input: &[u8]) {
+    let Some((mode, mut bytes)) = split(input) else { return };
+    let (_, entry) = sealed();
+    let binding = entry.binding(&STORE_ID);
+    if mode == Mode::Resealed {
+        reseal::footer(&mut bytes, binding);
+    }
+    let length = bytes.len() as u64;
+    let Some(trailer) = bytes.last_chunk::<FOOTER_TRAILER_BYTES>() else { return };
+    let entry = match Footer::decode_trailer(trailer, binding, length) {
+        Ok(footer) => {
+            check_tables(&footer, &bytes);
+            // The manifest agrees with the footer, as far as a manifest can.
+            SealedSegment {
+                first_position: footer.first_position,
+                count: footer.count,
+                frames_end: footer.frames_end,
+                length,
+                ..entry.clone()
+            }
+        }
+        Err(error) => {
+            check_format_error(&error, bytes.len());
+            let recorded = TimeRange { min: Timestamp::MIN, max: Timestamp::MAX };
+            SealedSegment { length, recorded, frames_end: entry.frames_end.min(length), ..entry.clone() }
+        }
+    };
+    check_reads(&bytes, &entry);
+}
+
+fn check_tables(footer: &Footer, bytes: &[u8]) {
+    let length = bytes.len() as u64;
+    let (offsets, times, table) = (footer.offsets(), footer.times(), footer.page_table());
+    assert!(footer.frames_end <= offsets.end && offsets.end <= times.start && times.end <= table.start);
+    assert!(table.end + FOOTER_TRAILER_BYTES as u64 <= length);
+    let start = usize::try_from(footer.frames_end).expect("within the file");
+    if let Err(damage) = footer.check_tables(&bytes[start..]) {
+        assert!((footer.frames_end..=length).contains(&damage.offset), "{damage}");
+    }
+}
+
+/// Reads every event that the entry speaks of, as far as there can be so many.
+fn check_reads(bytes: &[u8], entry: &SealedSegment) {
+    let disk = MemoryDisk::new();
+    disk.set_content(&names::segment(entry.id), bytes).expect("memory for a small file");
+    let disk: Arc<dyn Disk> = Arc::new(disk);
+    let segment = Segment::sealed(disk, &STORE_ID, entry.clone());
+    let (first, count) = (entry.first_position, entry.count.min(EVENTS_MAX));
+    for index in 0..count {
+        let position = first.plus(index);
+        match segment.event(position) {
+            Ok(event) => {
+                assert_eq!(event.position, position);
+                let record = segment.record(position).expect("it was just read");
+                assert!(record.len() as u64 <= entry.frames_end - SEGMENT_HEADER_BYTES as u64);
+            }
+            Err(error) => check_log_error(&error, entry.length),
+        }
+    }
+    let range = first..first.plus(count);
+    for time in [Timestamp::MIN, entry.recorded.min, entry.recorded.max, Timestamp::MAX] {
+        match segment.position_at(time, range.clone()) {
+            Ok(position) => {
+                assert!(position.next() >= first.min(Position::new(u64::MAX)) && position <= range.end);
+            }
+            Err(error) => check_log_error(&error, entry.length),
+        }
+    }
+}
+
+fn check_log_error(error: &LogError, length: u64) {
+    match error {
+        LogError::Corrupt(corruption) => assert!(corruption.offset <= length, "{corruption}"),
+        LogError::Newer { found, supported, .. } => assert!(found > supported),
+        other => panic!("a disk in memory does not fail: {other}"),
+    }
+}

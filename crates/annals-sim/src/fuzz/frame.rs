@@ -1,0 +1,136 @@
+//! Frames and records: what is decoded lies within the bytes, and comes back when it is encoded again.
+
+use super::input::{Mode, split};
+use super::structures::binding;
+use annals_format::{
+    Damage, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameBuilder, FrameFault, FrameHeader, FrameStamp,
+    RECORD_HEADER_BYTES, check_frame, parse_record, position_of_made_id, record_length, reseal, same_content,
+};
+use annals_types::{Event, EventRef, NewEvent, Position, Timestamp};
+use std::borrow::Cow;
+
+const OFFSET: u64 = 4096;
+
+/// A frame: its header and its records.
+///
+/// # Panics
+/// If the decoder does what it must not do.
+pub fn frame(input: &[u8]) {
+    let Some((mode, mut bytes)) = split(input) else { return };
+    if mode == Mode::Resealed {
+        reseal::frame(&mut bytes, binding());
+    }
+    let mut records = Vec::new();
+    let result = check_frame(&bytes, binding(), OFFSET, |offset, event| records.push((offset, event)));
+    let header = FrameHeader::decode(&bytes, binding(), OFFSET);
+    if !records.is_empty() {
+        let header = header.as_ref().expect("records come behind a sound header");
+        check_records(&bytes, header, &records);
+    }
+    match result {
+        Ok(decoded) => {
+            assert_eq!(header, Ok(decoded));
+            assert_eq!(decoded.record_count as usize, records.len());
+            let events = records.into_iter().map(|(_, event)| event).collect::<Vec<_>>();
+            check_comes_back(&events, decoded.durable);
+        }
+        Err(FrameFault::Blank) => assert!(bytes[..FRAME_HEADER_BYTES].iter().all(|byte| *byte == 0)),
+        Err(FrameFault::Short { needed }) => assert!(needed > bytes.len() as u64),
+        Err(FrameFault::Damaged(damage)) => check_damage(&damage, OFFSET, bytes.len()),
+    }
+}
+
+/// One record, at a position that the input gives.
+///
+/// # Panics
+/// If the decoder does what it must not do.
+pub fn record(input: &[u8]) {
+    let Some((mode, bytes)) = split(input) else { return };
+    let Some((position, bytes)) = bytes.split_first_chunk::<8>() else { return };
+    let (position, mut bytes) = (Position::new(u64::from_le_bytes(*position)), bytes.to_vec());
+    if mode == Mode::Resealed {
+        reseal::record(&mut bytes, binding(), position);
+    }
+    match parse_record(&bytes, binding(), position, OFFSET) {
+        Ok(event) => {
+            let length = record_length(&bytes).expect("room for a header");
+            assert!((RECORD_HEADER_BYTES..=bytes.len()).contains(&length));
+            assert_eq!(event.position, position);
+            check_within(&bytes[..length], &event);
+            assert!(same_content(&bytes[..length], &bytes[..length]));
+            if position <= Position::MAX && event.id == binding().made_id(position, event.recorded_at) {
+                assert_eq!(position_of_made_id(event.id), Some(position));
+            }
+            check_comes_back(&[event], Position::ZERO);
+        }
+        Err(damage) => check_damage(&damage, OFFSET, bytes.len()),
+    }
+}
+
+/// Damage is reported at a place that is there, or at the end where something is missing.
+pub(super) fn check_damage(damage: &Damage, start: u64, length: usize) {
+    assert!(
+        (start..=start + length as u64).contains(&damage.offset),
+        "{damage} in {length} bytes from {start}"
+    );
+}
+
+/// Records follow each other within their frame, from its header on.
+fn check_records(bytes: &[u8], header: &FrameHeader, records: &[(usize, EventRef<'_>)]) {
+    let length = usize::try_from(header.length).expect("at most 128 MiB");
+    assert!(length <= bytes.len() && length.is_multiple_of(FRAME_ALIGNMENT));
+    assert!(records.len() <= header.record_count as usize);
+    let (mut next, mut position) = (FRAME_HEADER_BYTES, header.first_position);
+    for (offset, event) in records {
+        assert_eq!((*offset, event.position), (next, position));
+        next += record_length(&bytes[next..length]).expect("room for a record");
+        assert!(next <= length);
+        check_within(&bytes[*offset..next], event);
+        position = position.next();
+    }
+}
+
+/// Everything that an event borrows lies within the bytes of its record.
+fn check_within(record: &[u8], event: &EventRef<'_>) {
+    let range = record.as_ptr_range();
+    for field in [event.stream.as_bytes(), event.event_type.as_bytes(), event.data, event.metadata] {
+        let field = field.as_ptr_range();
+        assert!(range.start <= field.start && field.end <= range.end);
+    }
+    let tags: usize = event.tags.iter().map(|tag| tag.len() + 2).sum();
+    let lengths = [event.stream.len(), event.event_type.len(), event.data.len(), event.metadata.len(), tags];
+    assert!(lengths.iter().sum::<usize>() <= record.len() - RECORD_HEADER_BYTES);
+}
+
+/// What a producer would have given for an event.
+fn as_given<'a>(event: &EventRef<'a>) -> NewEvent<'a> {
+    NewEvent {
+        id: Some(event.id),
+        event_type: Cow::Borrowed(event.event_type),
+        content_type: event.content_type,
+        data: Cow::Borrowed(event.data),
+        metadata: Cow::Borrowed(event.metadata),
+        tags: event.tags.iter().map(Cow::Borrowed).collect(),
+        schema_version: event.schema_version,
+        occurred_at: Some(event.occurred_at),
+    }
+}
+
+/// Events that a writer takes come back from its frame as they were.
+fn check_comes_back(events: &[EventRef<'_>], durable: Position) {
+    let mut frame = FrameBuilder::new();
+    // A writer keeps limits that a reader does not rely on.
+    if !events.iter().all(|event| frame.push(event.stream, &as_given(event)).is_ok()) {
+        return;
+    }
+    let (first_position, recorded_at) = events
+        .first()
+        .map_or((Position::FIRST, Timestamp::EPOCH), |event| (event.position, event.recorded_at));
+    let stamp = FrameStamp { binding: binding(), first_position, durable, recorded_at };
+    frame.stamp(&stamp, |index| events[index].version);
+    let mut again: Vec<Event> = Vec::new();
+    let header = check_frame(frame.bytes(), binding(), OFFSET, |_, event| again.push(event.to_event()));
+    let header = header.expect("a frame that was just made is sound");
+    assert_eq!((header.first_position, header.durable), (first_position, durable));
+    assert_eq!(again, events.iter().map(EventRef::to_event).collect::<Vec<_>>());
+}
