@@ -30,7 +30,9 @@ pub use frame::{
     FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameBuilder, FrameFault, FrameHeader, FrameStamp, check_frame,
 };
 pub use id::position_of_made_id;
-pub use manifest::{CleanMark, Manifest, OpenSegment, RunEntry, SealedSegment};
+pub use manifest::{
+    CleanMark, MANIFEST_HEADER_BYTES, Manifest, OpenSegment, RunEntry, SealedSegment, manifest_length,
+};
 pub use pages::{PAGE_BYTES, page_checksums, page_count};
 pub use record::{RECORD_HEADER_BYTES, parse_record, record_length, same_content};
 pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};

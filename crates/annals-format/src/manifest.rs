@@ -22,7 +22,7 @@ const NEXT_FILE_ID: usize = 72;
 const DURABILITY: usize = 80;
 const RESERVED: usize = 84;
 const HASH_SEED: usize = 88;
-const HEADER_BYTES: usize = 96;
+const HEADER_BYTES: usize = MANIFEST_HEADER_BYTES;
 
 /// What counts up by one with every file and manifest gets nowhere near; so counting on cannot overflow.
 const COUNTER_MAX: u64 = 1 << 62;
@@ -31,6 +31,9 @@ const SECTION_SEALED: u32 = 1;
 const SECTION_OPEN: u32 = 2;
 const SECTION_RUNS: u32 = 3;
 const SECTION_CLEAN: u32 = 4;
+
+/// Length of a manifest's header.
+pub const MANIFEST_HEADER_BYTES: usize = 96;
 
 /// The list of live files and what the store was told about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -382,6 +385,13 @@ pub fn reseal_manifest(bytes: &mut [u8]) {
     put_u64(bytes, LENGTH, length);
     let checksum = manifest_checksum(bytes);
     put_u32(bytes, CHECKSUM, checksum);
+}
+
+/// The length that the header of a manifest states, which is at the same place in every version; `None` if the bytes do
+/// not begin as a manifest does. Nothing is verified yet.
+#[must_use]
+pub fn manifest_length(header: &[u8]) -> Option<u64> {
+    (header.len() >= HEADER_BYTES && header[..8] == MAGIC).then(|| u64_at(header, LENGTH))
 }
 
 fn manifest_checksum(bytes: &[u8]) -> u32 {

@@ -4,6 +4,8 @@
 //! Everything here can be run by users as well: `cargo run -p annals-sim -- --help`. `docs/testing.md` says which
 //! suite finds which fault, and how a case that failed is run again.
 
+mod answers;
+mod author;
 mod crashes;
 mod damage;
 mod dice;

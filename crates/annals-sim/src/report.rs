@@ -20,5 +20,8 @@ pub(crate) fn report(suite: &dyn Suite, summary: &Summary) -> bool {
         suite.unit(),
         took.as_secs_f64()
     );
+    if let Some(note) = suite.note() {
+        println!("{}: {note}", suite.name());
+    }
     failures.is_empty()
 }

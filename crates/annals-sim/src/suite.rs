@@ -18,6 +18,11 @@ pub trait Suite: Sync {
     /// # Errors
     /// What the store did that it must not do. A panic counts as such, too.
     fn run(&self, case: u64) -> Result<u64, Failure>;
+
+    /// What else there is to say about the cases that were run.
+    fn note(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What a store did that it must not do.

@@ -1,5 +1,6 @@
 //! Where the records of a live segment begin, for one writer and any number of readers without a lock.
 
+use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,7 +11,6 @@ const CHUNK: usize = 4096;
 /// The writer stores an offset before the position is published, and readers only ask for published
 /// positions; the publication (release) and the load of the watermark (acquire) order the two, so the
 /// accesses here can be relaxed.
-#[derive(Debug)]
 pub(crate) struct OffsetTable {
     chunks: Box<[OnceLock<Box<[AtomicU32]>>]>,
 }
@@ -40,6 +40,12 @@ impl OffsetTable {
         let offset = self.chunks.get(chunk)?.get()?[within].load(Ordering::Relaxed);
         // No record begins at 0, where the segment's header is.
         (offset != 0).then_some(offset)
+    }
+}
+
+impl fmt::Debug for OffsetTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OffsetTable").field("chunks", &self.chunks.len()).finish_non_exhaustive()
     }
 }
 

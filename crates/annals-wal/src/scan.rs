@@ -6,6 +6,9 @@ use annals_format::{
 };
 use annals_types::EventRef;
 
+/// A page of zeros, which are passed over at once.
+pub(crate) const ZEROS: [u8; 4096] = [0; 4096];
+
 /// One thing met while walking.
 #[derive(Debug)]
 pub enum Step<'a> {
@@ -76,6 +79,11 @@ pub fn scan_mapped<'a>(bytes: &'a [u8], binding: Binding, mut step: impl FnMut(S
 pub fn find_frame_after(bytes: &[u8], from: usize, binding: Binding) -> Option<(usize, FrameHeader)> {
     let mut offset = from.next_multiple_of(FRAME_ALIGNMENT);
     while offset + FRAME_HEADER_BYTES <= bytes.len() {
+        if bytes[offset..].starts_with(&ZEROS) {
+            // No header begins in zeros, and a file may have a great many of them.
+            offset += ZEROS.len();
+            continue;
+        }
         if let Ok(header) = FrameHeader::decode(&bytes[offset..], binding, offset as u64) {
             return Some((offset, header));
         }

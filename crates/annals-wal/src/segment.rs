@@ -294,15 +294,19 @@ impl Segment {
         let frames = usize::try_from(entry.frames_end).unwrap_or(usize::MAX);
         let bytes = self.mapped()?;
         let bytes = bytes.get(..frames).unwrap_or(bytes);
-        let most = bytes.len() / RECORD_HEADER_BYTES;
-        let mut offsets = vec![0; usize::try_from(entry.count).unwrap_or(usize::MAX).min(most)];
+        let most = usize::try_from(entry.count).unwrap_or(usize::MAX).min(bytes.len() / RECORD_HEADER_BYTES);
+        // Grows with the records that are found, not with what the manifest claims.
+        let mut offsets = Vec::new();
         scan_mapped(bytes, self.binding, |step| {
             if let Step::Record { offset, event } = step
                 && event.position >= self.first_position
                 && let Ok(index) = usize::try_from(self.index_of(event.position))
-                && let Some(slot) = offsets.get_mut(index)
+                && index < most
             {
-                *slot = u32::try_from(offset).unwrap_or(0);
+                if index >= offsets.len() {
+                    offsets.resize(index + 1, 0);
+                }
+                offsets[index] = u32::try_from(offset).unwrap_or(0);
             }
         });
         Ok(sealed.rebuilt.get_or_init(|| offsets.into_boxed_slice()))

@@ -8,10 +8,11 @@ use annals_format::{
     page_checksums,
 };
 use annals_types::{Position, Timestamp, Uuid};
-use annals_vfs::{Access, Disk, File, RealDisk, read_up_to};
+use annals_vfs::{Access, Disk, Env, File, RealDisk, read_up_to};
 use annals_wal::{Step, scan_mapped};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What a file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,9 +67,22 @@ pub fn inspect(file: impl AsRef<Path>) -> Result<Inspection, OpenError> {
     let not_found = || OpenError::NotFound { path: path.to_owned() };
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(not_found)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let bytes = RealDisk::open(parent).and_then(|disk| whole(&*disk.open(name, Access::Read)?));
+    inspect_on(RealDisk::open(parent).and_then(|disk| disk.open(name, Access::Read)), name, path)
+}
+
+/// As [`inspect`], a file of a store on a disk of the caller's own, such as a simulated one. `file` is its name within
+/// the store, such as `log/000000000001.seg`.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_in(env: &Env, file: &str) -> Result<Inspection, OpenError> {
+    inspect_on(env.disk.open(file, Access::Read), file, Path::new(file))
+}
+
+fn inspect_on(file: io::Result<Arc<dyn File>>, name: &str, path: &Path) -> Result<Inspection, OpenError> {
+    let bytes = file.and_then(|file| whole(&*file));
     let bytes = bytes.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => not_found(),
+        io::ErrorKind::NotFound => OpenError::NotFound { path: path.to_owned() },
         _ => OpenError::Io { what: format!("read {}", path.display()), source: error },
     })?;
     let inspector = Inspector { name, bytes: &bytes };

@@ -65,7 +65,7 @@ pub use annals_vfs as vfs;
 pub use batch::{Appended, AppendedStream, Batch};
 pub use error::{AppendError, OpenError, ReadError};
 pub use events::Events;
-pub use inspect::{InspectedFrame, Inspection, inspect};
+pub use inspect::{InspectedFrame, Inspection, inspect, inspect_in};
 pub use lists::{StreamInfo, Streams, TypeInfo};
 pub use maintenance::MaintainError;
 pub use options::{Durability, Options};

@@ -7,13 +7,12 @@ use crate::part::{Part, Parts, insert_stored};
 use crate::recovery::RecoveryReport;
 use annals_format::{Manifest, SEGMENT_HEADER_BYTES, names};
 use annals_index::MemoryIndex;
-use annals_types::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp};
-use annals_vfs::{Access, Disk, Env, Lock, RealDisk, read_up_to};
+use annals_vfs::{Access, Disk, EntryKind, Env, Lock, RealDisk, read_up_to};
 use annals_wal::{Mode, Recovered, RecoveryInput, Segment, recover};
 use parking_lot::RwLock;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -225,12 +224,6 @@ fn assemble(env: &Env, manifest: Manifest, mode: Mode, known: &Parts) -> Result<
         let damage = annals_format::Damage::new(0, what, manifest.durability, 1u8);
         return Err(OpenError::Corrupt(damage.in_file(names::MANIFEST)));
     }
-    if !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&manifest.segment_bytes) {
-        // Space for the next segment is reserved in one piece, and offsets in it have 32 bits.
-        let what = "segment size of the manifest";
-        let damage = annals_format::Damage::new(56, what, manifest.segment_bytes, SEGMENT_BYTES_MAX);
-        return Err(OpenError::Corrupt(damage.in_file(names::MANIFEST)));
-    }
     let hash_seed = manifest.hash_seed;
     check_present(&*env.disk, &manifest)?;
     let mut parts = sealed_parts(env, &manifest, known, hash_seed)?;
@@ -308,7 +301,8 @@ fn check_present(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> 
         Some(_) if planted(Bug::OlderManifestAccepted) => Ok(()),
         Some(segment) => {
             let what = "next file number of the manifest, which is older than the log,";
-            let damage = annals_format::Damage::new(0, what, manifest.next_file_id, segment + 1);
+            let damage =
+                annals_format::Damage::new(0, what, manifest.next_file_id, segment.saturating_add(1));
             Err(OpenError::Corrupt(damage.in_file(names::MANIFEST)))
         }
     }
@@ -320,7 +314,7 @@ fn check_present(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> 
 pub(crate) fn newest_unnamed(
     disk: &dyn Disk,
     manifest: &Manifest,
-    present: &HashSet<u64>,
+    present: &BTreeSet<u64>,
 ) -> Result<Option<u64>, OpenError> {
     let mut newest = None;
     for id in present.iter().copied().filter(|id| *id >= manifest.next_file_id) {
@@ -343,11 +337,15 @@ pub(crate) fn present_files(
     disk: &dyn Disk,
     directory: &str,
     parse: impl Fn(&str) -> Option<u64>,
-) -> Result<HashSet<u64>, OpenError> {
+) -> Result<BTreeSet<u64>, OpenError> {
     match disk.list(directory) {
-        Ok(entries) => Ok(entries.iter().filter_map(|entry| parse(&entry.name)).collect()),
+        // What is no plain file is nothing of the store's, whatever it is called.
+        Ok(entries) => {
+            let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
+            Ok(files.filter_map(|entry| parse(&entry.name)).collect())
+        }
         // Derived files may be deleted, directory and all.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(HashSet::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
         Err(error) => Err(OpenError::io(format!("list {directory}"))(error)),
     }
 }

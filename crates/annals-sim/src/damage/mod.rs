@@ -1,10 +1,40 @@
-//! The suite of damaged stores.
+//! The suite of damaged stores: small stores of every shape, with bits flipped, blocks, records, frames and files lost,
+//! replaced, swapped, cut, with absurd numbers under right checksums. Whatever is done to a store, what it says is exactly
+//! what was written, or an error that names the file; never a panic, a hang, or more memory than there should be.
+//!
+//! There is a case for every number. The first ones are spread over all kinds; the more are run, the more of all that can
+//! be done is done.
+
+mod allowed;
+mod bytes;
+mod cases;
+mod check;
+mod fields;
+mod kinds;
+mod layout;
+mod seal;
+mod specimen;
+mod witness;
 
 use crate::suite::{Failure, Suite};
+use cases::Cases;
+use check::check;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The most memory that a case may take at once. The stores have less than a megabyte, and there are several copies of
+/// each at a time; what the engine itself may take is 64 MiB.
+const MEMORY_MAX: u64 = 80 << 20;
 
 /// The suite of damaged stores.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Damage;
+
+static CASES: LazyLock<Result<Cases, Failure>> = LazyLock::new(Cases::new);
+
+/// The most memory that any case has taken at once.
+static PEAK: AtomicU64 = AtomicU64::new(0);
 
 impl Suite for Damage {
     fn name(&self) -> &'static str {
@@ -19,7 +49,25 @@ impl Suite for Damage {
         None
     }
 
-    fn run(&self, _case: u64) -> Result<u64, Failure> {
-        Ok(1)
+    fn run(&self, case: u64) -> Result<u64, Failure> {
+        let cases = CASES.as_ref().map_err(Clone::clone)?;
+        let (specimen, damaged) = cases.case(case);
+        let mut result = Ok(Ok(()));
+        let taken = allocation_counter::measure(|| {
+            // The counter must see the end of a case that panics, too.
+            result = catch_unwind(AssertUnwindSafe(|| check(specimen, &damaged)));
+        });
+        PEAK.fetch_max(taken.bytes_max, Ordering::SeqCst);
+        let result = result.unwrap_or_else(|panic| resume_unwind(panic));
+        let result = match taken.bytes_max > MEMORY_MAX {
+            true => Err(Failure::new(format!("{} bytes of memory at once", taken.bytes_max))),
+            false => result,
+        };
+        let what = || format!("{}; {}", specimen.name, damaged.what.join("; "));
+        result.map(|()| 1).map_err(|failure| Failure::new(format!("{}: {failure}", what())))
+    }
+
+    fn note(&self) -> Option<String> {
+        Some(format!("at most {} KiB of memory in one case", PEAK.load(Ordering::SeqCst) >> 10))
     }
 }

@@ -72,7 +72,11 @@ impl Disk for FaultyDisk {
     }
 
     fn open(&self, path: &str, access: Access) -> io::Result<Arc<dyn File>> {
-        let file = self.plan.around(Call::Open, || self.inner.open(path, access))?;
+        let call = match access {
+            Access::Read => Call::Open,
+            Access::ReadWrite => Call::OpenToWrite,
+        };
+        let file = self.plan.around(call, || self.inner.open(path, access))?;
         Ok(self.wrap(file))
     }
 

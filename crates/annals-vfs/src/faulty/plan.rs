@@ -8,8 +8,10 @@ use std::io;
 pub enum Call {
     /// [`Disk::create`](crate::Disk::create).
     Create,
-    /// [`Disk::open`](crate::Disk::open).
+    /// [`Disk::open`](crate::Disk::open) for reading.
     Open,
+    /// [`Disk::open`](crate::Disk::open) for reading and writing.
+    OpenToWrite,
     /// [`Disk::rename`](crate::Disk::rename).
     Rename,
     /// [`Disk::remove`](crate::Disk::remove).
@@ -43,6 +45,7 @@ impl Call {
     pub const ALL: &'static [Call] = &[
         Call::Create,
         Call::Open,
+        Call::OpenToWrite,
         Call::Rename,
         Call::Remove,
         Call::CreateDir,
@@ -58,13 +61,28 @@ impl Call {
         Call::Map,
     ];
 
-    /// The kinds that change something: those that a disk that is full or read-only refuses.
+    /// The kinds that change something: those that a full disk may refuse.
     pub const CHANGING: &'static [Call] = &[
         Call::Create,
         Call::Rename,
         Call::Remove,
         Call::CreateDir,
         Call::SyncDir,
+        Call::Write,
+        Call::SyncData,
+        Call::SetLength,
+        Call::Preallocate,
+    ];
+
+    /// What a disk that cannot be written refuses: to change something, to open for it, and the lock.
+    pub const WRITING: &'static [Call] = &[
+        Call::Create,
+        Call::OpenToWrite,
+        Call::Rename,
+        Call::Remove,
+        Call::CreateDir,
+        Call::SyncDir,
+        Call::Lock,
         Call::Write,
         Call::SyncData,
         Call::SetLength,

@@ -37,6 +37,7 @@ fn every_call_is_counted() {
     let (disk, file) = disk();
     disk.create_dir("log").unwrap();
     disk.open("file", Access::Read).unwrap();
+    disk.open("file", Access::ReadWrite).unwrap();
     disk.rename("file", "renamed").unwrap();
     disk.list("").unwrap();
     disk.sync_dir("").unwrap();

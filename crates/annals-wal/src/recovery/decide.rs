@@ -2,7 +2,7 @@
 
 use super::open_file::OpenFile;
 use super::repair::Repairs;
-use super::walk::{search, walk_frames};
+use super::walk::{farthest_end, search, walk_frames};
 use super::{Case, Finding, Recovered, RecoveryInput};
 use crate::error::LogError;
 use crate::segment::Segment;
@@ -21,7 +21,7 @@ pub(super) fn recover_one<'f>(
 ) -> Result<(), LogError> {
     let header = match &file.header {
         Ok(header) => header,
-        Err(error) => return recover_unbegun(file, next_start, state, repairs, error),
+        Err(error) => return recover_unbegun(input, file, next_start, state, repairs, error),
     };
     let expected = SegmentHeader {
         store_id: *input.store_id,
@@ -71,6 +71,7 @@ fn evidence(state: &Recovered, durable_behind: Position, next_start: Option<Posi
 
 /// Cases R1, R2 and R3: a segment without a sound header.
 pub(super) fn recover_unbegun<'f>(
+    input: &RecoveryInput<'_>,
     file: &'f OpenFile,
     next_start: Option<Position>,
     state: &mut Recovered,
@@ -78,7 +79,8 @@ pub(super) fn recover_unbegun<'f>(
     error: &FormatError,
 ) -> Result<(), LogError> {
     let mut window = file.window()?;
-    let (durable_behind, blank) = search(&mut window, 0, file.binding).map_err(file.failed("read"))?;
+    let limit = farthest_end(input);
+    let (durable_behind, blank) = search(&mut window, 0, limit, file.binding).map_err(file.failed("read"))?;
     let evidence = evidence(state, durable_behind, next_start);
     // The next segment goes on where this one would begin: whatever was durable, nothing of it was in here.
     let passed_over = blank && next_start == Some(state.next);

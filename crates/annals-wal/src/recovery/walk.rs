@@ -3,12 +3,14 @@
 use super::open_file::OpenFile;
 use super::{Recovered, RecoveryInput};
 use crate::error::LogError;
+use crate::scan::ZEROS;
 use crate::segment::Segment;
 use crate::window::Window;
 use annals_format::{
     Binding, CleanMark, Damage, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameFault, FrameHeader,
     SEGMENT_HEADER_BYTES, check_frame,
 };
+use annals_types::limits::BATCH_BYTES_MAX;
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position};
 use std::collections::VecDeque;
@@ -94,7 +96,7 @@ pub(super) fn walk_frames(
     let (durable_behind, blank) = if input.clean == Some(closed_here) {
         (Position::ZERO, true)
     } else {
-        search(&mut window, end, file.binding).map_err(file.failed("read"))?
+        search(&mut window, end, farthest_end(input), file.binding).map_err(file.failed("read"))?
     };
     let unbegun = end == SEGMENT_HEADER_BYTES as u64;
     let unproven_from = if unbegun { Some(end) } else { unproven.front().map(|(_, offset)| *offset) };
@@ -129,13 +131,23 @@ pub(super) fn take_frame(
     });
 }
 
-pub(super) const ZEROS: [u8; 4096] = [0; 4096];
+/// Where the frames of an open segment end at the latest: it has the usual size, or that of one batch that is larger.
+/// Behind it nothing was ever written but the beginning of a footer, so nothing there can say what was durable.
+pub(super) fn farthest_end(input: &RecoveryInput<'_>) -> u64 {
+    input.segment_bytes.max((SEGMENT_HEADER_BYTES + BATCH_BYTES_MAX) as u64)
+}
 
-/// Looks at everything from `offset` on: the highest durable position told by a sound frame header, and
-/// whether there are only zeros.
-pub(super) fn search(window: &mut Window<'_>, offset: u64, binding: Binding) -> io::Result<(Position, bool)> {
-    let (mut at, mut durable, mut blank) = (offset, Position::ZERO, true);
-    while at < window.file_length() {
+/// Looks at everything from `offset` up to `limit`: the highest durable position told by a sound frame header, and
+/// whether there are only zeros. A file that is longer than `limit` is taken for one that has more than zeros, so that
+/// it gets its length back. It is not read: it may be sparse, and claim to be terabytes long.
+pub(super) fn search(
+    window: &mut Window<'_>,
+    offset: u64,
+    limit: u64,
+    binding: Binding,
+) -> io::Result<(Position, bool)> {
+    let (mut at, mut durable, mut blank) = (offset, Position::ZERO, window.file_length() <= limit);
+    while at < window.file_length().min(limit) {
         let bytes = window.at(at, FRAME_HEADER_BYTES)?;
         if bytes.is_empty() {
             break;

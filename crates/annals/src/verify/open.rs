@@ -10,7 +10,8 @@ use annals_wal::{Case, Mode, RecoveryInput, recover};
 /// How long the open segments are; what is missing is found by who reads them.
 pub(crate) fn open_bytes(disk: &dyn Disk, manifest: &Manifest) -> u64 {
     let length = |name: String| disk.open(&name, Access::Read).and_then(|file| file.length());
-    manifest.open.iter().filter_map(|segment| length(names::segment(segment.id)).ok()).sum()
+    let lengths = manifest.open.iter().filter_map(|segment| length(names::segment(segment.id)).ok());
+    lengths.fold(0, u64::saturating_add)
 }
 
 /// The open segments, as opening would read them.

@@ -8,9 +8,8 @@ mod crash;
 mod crash_threads;
 mod derived;
 mod expectations;
-mod faults;
+mod full_disk;
 mod limits;
-
 mod model;
 mod model_random;
 mod opening;

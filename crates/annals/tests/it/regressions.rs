@@ -568,3 +568,115 @@ fn numbers_of_a_manifest_that_leave_no_room_to_count_on_are_damage() {
         assert!(!read.is_ok_and(|read| read), "change {number}");
     }
 }
+
+/// The number of a file was taken from its name and one was added to it.
+#[test]
+fn a_file_named_with_the_last_number_there_is_is_an_error_and_no_panic() {
+    let world = World::new(40);
+    append(&world.open(), 10).unwrap();
+    world.disk().set_content(&names::segment(u64::MAX), b"not zeros").unwrap();
+    let refused = world.try_open().unwrap_err();
+    assert!(matches!(&refused, annals::OpenError::Corrupt(corruption) if corruption.file == names::MANIFEST));
+    let env = Env { disk: Arc::new(world.disk()), clock: world.clock.clone(), random: world.random.clone() };
+    assert_eq!(annals::verify_in(&env, &mut |_| {}).unwrap().findings[0].file, names::MANIFEST);
+}
+
+/// A manifest whose numbers are made up and whose checksum is right: sizes were added up, laid out and allocated.
+#[test]
+fn absurd_sizes_in_a_manifest_are_an_error_before_they_are_used() {
+    let world = World::new(41);
+    let store = world.open();
+    for _ in 0..6 {
+        append(&store, 9000).unwrap();
+        store.maintain().unwrap();
+    }
+    store.close().unwrap();
+    let bytes = world.disk().image().remove(names::MANIFEST).unwrap();
+    let sound = Manifest::decode(&bytes).unwrap();
+    assert!(sound.sealed.len() > 2);
+    let changes: [fn(&mut Manifest); 5] = [
+        |manifest| manifest.segment_bytes = 1 << 63,
+        |manifest| manifest.segment_bytes = 0,
+        |manifest| manifest.sealed[1].frames_end = u64::MAX,
+        |manifest| (manifest.sealed[1].frames_end, manifest.sealed[1].length) = (1 << 40, 1 << 41),
+        |manifest| manifest.sealed.iter_mut().for_each(|segment| segment.length = u64::MAX),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let mut manifest = sound.clone();
+        change(&mut manifest);
+        let harmed = World::on(MemoryDisk::from_image(world.disk().image()).unwrap(), 42);
+        harmed.disk().set_content(names::MANIFEST, manifest.encode()).unwrap();
+        let before = harmed.disk().image();
+        let env =
+            Env { disk: Arc::new(harmed.disk()), clock: world.clock.clone(), random: world.random.clone() };
+        let found = annals::verify_in(&env, &mut |_| {}).unwrap().findings;
+        assert!(!found.is_empty(), "{number}");
+        if number < 4 {
+            let refused = harmed.try_open().unwrap_err();
+            assert!(
+                matches!(&refused, annals::OpenError::Corrupt(corruption) if corruption.file == names::MANIFEST),
+                "{number}: {refused:?}"
+            );
+            let mut after = harmed.disk().image();
+            after.insert(names::LOCK.into(), before[names::LOCK].clone());
+            assert_eq!(after, before, "{number}");
+        }
+    }
+}
+
+/// Records with right checksums and made-up versions: a version was counted on from the last one there is.
+#[test]
+fn made_up_versions_under_right_checksums_are_damage_and_no_panic() {
+    let world = World::new(43);
+    let store = world.open();
+    append(&store, 10).unwrap();
+    append(&store, 10).unwrap();
+    store.close().unwrap();
+    let image = world.disk().image();
+    let name = names::segment(1);
+    let header = annals_format::SegmentHeader::decode(image[&name].first_chunk().unwrap()).unwrap();
+    for versions in [[1, 7], [u64::MAX, u64::MAX], [5, 2]] {
+        let mut bytes = image[&name].clone();
+        let mut at = SEGMENT_HEADER_BYTES;
+        for (position, version) in (1..).zip(versions) {
+            let mut frame = annals_format::FrameBuilder::new();
+            frame.push("s", &NewEvent::new("t", vec![7; 10])).unwrap();
+            let stamp = annals_format::FrameStamp {
+                binding: header.binding(),
+                first_position: Position::new(position),
+                durable: Position::new(position - 1),
+                recorded_at: Timestamp::from_nanos(START),
+            };
+            frame.stamp(&stamp, |_| annals::Version::new(version));
+            bytes[at..at + frame.bytes().len()].copy_from_slice(frame.bytes());
+            at += frame.bytes().len();
+        }
+        let harmed = World::on(MemoryDisk::from_image(image.clone()).unwrap(), 44);
+        harmed.disk().set_content(&name, bytes).unwrap();
+        match harmed.try_open() {
+            Err(annals::OpenError::Corrupt(corruption)) => assert_eq!(corruption.file, name, "{versions:?}"),
+            Err(error) => panic!("{versions:?}: {error:?}"),
+            Ok(store) => {
+                // Nothing comes after the last version there is.
+                assert_eq!(versions, [u64::MAX; 2]);
+                let view = store.view();
+                let _ = (view.streams("").count(), view.stream("s"), store.stats(), append(&store, 10));
+                let _ = view.read(Query::stream("s").backwards()).unwrap().count();
+            }
+        }
+    }
+}
+
+/// A directory that is called like a run was taken for a run that is left over, could not be removed, and kept the store
+/// from being opened for writing.
+#[test]
+fn what_is_called_like_a_file_of_the_store_and_is_none_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    append(&Store::open(&path).unwrap(), 10).unwrap();
+    for name in ["index/000000000077.run", "log/000000000078.seg"] {
+        std::fs::create_dir(path.join(name)).unwrap();
+    }
+    append(&Store::open(&path).unwrap(), 10).unwrap();
+    assert!(path.join("index/000000000077.run").is_dir());
+}
