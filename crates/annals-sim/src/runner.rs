@@ -111,16 +111,15 @@ impl Run<'_> {
         while let Some(case) = self.begin() {
             *slot.lock() = Some((case, Instant::now()));
             IN_CASE.set(true);
-            let result = catch_unwind(AssertUnwindSafe(|| self.suite.run(case)));
+            let result = caught(|| self.suite.run(case));
             IN_CASE.set(false);
             *slot.lock() = None;
             self.cases.fetch_add(1, Ordering::SeqCst);
             match result {
-                Ok(Ok(units)) => {
+                Ok(units) => {
                     self.units.fetch_add(units, Ordering::SeqCst);
                 }
-                Ok(Err(failure)) => self.failures.lock().push((case, failure)),
-                Err(_) => self.failures.lock().push((case, Failure::new(last_panic()))),
+                Err(failure) => self.failures.lock().push((case, failure)),
             }
             let units = self.units.load(Ordering::SeqCst);
             self.bar.set_position(if self.plan.units.is_some() { units } else { self.cases() });
@@ -186,6 +185,8 @@ fn capture_panics() {
     });
 }
 
-fn last_panic() -> String {
-    LAST_PANIC.with(RefCell::take)
+/// Does something, and takes a panic for a failure.
+pub(crate) fn caught<T>(act: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    let result = catch_unwind(AssertUnwindSafe(act));
+    result.unwrap_or_else(|_| Err(Failure::new(LAST_PANIC.with(RefCell::take))))
 }

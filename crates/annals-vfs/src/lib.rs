@@ -25,5 +25,5 @@ pub use env::{Clock, Env, ManualClock, Random, SeededRandom, SystemClock, System
 pub use faulty::{Call, Fault, FaultyDisk, When};
 pub use io_ext::{read_exact_at, read_up_to, replace_file, write_all_at};
 pub use mapping::Mapping;
-pub use memory::{Fate, MemoryDisk, Survival, Unsynced};
+pub use memory::{Fate, Filling, MemoryDisk, Survival, Unsynced};
 pub use real::RealDisk;

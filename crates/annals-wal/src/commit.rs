@@ -61,12 +61,19 @@ impl<S: GroupSink> CommitQueue<S> {
 
     /// Puts in an item and waits for its outcome, leading a group if nobody does.
     pub fn commit(&self, item: S::Item) -> S::Outcome {
-        let slot: Slot<S> = Arc::new(Mutex::new(None));
-        let mut lead = {
+        let slot = Slot::<S>::default();
+        let lead = {
             let mut queue = self.queue.lock();
             queue.items.push((item, Arc::clone(&slot)));
             !std::mem::replace(&mut queue.leading, true)
         };
+        self.wait(&slot, lead);
+        let outcome = slot.lock().take();
+        outcome.unwrap_or_else(S::abandoned)
+    }
+
+    /// Waits until an item that was put in has its outcome, leading its group if nobody else does.
+    fn wait(&self, slot: &Slot<S>, mut lead: bool) {
         while !lead {
             self.waiting.fetch_add(1, Ordering::SeqCst);
             let seen = self.epoch.load(Ordering::SeqCst);
@@ -82,11 +89,23 @@ impl<S: GroupSink> CommitQueue<S> {
             }
         }
         if lead {
+            // A group that was led has outcomes for all its items, also when the sink panicked.
             self.lead();
         }
-        // A group that was led has outcomes for all its items, also when the sink panicked.
-        let outcome = slot.lock().take();
-        outcome.unwrap_or_else(S::abandoned)
+    }
+
+    /// Puts in several items at once, which become parts of one group, and waits for their outcomes.
+    pub fn commit_all(&self, items: Vec<S::Item>) -> Vec<S::Outcome> {
+        let slots: Vec<Slot<S>> = items.iter().map(|_| Slot::<S>::default()).collect();
+        let Some(last) = slots.last() else { return Vec::new() };
+        let lead = {
+            let mut queue = self.queue.lock();
+            queue.items.extend(items.into_iter().zip(slots.iter().cloned()));
+            !std::mem::replace(&mut queue.leading, true)
+        };
+        // A leader takes the whole queue, so the last one is worked off with all the others.
+        self.wait(last, lead);
+        slots.iter().map(|slot| slot.lock().take().unwrap_or_else(S::abandoned)).collect()
     }
 
     /// Runs `f` between groups, alone with the sink.
@@ -210,6 +229,15 @@ mod tests {
         });
         numbers.sort_unstable();
         assert!(numbers.into_iter().eq(1..=threads * each));
+    }
+
+    #[test]
+    fn items_put_in_together_are_one_group() {
+        let queue = CommitQueue::new(Counter::default());
+        assert_eq!(queue.commit_all(vec![7, 8, 9]), [Some((7, 1)), Some((8, 2)), Some((9, 3))]);
+        assert!(queue.commit_all(Vec::new()).is_empty());
+        assert_eq!(queue.with_sink(|sink| sink.groups), 1);
+        assert_eq!(queue.commit(5), Some((5, 4)));
     }
 
     #[test]

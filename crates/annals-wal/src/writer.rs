@@ -40,6 +40,8 @@ struct Active {
     header: Option<[u8; SEGMENT_HEADER_BYTES]>,
     /// The durable position that the last written frame told.
     told: Position,
+    /// Whether anything was written since the last sync, also a frame without events.
+    unsynced: bool,
 }
 
 /// A write or a sync failed. Whether the bytes are on the disk is not known, and never will be to this
@@ -66,6 +68,7 @@ impl LogWriter {
                 staged_end: end,
                 header: None,
                 told: Position::ZERO,
+                unsynced: false,
             }),
             _ => None,
         };
@@ -184,6 +187,9 @@ impl LogWriter {
         let result = active.write(frames).and_then(|()| if sync { active.sync() } else { Ok(()) });
         match result {
             Ok(()) => {
+                if sync {
+                    active.unsynced = false;
+                }
                 if sync || planted(Bug::WrittenTakenForDurable) {
                     self.watermark.set_durable(last);
                 }
@@ -202,7 +208,9 @@ impl LogWriter {
     /// The sync failed, now or earlier: then the writer has failed for good.
     pub fn sync(&mut self) -> Result<(), WriteFailed> {
         self.refuse_after_failure()?;
-        if self.watermark.durable() >= self.next.previous() {
+        // A frame without events counts as well: in a segment that is sealed there must be no hole in its place.
+        let unsynced = self.active.as_ref().is_some_and(|active| active.unsynced);
+        if !unsynced && self.watermark.durable() >= self.next.previous() {
             return Ok(());
         }
         self.commit(std::iter::empty(), true)
@@ -241,6 +249,7 @@ impl LogWriter {
             staged_end: start,
             header: Some(header.encode()),
             told: Position::ZERO,
+            unsynced: false,
         });
         Ok(full.map(|active| (active.segment, active.end)))
     }
@@ -293,6 +302,7 @@ impl Active {
         for frame in frames {
             parts.push(IoSlice::new(frame));
         }
+        self.unsynced = true;
         write_all_at(&*self.file, &mut parts, start)?;
         self.end = self.staged_end;
         Ok(())

@@ -5,7 +5,7 @@
 
 use crate::committer::Committer;
 use crate::core::{Core, FullSegment};
-use crate::error::ReadError;
+use crate::error::{AppendError, ReadError};
 use crate::options::Durability;
 use crate::part::{Part, PartIndex};
 use annals_format::{RunEntry, names};
@@ -72,17 +72,22 @@ pub(crate) fn run_worker(
                     idle_periods = 0;
                 }
                 if core.watermark.visible() == before && !failed {
-                    marked = mark_durable(core, queue).unwrap_or(marked);
+                    marked = mark_and_tell(core, queue).map_or(marked, |(durable, _)| durable);
                 }
             }
         }
     }
 }
 
-/// Writes down what is durable, in the log or, if it has no room, in the manifest. Returns up to where that is; `None`
-/// if the writer is at work, so that it is for later. A failure in the log has poisoned the writer, and the next append
-/// says so.
-fn mark_durable(core: &Core, queue: &CommitQueue<Committer>) -> Option<Position> {
+/// Writes down what is durable, in the log or, if it has no room, in the manifest. `None` if the writer is at work, so
+/// that it is for later.
+pub(crate) fn mark_durable(core: &Core, queue: &CommitQueue<Committer>) -> Option<Result<(), AppendError>> {
+    mark_and_tell(core, queue).map(|(_, result)| result)
+}
+
+/// The same, with the position up to which it is written down. A failure in the log has poisoned the writer, and the next
+/// append says so.
+fn mark_and_tell(core: &Core, queue: &CommitQueue<Committer>) -> Option<(Position, Result<(), AppendError>)> {
     let (durable, told) = queue.with_sink_within(PATIENCE, |sink| {
         // Nothing becomes durable as long as the writer is held.
         let durable = core.watermark.durable();
@@ -91,7 +96,7 @@ fn mark_durable(core: &Core, queue: &CommitQueue<Committer>) -> Option<Position>
     if matches!(told, Ok(false)) {
         let _ = core.catalog.lock().note_durable(durable);
     }
-    Some(durable)
+    Some((durable, told.map(|_| ())))
 }
 
 /// Sleeps until there is work, or an append that will have to be marked.

@@ -333,6 +333,7 @@ pub(crate) fn newest_unnamed(
     Ok(newest)
 }
 
+/// The numbers of the files in a directory, in order: what is done with them is done in the same order every time.
 pub(crate) fn present_files(
     disk: &dyn Disk,
     directory: &str,

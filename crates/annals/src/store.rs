@@ -6,14 +6,14 @@ use crate::committer::Committer;
 use crate::core::{Core, FullSegment};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::follow::LogEnd;
-use crate::maintenance::{MaintainError, maintain, run_worker};
+use crate::maintenance::{MaintainError, maintain, mark_durable, run_worker};
 use crate::open::{Opened, environment, observe, open_for_reading, open_for_writing};
 use crate::options::{Durability, Options};
 use crate::recovery::RecoveryReport;
 use crate::stats::Stats;
 use crate::view::View;
 use annals_format::CleanMark;
-use annals_types::{Expected, NewEvent, Position};
+use annals_types::{Expected, Invalid, NewEvent, Position};
 use annals_vfs::{Env, Lock};
 use annals_wal::{CommitQueue, LogWriter, Watermark};
 use parking_lot::Mutex;
@@ -206,6 +206,37 @@ impl Store {
         writing.queue.commit(batch)
     }
 
+    /// Appends several batches with one write and one sync, where they fit into one segment. Each is all or nothing by
+    /// itself and has its own outcome, in the order given: one that is refused does not keep the others out, and each
+    /// sees those before it.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # let store = annals::Store::open(directory.path().join("store"))?;
+    /// use annals::{Batch, Expected, NewEvent};
+    /// let mut first = Batch::new();
+    /// first.push("account-1", &NewEvent::json("opened", "{}"))?;
+    /// let mut second = Batch::new();
+    /// second.push("account-1", &NewEvent::json("opened", "{}"))?;
+    /// second.expect("account-1", Expected::NoStream)?;
+    /// let outcomes = store.append_batches(vec![first, second]);
+    /// assert!(outcomes[0].is_ok() && outcomes[1].is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn append_batches(&self, batches: Vec<Batch>) -> Vec<Result<Appended, AppendError>> {
+        let Some(writing) = &self.0.writing else {
+            return batches.iter().map(|_| Err(AppendError::ReadOnly)).collect();
+        };
+        let invalid: Vec<_> = batches.iter().map(|batch| batch.check_ids().err()).collect();
+        let valid = batches.into_iter().zip(&invalid).filter(|(_, invalid)| invalid.is_none());
+        let mut outcomes = writing.queue.commit_all(valid.map(|(batch, _)| batch).collect()).into_iter();
+        let outcome = |invalid: Option<Invalid>| match invalid {
+            Some(invalid) => Err(invalid.into()),
+            None => outcomes.next().unwrap_or(Err(AppendError::DurabilityUnknown { source: None })),
+        };
+        invalid.into_iter().map(outcome).collect()
+    }
+
     /// A view of everything appended so far. It stays as it is, whatever is appended later.
     #[must_use]
     pub fn view(&self) -> View {
@@ -282,6 +313,18 @@ impl Store {
             }
             None => Ok(()),
         }
+    }
+
+    /// Tells behind the last batch, or in the manifest, what is durable, so that damage to that batch can be told from a
+    /// torn tail. The background thread does this after a tenth of a second without appends; only needed with
+    /// [`Options::background`] switched off.
+    ///
+    /// # Errors
+    /// [`AppendError::DurabilityUnknown`] if the write failed; the store takes no more appends then.
+    pub fn mark_durable(&self) -> Result<(), AppendError> {
+        let Some(writing) = &self.0.writing else { return Ok(()) };
+        let closed = writing.closed.lock();
+        if closed.is_some() { Ok(()) } else { mark_durable(&self.0.core, &writing.queue).unwrap_or(Ok(())) }
     }
 
     /// What opening found.

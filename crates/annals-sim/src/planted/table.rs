@@ -3,13 +3,13 @@
 use super::suite::Suite;
 use annals_types::planted::Bug;
 
+const SIMULATION: Suite = Suite::Own(&["--seeds", "200"]);
+const CRASHES: Suite = Suite::Own(&["crashes", "--units", "1000"]);
+const DAMAGE: Suite = Suite::Own(&["damage", "--units", "1000"]);
+const FAULTS: Suite = Suite::Own(&["faults", "--units", "800"]);
+
 /// The suites that are tried against a bug when those of its own have not noticed it.
-pub(super) const GENERAL: [Suite; 4] = [
-    Suite::Own(&["--seeds", "200"]),
-    Suite::Own(&["crashes", "--units", "500"]),
-    Suite::Own(&["damage", "--units", "1000"]),
-    Suite::Own(&["faults"]),
-];
+pub(super) const GENERAL: [Suite; 4] = [SIMULATION, CRASHES, DAMAGE, FAULTS];
 
 /// All tests of the crates, and all suites of this program.
 pub(super) fn every_suite() -> Vec<Suite> {
@@ -23,9 +23,9 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::ShortWriteTakenForWhole => vfs("a_short_write_can_be_followed_by_a_full_disk"),
         Bug::ShortReadTakenForWhole => vfs("short_and_interrupted_calls_are_continued"),
         Bug::InterruptionTakenForFailure => vfs("short_and_interrupted_calls_are_continued"),
-        Bug::ManifestWrittenInPlace => store("crash::a_reader_shows_nothing_after_a_crash"),
+        Bug::ManifestWrittenInPlace => CRASHES,
         Bug::ManifestNotSynced => vfs("a_replaced_file_is_durable"),
-        Bug::ManifestRenamedBeforeSync => store("crash::whatever_a_crash_leaves"),
+        Bug::ManifestRenamedBeforeSync => CRASHES,
         Bug::ManifestNameNotSynced => vfs("a_replaced_file_is_durable"),
         Bug::LockIgnored => vfs("a_lock_holds_the_process_id_of_its_holder"),
 
@@ -72,9 +72,9 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::TailNotWrittenAgain => log("crashes::what_recovery_shows_survives"),
         Bug::RecordedAtForgottenOnOpen => log("writer::recorded_at_never_goes_backwards"),
 
-        Bug::VisibleBeforeDurable => store("faults::each_call_may_fail_once"),
-        Bug::GroupAcknowledgedThoughSyncFailed => store("faults::each_call_may_fail_once"),
-        Bug::UnknownToldAsRefusal => store("faults::each_call_may_fail_once"),
+        Bug::VisibleBeforeDurable => FAULTS,
+        Bug::GroupAcknowledgedThoughSyncFailed => FAULTS,
+        Bug::UnknownToldAsRefusal => FAULTS,
         Bug::ExpectationWithoutStaged => store("concurrency::of_many_appends_that_expect"),
         Bug::IdNotLookedUpInRuns => store("expectations::a_batch_that_is_repeated"),
         Bug::IdNotCompared => store("expectations::an_id_of_the_right_form"),
@@ -83,14 +83,14 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::OlderManifestAccepted => store("opening::an_older_manifest"),
         Bug::MissingManifestReplaced => store("opening::a_missing_manifest"),
         Bug::CleanMarkKept => store("opening::damage_behind_the_mark_of_an_earlier_close"),
-        Bug::OpenSegmentsTakenForOrphans => store("crash::whatever_a_crash_leaves"),
-        Bug::OrphansNotRemoved => store("crash::whatever_a_crash_leaves"),
+        Bug::OpenSegmentsTakenForOrphans => CRASHES,
+        Bug::OrphansNotRemoved => CRASHES,
         Bug::SaltReused => store("opening::segments_of_a_copy_that_went_its_own_way"),
         Bug::ReadBeyondView => store("views::a_view_shows_nothing"),
         Bug::AsOfExcludesItsMoment => store("views::what_is_recorded_in_a_moment"),
         Bug::ReaderShowsWhatIsNotDurable => store("regressions::a_reader_follows_into_the_next_segment"),
         Bug::FailedMendShown => store("regressions::a_reader_whose_sync_fails"),
-        Bug::CloseWithoutSync => store("crash::a_close_whose_sync_fails"),
+        Bug::CloseWithoutSync => store("closing::a_close_whose_sync_fails"),
     }]
 }
 

@@ -8,6 +8,7 @@ use super::content::Content;
 use super::journal::Operation;
 use super::names::{Change, Names, Tree};
 use super::node::{Common, Node, State};
+use super::ordered::InOrder;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -23,6 +24,11 @@ pub enum Survival<'a> {
     /// Power is lost; the function decides about everything that was not made durable, one operation after
     /// the other, in the order in which they were done.
     Chosen(&'a mut dyn FnMut(&Unsynced<'_>) -> Fate),
+    /// The same, as a file system with a journal in order does it (ext4 with `data=ordered`): changes to names and
+    /// lengths survive in the order in which they were made, up to the first one that the function does not keep;
+    /// every sync has committed all that were made before it; a file grows only together with the bytes that make it
+    /// grow; and nobody sees rubbish.
+    Ordered(&'a mut dyn FnMut(&Unsynced<'_>) -> Fate),
 }
 
 impl std::fmt::Debug for Survival<'_> {
@@ -31,6 +37,7 @@ impl std::fmt::Debug for Survival<'_> {
             Survival::All => "All",
             Survival::Synced => "Synced",
             Survival::Chosen(_) => "Chosen",
+            Survival::Ordered(_) => "Ordered",
         })
     }
 }
@@ -99,10 +106,29 @@ pub enum Fate {
         /// Bit `i` says whether the `i`-th sector that the write touches survives; repeats after 64.
         kept: u64,
     },
+    /// Some sectors of the write survive, as with [`Fate::Sectors`]. The others are rubbish where there was nothing but
+    /// zeros before, and stay as they were where there was something.
+    Filled {
+        /// Bytes in a sector.
+        size: usize,
+        /// Bit `i` says whether the `i`-th sector that the write touches survives; repeats after 64.
+        kept: u64,
+        /// What the rubbish is.
+        with: Filling,
+    },
     /// The file has the length, but zeros in place of the bytes.
     Zeros,
     /// The file has the length, but rubbish in place of the bytes.
     Garbage,
+}
+
+/// Bytes that nobody wrote.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Filling {
+    /// All bits set.
+    Ones,
+    /// Any bytes, decided by a number.
+    Random(u64),
 }
 
 /// A disk at the moment of the crash.
@@ -113,6 +139,8 @@ pub(super) struct Frozen {
     /// By the numbers of the files.
     files: BTreeMap<u64, State>,
     capacity: u64,
+    /// Every operation before this one has been committed by some sync.
+    committed: u64,
 }
 
 impl Frozen {
@@ -133,6 +161,7 @@ impl Frozen {
             unsynced: tree.unsynced.clone(),
             files,
             capacity: common.capacity.load(Ordering::SeqCst),
+            committed: common.committed.load(Ordering::SeqCst),
         })
     }
 
@@ -143,8 +172,12 @@ impl Frozen {
     pub(super) fn survive(self, survival: Survival<'_>) -> io::Result<(Arc<Common>, Tree)> {
         match survival {
             Survival::All => Ok(self.go_on()),
-            Survival::Synced => self.lose_power(&mut |_| Fate::Lost),
-            Survival::Chosen(choose) => self.lose_power(choose),
+            Survival::Synced => self.lose_power(None, &mut |_| Fate::Lost),
+            Survival::Chosen(choose) => self.lose_power(None, choose),
+            Survival::Ordered(choose) => {
+                let journal = InOrder::since(self.committed);
+                self.lose_power(Some(journal), choose)
+            }
         }
     }
 
@@ -155,6 +188,7 @@ impl Frozen {
         let changes = self.unsynced.iter().map(|change| change.sequence);
         let last = operations.map(|operation| operation.sequence).chain(changes).max();
         let common = Common::new(last.map_or(0, |last| last + 1), self.capacity);
+        common.committed.store(self.committed, Ordering::SeqCst);
         let nodes = revive(&common, self.files);
         let file = |node: &Arc<Node>| nodes.get(&node.id).unwrap_or(node).clone();
         let tree = Tree {
@@ -166,8 +200,12 @@ impl Frozen {
         (common, tree)
     }
 
-    /// What is durable, and what of the rest is chosen.
-    fn lose_power(self, choose: &mut dyn FnMut(&Unsynced<'_>) -> Fate) -> io::Result<(Arc<Common>, Tree)> {
+    /// What is durable, and what of the rest is chosen; by a journal in order, if there is one.
+    fn lose_power(
+        self,
+        mut journal: Option<InOrder>,
+        choose: &mut dyn FnMut(&Unsynced<'_>) -> Fate,
+    ) -> io::Result<(Arc<Common>, Tree)> {
         let mut names = self.durable;
         let mut contents = BTreeMap::new();
         for (id, state) in &self.files {
@@ -178,11 +216,20 @@ impl Frozen {
                 Step::File(id, operation) => {
                     let question = operation.question();
                     if let (Some(question), Some(content)) = (question, contents.get_mut(&id)) {
-                        operation.apply(content, choose(&question))?;
+                        let fate = match &mut journal {
+                            Some(journal) => journal.file(id, operation, || choose(&question)),
+                            None => choose(&question),
+                        };
+                        operation.apply(content, fate)?;
                     }
                 }
                 Step::Name(change) => {
-                    if choose(&change.question()) == Fate::Kept && !change.leads_nowhere(&names) {
+                    let question = change.question();
+                    let fate = match &mut journal {
+                        Some(journal) => journal.name(change.sequence, || choose(&question)),
+                        None => choose(&question),
+                    };
+                    if fate == Fate::Kept && !change.leads_nowhere(&names) {
                         change.apply(&mut names);
                     }
                 }

@@ -4,7 +4,7 @@
 //! first; so a sync costs nothing but to forget the operations, and a write costs one copy of its bytes.
 
 use super::content::Content;
-use super::crash::{Fate, Unsynced};
+use super::crash::{Fate, Filling, Unsynced};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -140,6 +140,16 @@ impl Operation {
         }
     }
 
+    /// Whether it sets the length of the file.
+    pub(super) fn sets_length(&self) -> bool {
+        matches!(self.kind, Kind::SetLength(_))
+    }
+
+    /// Whether it is a write that made the file longer.
+    pub(super) fn extends(&self) -> bool {
+        matches!(&self.kind, Kind::Write { offset, bytes } if offset + bytes.len() > self.undo.length)
+    }
+
     /// Does it to the durable bytes, as far as fate lets it.
     pub(super) fn apply(&self, content: &mut Content, fate: Fate) -> io::Result<()> {
         match (&self.kind, fate) {
@@ -151,7 +161,10 @@ impl Operation {
                 content.write(*offset, &bytes[..kept.min(bytes.len())])
             }
             (Kind::Write { offset, bytes }, Fate::Sectors { size, kept }) => {
-                write_sectors(content, *offset, bytes, size, kept)
+                write_sectors(content, *offset, bytes, (size, kept), None)
+            }
+            (Kind::Write { offset, bytes }, Fate::Filled { size, kept, with }) => {
+                write_sectors(content, *offset, bytes, (size, kept), Some(with))
             }
             (Kind::Write { offset, bytes }, Fate::Zeros) => content.write(*offset, &vec![0; bytes.len()]),
             (Kind::Write { offset, bytes }, Fate::Garbage) => {
@@ -168,25 +181,44 @@ impl Operation {
     }
 }
 
-/// Writes those sectors of a write whose bit is set. Sectors lie on multiples of their size in the file.
+/// Writes those sectors of a write whose bit is set. Sectors lie on multiples of their size in the file. The others
+/// are filled, if they were empty.
 fn write_sectors(
     content: &mut Content,
     offset: usize,
     bytes: &[u8],
-    size: usize,
-    kept: u64,
+    (size, kept): (usize, u64),
+    filling: Option<Filling>,
 ) -> io::Result<()> {
     let size = size.max(1);
     let (mut done, mut sector) = (0, 0_u32);
     while done < bytes.len() {
-        let taken = (size - (offset + done) % size).min(bytes.len() - done);
+        let at = offset + done;
+        let taken = (size - at % size).min(bytes.len() - done);
         if kept & (1 << (sector % u64::BITS)) != 0 {
-            content.write(offset + done, &bytes[done..done + taken])?;
+            content.write(at, &bytes[done..done + taken])?;
+        } else if let Some(filling) = filling
+            && content.stored(at..at + taken).iter().all(|byte| *byte == 0)
+        {
+            content.write(at, &filling.bytes(at, taken))?;
         }
         done += taken;
         sector = sector.wrapping_add(1);
     }
     Ok(())
+}
+
+impl Filling {
+    /// As many bytes of it as are asked for, at a place in the file.
+    fn bytes(self, at: usize, length: usize) -> Vec<u8> {
+        match self {
+            Filling::Ones => vec![0xFF; length],
+            Filling::Random(seed) => {
+                let mix = |place: usize| (seed ^ place as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                (at..at + length).map(|place| mix(place).to_be_bytes()[0]).collect()
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -216,8 +248,16 @@ mod tests {
         let mut content = Content::empty();
         content.write(0, b"........").unwrap();
         // From offset 2 on, sectors of 4 bytes: 2..4, 4..8, 8..10.
-        write_sectors(&mut content, 2, b"aabbbbcc", 4, 0b101).unwrap();
+        write_sectors(&mut content, 2, b"aabbbbcc", (4, 0b101), None).unwrap();
         assert_eq!(content.bytes(0..99), b"..aa....cc");
+    }
+
+    #[test]
+    fn rubbish_comes_only_where_nothing_was() {
+        let mut content = Content::empty();
+        content.write(0, b"old.\0\0\0\0old.").unwrap();
+        write_sectors(&mut content, 0, b"aaaabbbbccccdddd", (4, 0), Some(Filling::Ones)).unwrap();
+        assert_eq!(content.bytes(0..99), b"old.\xFF\xFF\xFF\xFFold.\xFF\xFF\xFF\xFF");
     }
 
     #[test]

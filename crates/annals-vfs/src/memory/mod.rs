@@ -8,10 +8,11 @@ mod crash;
 mod journal;
 mod names;
 mod node;
+mod ordered;
 #[cfg(test)]
 mod tests;
 
-pub use crash::{Fate, Survival, Unsynced};
+pub use crash::{Fate, Filling, Survival, Unsynced};
 
 use crate::disk::{Access, DirEntry, Disk, EntryKind, File, Lock};
 use content::Content;
@@ -227,6 +228,7 @@ impl Disk for MemoryDisk {
         let mut tree = self.0.tree.lock();
         tree.names.directory(path)?;
         tree.sync(path);
+        self.0.common.commit();
         Ok(())
     }
 

@@ -19,6 +19,8 @@ pub(super) struct Common {
     pub(super) capacity: AtomicU64,
     /// Bytes that they have.
     used: AtomicU64,
+    /// The operation up to which the last sync came that said `Ok`.
+    pub(super) committed: AtomicU64,
     /// Successful syncs until one fails, counted down; 0 if none is to fail.
     pub(super) sync_failure: AtomicU64,
 }
@@ -29,6 +31,7 @@ impl Common {
             sequence: AtomicU64::new(sequence),
             capacity: AtomicU64::new(capacity),
             used: AtomicU64::new(0),
+            committed: AtomicU64::new(0),
             sync_failure: AtomicU64::new(0),
         })
     }
@@ -36,6 +39,11 @@ impl Common {
     /// The next number.
     pub(super) fn next(&self) -> u64 {
         self.sequence.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// Notes that a sync was done. An ordered journal commits with it whatever was done before.
+    pub(super) fn commit(&self) {
+        self.committed.fetch_max(self.sequence.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
     /// Takes space.
@@ -174,7 +182,9 @@ impl Node {
             journal.strand(content)?;
             return Err(rustix::io::Errno::IO.into());
         }
-        journal.sync(content)
+        journal.sync(content)?;
+        self.common.commit();
+        Ok(())
     }
 }
 

@@ -302,3 +302,48 @@ fn a_crash_during_writes_cuts_through_all_files_at_one_moment() {
     }
     thread.join().unwrap();
 }
+
+#[test]
+fn in_an_ordered_journal_changes_survive_as_a_prefix_and_every_sync_commits_those_before_it() {
+    let disk = MemoryDisk::new();
+    let first = disk.create("first").unwrap();
+    write(&*first, 0, b"abc");
+    disk.create("second").unwrap();
+    first.sync_data().unwrap();
+    disk.create("third").unwrap();
+    disk.create("fourth").unwrap();
+    fn names(disk: &MemoryDisk, mut fate: impl FnMut(&Unsynced<'_>) -> Fate) -> Vec<String> {
+        disk.crash(Survival::Ordered(&mut fate)).image().into_keys().collect()
+    }
+    assert_eq!(names(&disk, |_| Fate::Lost), ["first", "second"]);
+    let mut asked = 0;
+    let all_but_the_first = |_: &Unsynced<'_>| {
+        asked += 1;
+        if asked == 1 { Fate::Lost } else { Fate::Kept }
+    };
+    assert_eq!(names(&disk, all_but_the_first), ["first", "second"]);
+    assert_eq!(names(&disk, |_| Fate::Kept).len(), 4);
+    let killed = disk.crash(Survival::All);
+    assert_eq!(names(&killed, |_| Fate::Lost).len(), 2, "what was committed is so after a kill, too");
+}
+
+#[test]
+fn in_an_ordered_journal_a_file_grows_only_with_its_bytes() {
+    let (disk, file) = with_file(b"......");
+    write(&*file, 6, b"abc");
+    write(&*file, 9, b"def");
+    write(&*file, 0, b"XX");
+    let left = |fate: &mut dyn FnMut(&Unsynced<'_>) -> Fate| {
+        content(&disk.crash(Survival::Ordered(fate)), "file").unwrap()
+    };
+    assert_eq!(left(&mut |_| Fate::Garbage), b"......");
+    assert_eq!(left(&mut |_| Fate::Torn { kept: 1 }), b"X.....a");
+    let lose = |place| {
+        move |unsynced: &Unsynced<'_>| match unsynced {
+            Unsynced::Write { offset, .. } if *offset == place => Fate::Lost,
+            _ => Fate::Kept,
+        }
+    };
+    assert_eq!(left(&mut lose(6)), b"XX....", "the second write does not leave a hole");
+    assert_eq!(left(&mut lose(9)), b"XX....abc");
+}

@@ -50,6 +50,12 @@ pub(super) fn recover_one<'f>(
         );
         return Err(LogError::Corrupt(corruption));
     }
+    // A close in good order says where the frames end. One that is missing before that is damage, although a frame that
+    // only tells what is durable holds no position.
+    let closed = input.clean.filter(|mark| mark.segment_id == file.entry.id);
+    if closed.is_some_and(|mark| walk.end < mark.frames_end) {
+        return Err(file.corrupt(walk.damage));
+    }
     let torn = (walk.rubbish && !complete).then_some(walk.damage.clone());
     let case = if torn.is_some() { Case::TornTail } else { Case::Whole };
     state.segments.push(segment);

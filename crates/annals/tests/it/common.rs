@@ -3,14 +3,14 @@
 use annals::vfs::{Disk, Env, ManualClock, MemoryDisk, SeededRandom};
 use annals::{Event, OpenError, Options, Query, Store, Timestamp, verify};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 pub(crate) const SEGMENT_BYTES: u64 = 16 << 10;
 pub(crate) const START: i64 = 1_700_000_000_000_000_000;
 
 /// A store's surroundings; outlives the store.
 pub(crate) struct World {
-    disk: Mutex<MemoryDisk>,
+    disk: MemoryDisk,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) random: Arc<SeededRandom>,
 }
@@ -22,16 +22,11 @@ impl World {
 
     pub(crate) fn on(disk: MemoryDisk, seed: u64) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::from_nanos(START)));
-        World { disk: Mutex::new(disk), clock, random: Arc::new(SeededRandom::new(seed)) }
+        World { disk, clock, random: Arc::new(SeededRandom::new(seed)) }
     }
 
     pub(crate) fn disk(&self) -> MemoryDisk {
-        self.disk.lock().unwrap().clone()
-    }
-
-    /// Goes on with another disk: what a crash has left.
-    pub(crate) fn replace(&self, disk: MemoryDisk) {
-        *self.disk.lock().unwrap() = disk;
+        self.disk.clone()
     }
 
     /// Small segments, no thread of the store's own.

@@ -2,16 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test should end it")]
 
+mod closing;
 mod common;
 mod concurrency;
-mod crash;
 mod crash_threads;
 mod derived;
 mod expectations;
 mod full_disk;
 mod limits;
-mod model;
-mod model_random;
 mod opening;
 mod processes;
 mod regressions;

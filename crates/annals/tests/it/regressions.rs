@@ -4,7 +4,9 @@ use crate::common::{SEGMENT_BYTES, START, World, events_of, verified, write_out}
 use annals::vfs::{Call, Clock, Disk, Env, Fault, FaultyDisk, MemoryDisk, Survival, When};
 use annals::{AppendError, AsOf, Batch, Expected, Invalid, NewEvent, Options, Position, Query, Store};
 use annals::{Timestamp, Uuid, inspect};
-use annals_format::{FrameHeader, Manifest, OpenSegment, SEGMENT_HEADER_BYTES, names, reseal};
+use annals_format::{
+    FRAME_HEADER_BYTES, FrameHeader, Manifest, OpenSegment, SEGMENT_HEADER_BYTES, names, reseal,
+};
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -679,4 +681,43 @@ fn what_is_called_like_a_file_of_the_store_and_is_none_is_left_alone() {
     }
     append(&Store::open(&path).unwrap(), 10).unwrap();
     assert!(path.join("index/000000000077.run").is_dir());
+}
+
+/// The frame that tells what is durable was not synced before the next segment was begun. When the sync of the footer
+/// then failed, and was tried again, the frame was taken for written, and the sealed segment had a hole in its place.
+#[test]
+fn a_segment_is_sealed_without_a_hole_though_the_first_sync_of_its_footer_failed() {
+    for nth in 1..8 {
+        let world = World::new(31);
+        let store = world.open();
+        append(&store, 10).unwrap();
+        store.mark_durable().unwrap();
+        append(&store, 20_000).unwrap();
+        world.disk().fail_sync(nth);
+        let _ = store.maintain();
+        store.maintain().unwrap();
+        assert_eq!(verified(&world.disk().crash(Survival::Synced)), Vec::<String>::new(), "sync {nth}");
+    }
+}
+
+/// After a close in good order the last frame was taken for a torn tail if it was damaged and held no event.
+#[test]
+fn damage_to_a_frame_without_events_is_noticed_after_a_close_in_good_order() {
+    let world = World::new(32);
+    let store = world.open();
+    append(&store, 10).unwrap();
+    let events = store.stats().unwrap().log_bytes;
+    store.mark_durable().unwrap();
+    store.close().unwrap();
+    let segment = &world.files("log/")[0];
+    let image = world.disk().image();
+    let length = image[segment].len();
+    assert!((length as u64) < events);
+    // The last frame is nothing but a header.
+    for offset in length - FRAME_HEADER_BYTES..length {
+        let world = World::on(MemoryDisk::from_image(image.clone()).unwrap(), 33);
+        world.flip(segment, offset, 3);
+        let error = world.try_open().unwrap_err();
+        assert!(error.is_corruption(), "offset {offset}: {error:?}");
+    }
 }

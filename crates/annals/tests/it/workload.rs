@@ -89,24 +89,6 @@ impl Account {
         assert!(rest.is_empty(), "{context}: {:?} was never submitted so", rest[0]);
         check_reads(store, &events, context);
     }
-
-    /// After the loss of power without syncs, what was acknowledged may be lost, but only from the end.
-    pub(crate) fn settle_prefix(&mut self, store: &Store, context: &str) {
-        let whole = events_of(store).len();
-        let (mut events, mut lost) = (0, false);
-        for number in 0..self.told.len() {
-            if lost {
-                self.told[number] = Told::Refused;
-            } else if self.told[number] == Told::Acknowledged {
-                events += self.batch(number).len();
-                if events > whole {
-                    lost = true;
-                    self.told[number] = Told::Refused;
-                }
-            }
-        }
-        self.settle(store, context);
-    }
 }
 
 pub(crate) fn told<T>(result: &Result<T, AppendError>) -> Told {

@@ -1,0 +1,175 @@
+//! What a store was given and what was said of it, and so what must be left of it after a crash.
+
+use crate::check::{Wrong, ensure, everything};
+use crate::model::{Model, Proposal, Verdict};
+use annals::{AppendError, Appended, Position, Store, Timestamp, Uuid};
+use parking_lot::Mutex;
+
+/// What was acknowledged, what may be there as well, and what must survive.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Account {
+    /// What was acknowledged.
+    pub(crate) model: Model,
+    /// What was submitted behind that without being acknowledged, in order: it may be there, each batch only with those
+    /// before it. With what each gets as recorded_at.
+    pub(crate) pending: Vec<Pending>,
+    /// What survives the loss of power: acknowledged under `sync`, synced, or shown after opening.
+    pub(crate) durable: u64,
+}
+
+/// A batch that may be there.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    proposal: Proposal,
+    recorded_at: Timestamp,
+    /// Its place in the group whose outcome is not known yet; `None` if it is known to be unknown.
+    in_flight: Option<usize>,
+}
+
+/// Submits batches as one group, and compares each outcome with the model's. `synced` says whether what is acknowledged
+/// is durable. The account is not held while the store is at work, so that a crash in the middle of it can be looked at.
+pub(crate) fn submit(
+    account: &Mutex<Account>,
+    store: &Store,
+    group: &[Proposal],
+    now: Timestamp,
+    synced: bool,
+) -> Result<Vec<Told>, Wrong> {
+    account.lock().propose(group, now)?;
+    let batches = group.iter().map(Proposal::batch).collect::<Result<_, _>>()?;
+    let outcomes = store.append_batches(batches);
+    account.lock().take(store, group, &outcomes, now, synced)
+}
+
+/// What a caller was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// What the model says: appended, appended before, or refused for good reason.
+    Decided,
+    /// It may be there.
+    Unknown,
+    /// It is not there: the disk refused before anything was written.
+    Refused,
+    /// It is not there: an earlier write failed.
+    Poisoned,
+}
+
+impl Account {
+    /// Notes what may be there from now on, since it is about to be submitted.
+    fn propose(&mut self, group: &[Proposal], now: Timestamp) -> Result<(), Wrong> {
+        // What comes of a batch depends on those before it.
+        let mut ahead = (group.len() > 1).then(|| self.model.clone());
+        for (index, proposal) in group.iter().enumerate() {
+            let model = ahead.as_ref().unwrap_or(&self.model);
+            if !model.judge(proposal).appends() {
+                continue;
+            }
+            let recorded_at = model.recorded_at(now);
+            self.pending.push(Pending { proposal: proposal.clone(), recorded_at, in_flight: Some(index) });
+            if let Some(ahead) = &mut ahead {
+                // Which ids the store makes does not matter here, as long as they are new.
+                let new = |position: u64| Some(Uuid::from_u128(u128::MAX - u128::from(position)));
+                ahead.append(proposal, recorded_at, new)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what came of a group that was proposed.
+    fn take(
+        &mut self,
+        store: &Store,
+        group: &[Proposal],
+        outcomes: &[Result<Appended, AppendError>],
+        now: Timestamp,
+        synced: bool,
+    ) -> Result<Vec<Told>, Wrong> {
+        ensure!(outcomes.len() == group.len(), "{} outcomes for {} batches", outcomes.len(), group.len());
+        let mut told = Vec::new();
+        for (proposal, outcome) in group.iter().zip(outcomes) {
+            told.push(self.take_one(store, proposal, outcome, now)?);
+        }
+        self.pending.retain(|pending| pending.in_flight.is_none_or(|index| told[index] == Told::Unknown));
+        self.pending.iter_mut().for_each(|pending| pending.in_flight = None);
+        if synced {
+            self.durable = self.model.last();
+        }
+        Ok(told)
+    }
+
+    fn take_one(
+        &mut self,
+        store: &Store,
+        proposal: &Proposal,
+        outcome: &Result<Appended, AppendError>,
+        now: Timestamp,
+    ) -> Result<Told, Wrong> {
+        match outcome {
+            Err(AppendError::DurabilityUnknown { .. }) => return Ok(Told::Unknown),
+            Err(AppendError::Poisoned) => return Ok(Told::Poisoned),
+            Err(AppendError::Io { .. }) => return Ok(Told::Refused),
+            _ => {}
+        }
+        let wanted = self.model.judge(proposal);
+        let found = Verdict::of(outcome);
+        ensure!(found.as_ref() == Some(&wanted), "an append ended with {outcome:?} instead of {wanted:?}");
+        let Ok(appended) = outcome else { return Ok(Told::Decided) };
+        let last = appended.first_position.plus(proposal.facts.len() as u64).previous();
+        ensure!(appended.last_position == last, "{appended:?}: the last position should be {last}");
+        if appended.already_applied {
+            let first = self.model.events.get(index_of(appended.first_position));
+            let recorded = first.map(|event| event.recorded_at);
+            ensure!(recorded == Some(appended.recorded_at), "{appended:?}: was recorded at {recorded:?}");
+            return Ok(Told::Decided);
+        }
+        let recorded_at = self.model.recorded_at(now);
+        ensure!(appended.recorded_at == recorded_at, "{appended:?}: should be recorded at {recorded_at:?}");
+        self.append(store, proposal, recorded_at)?;
+        Ok(Told::Decided)
+    }
+
+    /// Takes a batch into the model, with the ids that the store has made.
+    fn append(&mut self, store: &Store, proposal: &Proposal, recorded_at: Timestamp) -> Result<(), Wrong> {
+        let view = store.view();
+        let made = proposal.facts.iter().any(|fact| fact.id.is_none());
+        let mut ids = Vec::new();
+        if made {
+            for position in (self.model.last() + 1..).take(proposal.facts.len()) {
+                ids.push(view.event_at(Position::new(position))?.map(|event| event.id));
+            }
+        }
+        let first = self.model.last() + 1;
+        let id_at = |position| ids.get(usize::try_from(position - first).ok()?).copied().flatten();
+        Ok(self.model.append(proposal, recorded_at, id_at)?)
+    }
+
+    /// Looks what is there after the store was opened again, after the loss of power or not: it must be what was
+    /// acknowledged, or what must survive, and may go on with what was pending, batch by batch. From then on it is
+    /// durable, and nothing is unknown.
+    pub(crate) fn settle(&mut self, store: &Store, power_lost: bool) -> Result<(), Wrong> {
+        let shown = store.view().position().get();
+        let least = if power_lost { self.durable } else { self.model.last() };
+        ensure!(shown >= least, "{least} events were promised to stay, and {shown} are there");
+        if shown <= self.model.last() {
+            ensure!(self.model.is_end(shown), "half a batch is there: {shown} events");
+            self.model.truncate(shown);
+        }
+        for Pending { proposal, recorded_at, .. } in std::mem::take(&mut self.pending) {
+            if shown < self.model.last() + proposal.facts.len() as u64 {
+                break;
+            }
+            self.append(store, &proposal, recorded_at)?;
+        }
+        let last = self.model.last();
+        ensure!(
+            shown == last,
+            "{shown} events are there: half a batch, or some that nobody appended; {last} fit"
+        );
+        self.durable = shown;
+        everything(store, &self.model)
+    }
+}
+
+fn index_of(position: Position) -> usize {
+    usize::try_from(position.get()).map_or(usize::MAX, |position| position.wrapping_sub(1))
+}

@@ -1,0 +1,208 @@
+//! Comparing what a store says with what it must say.
+
+use crate::model::{Model, Moment, Question, tally};
+use annals::{Event, EventRef, Events, Position, Query, ReadError, Store, Uuid, View};
+use std::fmt;
+use std::sync::Arc;
+
+/// What is wrong.
+#[derive(Debug)]
+pub(crate) enum Wrong {
+    /// The store cannot say.
+    Read(ReadError),
+    /// It says something else.
+    Differs(String),
+}
+
+/// Fails unless a condition holds.
+macro_rules! ensure {
+    ($condition:expr, $($what:tt)+) => {
+        if !$condition {
+            return Err(crate::check::Wrong::Differs(format!($($what)+)));
+        }
+    };
+}
+pub(crate) use ensure;
+
+/// Asks a store everything that can be asked without knowing what is in it.
+pub(crate) fn everything(store: &Store, model: &Model) -> Result<(), Wrong> {
+    let view = store.view();
+    ensure!(view.position().get() == model.last(), "the last position is {}", view.position());
+    events(&view, &model.events)?;
+    let seen: Vec<&Event> = model.events.iter().map(|event| &**event).collect();
+    by_id(&view, &model.events, &seen)?;
+    streams(&view, &seen)?;
+    lists(&view, &seen)?;
+    stats(store, &seen)
+}
+
+/// All events, forwards, and the events at each position.
+pub(crate) fn events(view: &View, wanted: &[Arc<Event>]) -> Result<(), Wrong> {
+    let mut read = view.read(Query::all())?;
+    for event in wanted {
+        match read.next() {
+            Some(found) => same(&found?, event)?,
+            None => ensure!(false, "the log ends before {event:?}"),
+        }
+        match view.event_at(event.position)? {
+            Some(found) => same(&found, event)?,
+            None => ensure!(false, "there is nothing at position {}", event.position),
+        }
+    }
+    nothing_more(&mut read, || "the log".into())?;
+    ensure!(view.event_at(Position::ZERO)?.is_none(), "there is an event before the first");
+    ensure!(view.event_at(view.position().next())?.is_none(), "there is an event behind the last");
+    Ok(())
+}
+
+/// One question, and what is listed, as of a moment.
+pub(crate) fn answers(
+    view: &View,
+    events: &[Arc<Event>],
+    question: &Question,
+    moment: &Moment,
+) -> Result<(), Wrong> {
+    let seen = moment.seen(events);
+    let view = moment.of(view)?;
+    let wanted = question.answer(&seen);
+    let mut read = view.read(question.query())?;
+    for event in &wanted {
+        match read.next() {
+            Some(found) => same(&found?, event)?,
+            None => ensure!(false, "{question} {moment}: {} events wanted, too few found", wanted.len()),
+        }
+    }
+    nothing_more(&mut read, || format!("{question} {moment}: {} events wanted", wanted.len()))?;
+    lists(&view, &seen)?;
+    let some = events.iter().skip(events.len() / 7).step_by(events.len() / 5 + 1).cloned();
+    by_id(&view, &some.collect::<Vec<_>>(), &seen)
+}
+
+/// A reading has come to its end.
+fn nothing_more(read: &mut Events<'_>, what: impl FnOnce() -> String) -> Result<(), Wrong> {
+    match read.next().transpose()? {
+        Some(event) => Err(Wrong::Differs(format!("{}: there is also {event:?}", what()))),
+        None => Ok(()),
+    }
+}
+
+/// Each id gives the first event with it that is seen.
+fn by_id(view: &View, events: &[Arc<Event>], seen: &[&Event]) -> Result<(), Wrong> {
+    let mut first = std::collections::HashMap::new();
+    for event in seen {
+        first.entry(event.id).or_insert(*event);
+    }
+    for event in events {
+        match (view.event(event.id)?, first.get(&event.id)) {
+            (Some(found), Some(wanted)) => same(&found, wanted)?,
+            (None, None) => {}
+            (found, _) => ensure!(false, "id {}: found {found:?}", event.id),
+        }
+    }
+    ensure!(view.event(Uuid::from_u128(0xFFFF))?.is_none(), "an id that nobody gave is found");
+    Ok(())
+}
+
+/// Each stream backwards, and what is known of it.
+fn streams(view: &View, seen: &[&Event]) -> Result<(), Wrong> {
+    for (name, (count, last)) in tally(seen, |event| &event.stream) {
+        let mut read = view.read(Query::stream(name).backwards())?;
+        for event in seen.iter().rev().filter(|event| event.stream == name) {
+            match read.next() {
+                Some(found) => same(&found?, event)?,
+                None => ensure!(false, "stream {name:?} ends before {event:?}"),
+            }
+        }
+        nothing_more(&mut read, || format!("stream {name:?}"))?;
+        let info = view.stream(name)?.map(|info| (info.events, info.last_version.get()));
+        ensure!(info == Some((count, last)), "stream {name:?}: {info:?} instead of {:?}", (count, last));
+    }
+    ensure!(view.stream("never")?.is_none(), "a stream that nobody wrote is there");
+    Ok(())
+}
+
+/// The lists of streams, of some prefixes of them, and of types.
+fn lists(view: &View, seen: &[&Event]) -> Result<(), Wrong> {
+    let streams = tally(seen, |event| &event.stream);
+    for prefix in ["", "a", "s-1", "\u{e9}", "zz"] {
+        let mut wanted = streams.iter().filter(|(name, _)| name.starts_with(prefix));
+        for info in view.streams(prefix) {
+            let info = info?;
+            let found = (info.stream.as_str(), (info.events, info.last_version.get()));
+            let wanted = wanted.next().map(|(name, tally)| (*name, *tally));
+            ensure!(wanted == Some(found), "streams {prefix:?}: {found:?} instead of {wanted:?}");
+        }
+        let missing = wanted.next();
+        ensure!(missing.is_none(), "streams {prefix:?}: {missing:?} is missing");
+    }
+    let types = view.types()?;
+    let types: Vec<_> = types.iter().map(|info| (info.event_type.as_str(), info.events)).collect();
+    let wanted: Vec<_> =
+        tally(seen, |event| &event.event_type).into_iter().map(|(name, (count, _))| (name, count)).collect();
+    ensure!(types == wanted, "types: {types:?} instead of {wanted:?}");
+    Ok(())
+}
+
+fn stats(store: &Store, all: &[&Event]) -> Result<(), Wrong> {
+    let stats = store.stats()?;
+    let count = all.len() as u64;
+    ensure!(stats.events == count && stats.last_position.get() == count, "{stats:?}: events");
+    let names = tally(all, |event| &event.stream).len() as u64;
+    let types = tally(all, |event| &event.event_type).len() as u64;
+    ensure!((stats.streams, stats.types) == (names, types), "{stats:?}: not {names} streams, {types} types");
+    let recorded = all.iter().map(|event| event.recorded_at);
+    let range = (recorded.clone().min(), recorded.max());
+    ensure!((stats.first_recorded, stats.last_recorded) == range, "{stats:?}: not {range:?}");
+    let occurred = all.iter().map(|event| event.occurred_at);
+    let range = (occurred.clone().min(), occurred.max());
+    ensure!((stats.first_occurred, stats.last_occurred) == range, "{stats:?}: not {range:?}");
+    Ok(())
+}
+
+fn same(found: &EventRef<'_>, wanted: &Event) -> Result<(), Wrong> {
+    let same = found.position == wanted.position
+        && found.stream == wanted.stream
+        && found.version == wanted.version
+        && found.id == wanted.id
+        && found.event_type == wanted.event_type
+        && found.recorded_at == wanted.recorded_at
+        && found.occurred_at == wanted.occurred_at
+        && found.tags.iter().eq(wanted.tags.iter().map(String::as_str))
+        && found.schema_version == wanted.schema_version
+        && found.content_type == wanted.content_type
+        && found.data == wanted.data
+        && found.metadata == wanted.metadata;
+    ensure!(
+        same,
+        "found {found:?} recorded {:?} id {} instead of {:?}@{} at {} recorded {:?} id {}",
+        found.recorded_at,
+        found.id,
+        wanted.stream,
+        wanted.version,
+        wanted.position,
+        wanted.recorded_at,
+        wanted.id
+    );
+    Ok(())
+}
+
+impl From<ReadError> for Wrong {
+    fn from(error: ReadError) -> Self {
+        Wrong::Read(error)
+    }
+}
+
+impl From<String> for Wrong {
+    fn from(what: String) -> Self {
+        Wrong::Differs(what)
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wrong::Read(error) => write!(f, "{error}: {error:?}"),
+            Wrong::Differs(what) => f.write_str(what),
+        }
+    }
+}

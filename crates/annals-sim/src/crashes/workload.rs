@@ -1,0 +1,223 @@
+//! What is done while the crash may come. Everything is decided by a seed, and done on one thread.
+
+use super::Explorer;
+use crate::account::{Told, submit};
+use crate::check::{Wrong, ensure, events};
+use crate::dice::Dice;
+use crate::model::{Fact, Proposal};
+use crate::watch::WatchedDisk;
+use crate::world::{START, World};
+use annals::{Durability, Expected, OpenError, Store, Timestamp, Version};
+use std::sync::Arc;
+
+/// Small segments, so that many are begun, filled and sealed.
+const SEGMENT_BYTES: u64 = 16 << 10;
+
+/// A kind of workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Workload {
+    /// Single events and batches over several streams, through more than ten segments, closed and opened again.
+    Rolling,
+    /// A store is made, closed, opened, gets an event, is closed and opened.
+    First,
+    /// Groups of several writers' batches, some of which are refused, through more than ten segments.
+    Groups,
+    /// A sync fails; the store is opened again without a reboot, by a reader and by the writer, and goes on.
+    FailedSync,
+    /// Without syncs, but now and then, through more than ten segments.
+    Unsynced,
+}
+
+impl Workload {
+    pub(super) const ALL: [Workload; 5] =
+        [Workload::Rolling, Workload::First, Workload::Groups, Workload::FailedSync, Workload::Unsynced];
+
+    fn durability(self) -> Durability {
+        if self == Workload::Unsynced { Durability::Os } else { Durability::Sync }
+    }
+
+    /// Does it. The explorer looks at each call.
+    pub(super) fn run(self, seed: u64, explorer: &Arc<Explorer>) -> Result<(), Wrong> {
+        let watched = WatchedDisk::new(explorer.disk.clone(), explorer.clone());
+        let world = World::on(explorer.disk.clone(), seed, SEGMENT_BYTES);
+        let mut work = Work { workload: self, world, watched, explorer, dice: Dice::new(seed) };
+        match self {
+            Workload::Rolling | Workload::Unsynced => work.rolling(),
+            Workload::First => work.first(),
+            Workload::Groups => work.groups(),
+            Workload::FailedSync => work.failed_sync(),
+        }
+    }
+}
+
+/// A workload under way.
+struct Work<'e> {
+    workload: Workload,
+    world: World,
+    watched: Arc<WatchedDisk>,
+    explorer: &'e Explorer,
+    dice: Dice,
+}
+
+impl Work<'_> {
+    fn open(&self) -> Result<Store, Wrong> {
+        let options = self.world.options_over(self.watched.clone());
+        let store = options.durability(self.workload.durability()).open("simulated");
+        let store = store.map_err(|error| cannot("open", &error))?;
+        self.explorer.account.lock().settle(&store, false)?;
+        Ok(store)
+    }
+
+    fn close(&self, store: Store) -> Result<(), Wrong> {
+        store.close().map_err(|error| Wrong::Differs(format!("close: {error:?}")))
+    }
+
+    fn maintain(&self, store: &Store) -> Result<(), Wrong> {
+        store.maintain().map_err(|error| Wrong::Differs(format!("maintain: {error:?}")))
+    }
+
+    fn submit(&self, store: &Store, group: &[Proposal]) -> Result<Vec<Told>, Wrong> {
+        let synced = self.workload.durability() == Durability::Sync;
+        submit(&self.explorer.account, store, group, Timestamp::from_nanos(START), synced)
+    }
+
+    fn rolling(&mut self) -> Result<(), Wrong> {
+        for batches in [20, 24, 18] {
+            let store = self.open()?;
+            for number in 0..batches {
+                let batch = proposal(&mut self.dice, 2500);
+                self.submit(&store, &[batch])?;
+                // Segments are sealed one by one, several at once, and by the append that has to wait.
+                if [3, 4, 9, 16].contains(&number) {
+                    self.maintain(&store)?;
+                }
+                if self.workload == Workload::Unsynced && number % 9 == 8 {
+                    store.sync().map_err(|error| Wrong::Differs(format!("sync: {error:?}")))?;
+                    let mut account = self.explorer.account.lock();
+                    account.durable = account.model.last();
+                }
+                if number % 7 == 6 {
+                    store.mark_durable().map_err(|error| Wrong::Differs(format!("mark: {error:?}")))?;
+                }
+            }
+            let segments = store.stats()?.segments;
+            ensure!(batches != 18 || segments > 10, "only {segments} segments");
+            self.close(store)?;
+        }
+        Ok(())
+    }
+
+    fn first(&mut self) -> Result<(), Wrong> {
+        let store = self.open()?;
+        if self.dice.one_in(2) {
+            self.close(store)?;
+        } else {
+            drop(store);
+        }
+        for bytes in [30, 17_000, 0] {
+            let store = self.open()?;
+            let mut batch = proposal(&mut self.dice, 1);
+            batch.facts.truncate(1);
+            batch.facts.iter_mut().for_each(|fact| fact.data = vec![1; bytes]);
+            self.submit(&store, &[batch])?;
+            self.close(store)?;
+        }
+        drop(self.open()?);
+        Ok(())
+    }
+
+    fn groups(&mut self) -> Result<(), Wrong> {
+        for groups in [10, 12] {
+            let store = self.open()?;
+            for number in 0..groups {
+                let writers = 4 + self.dice.below(3);
+                let mut group: Vec<Proposal> = (0..writers).map(|_| proposal(&mut self.dice, 1500)).collect();
+                // One comes too late, and one sees what another one of its group has written.
+                let version = self.explorer.account.lock().model.version("s-0");
+                group[1].expected.push(("s-0".into(), Expected::Exact(Version::new(version + 1_000_000))));
+                group[2].facts[0].stream = format!("new-{groups}-{number}");
+                let seen = (format!("new-{groups}-{number}"), Expected::StreamExists);
+                group[3].expected.push(seen);
+                self.submit(&store, &group)?;
+                if number % 4 == 3 {
+                    self.maintain(&store)?;
+                }
+            }
+            let segments = store.stats()?.segments;
+            ensure!(groups != 12 || segments > 10, "only {segments} segments");
+            self.close(store)?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of the sync that fails stay visible, later syncs say `Ok`, and they are lost with the power all the same.
+    fn failed_sync(&mut self) -> Result<(), Wrong> {
+        let mut store = self.open()?;
+        for round in 0..4 {
+            self.explorer.disk.fail_sync(1 + self.dice.below(8));
+            for _ in 0..10 {
+                let batch = proposal(&mut self.dice, 1800);
+                let told = self.submit(&store, &[batch])?;
+                if self.dice.one_in(3) {
+                    // What could not be done is done the next time.
+                    let _ = store.maintain();
+                }
+                if told != [Told::Decided] {
+                    break;
+                }
+            }
+            drop(store);
+            // Sometimes the first sync after that fails as well.
+            self.explorer.disk.fail_sync(self.dice.below(2));
+            if round % 2 == 0 {
+                self.read()?;
+            }
+            store = self.open().or_else(|_| self.open())?;
+            self.explorer.disk.fail_sync(0);
+        }
+        self.close(store)
+    }
+
+    /// A reader looks. Where the disk fails it shows only what is proven to be durable, so what is unknown may stay so.
+    fn read(&self) -> Result<(), Wrong> {
+        let store = self.world.options_over(self.watched.clone()).read_only(true).open("simulated");
+        let store = store.map_err(|error| cannot("read", &error))?;
+        let mut account = self.explorer.account.lock();
+        let shown = store.view().position().get();
+        if shown > account.model.last() {
+            return account.settle(&store, false);
+        }
+        account.durable = account.durable.max(shown);
+        let wanted = &account.model.events[..usize::try_from(shown).unwrap_or(0)];
+        events(&store.view(), wanted)
+    }
+}
+
+/// A batch: 1 to 5 events of four streams, without data now and then, or larger than a segment.
+pub(super) fn proposal(dice: &mut Dice, bytes: u64) -> Proposal {
+    let events = 1 + dice.below(5);
+    let large = dice.one_in(24);
+    let facts = (0..events).map(|index| {
+        let length = match dice.below(8) {
+            0 => 0,
+            _ if large && index == 0 => 17_000,
+            _ => dice.below(bytes),
+        };
+        let byte = u8::try_from(dice.below(256)).unwrap_or(0);
+        Fact {
+            stream: format!("s-{}", dice.below(4)),
+            event_type: (*dice.one_of(&["t", "u"])).into(),
+            id: None,
+            occurred: dice.one_in(3).then(|| START + i64::try_from(dice.below(1000)).unwrap_or(0)),
+            tags: if dice.one_in(4) { vec!["x".into()] } else { Vec::new() },
+            schema_version: 1,
+            metadata: Vec::new(),
+            data: vec![byte; usize::try_from(length).unwrap_or(0)],
+        }
+    });
+    Proposal { facts: facts.collect(), expected: Vec::new() }
+}
+
+fn cannot(what: &str, error: &OpenError) -> Wrong {
+    Wrong::Differs(format!("cannot {what}: {error}: {error:?}"))
+}

@@ -1,0 +1,95 @@
+//! What must come of a batch.
+
+use super::{Fact, Model, Proposal};
+use annals::{AppendError, Appended, Expected, Uuid, Version};
+
+/// What must come of a batch, or what did.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    Appended { first: u64, already: bool, streams: Vec<(String, u64, u64)> },
+    Conflict { stream: String, actual: u64 },
+    IdTaken,
+    Invalid,
+}
+
+impl Verdict {
+    /// What the store said; `None` if it is not its to decide.
+    pub(crate) fn of(result: &Result<Appended, AppendError>) -> Option<Verdict> {
+        match result {
+            Ok(appended) => Some(Verdict::Appended {
+                first: appended.first_position.get(),
+                already: appended.already_applied,
+                streams: (appended.streams.iter())
+                    .map(|s| (s.stream.clone(), s.first_version.get(), s.last_version.get()))
+                    .collect(),
+            }),
+            Err(AppendError::Conflict(conflict)) => {
+                let (stream, actual) = (conflict.stream.to_string(), conflict.actual.get());
+                Some(Verdict::Conflict { stream, actual })
+            }
+            Err(AppendError::IdTaken { .. }) => Some(Verdict::IdTaken),
+            Err(AppendError::Invalid(_)) => Some(Verdict::Invalid),
+            Err(_) => None,
+        }
+    }
+
+    /// Whether the batch adds events.
+    pub(crate) fn appends(&self) -> bool {
+        matches!(self, Verdict::Appended { already: false, .. })
+    }
+}
+
+impl Model {
+    /// What must come of the proposal; nothing is changed.
+    pub(crate) fn judge(&self, proposal: &Proposal) -> Verdict {
+        let ids: Vec<Uuid> = proposal.facts.iter().filter_map(|fact| fact.id).collect();
+        let twice = ids.iter().enumerate().any(|(index, id)| ids[..index].contains(id));
+        if proposal.facts.is_empty() || twice {
+            return Verdict::Invalid;
+        }
+        let streams = proposal.streams();
+        let stated = |stream: &str| {
+            let stated = proposal.expected.iter().find(|(name, _)| name == stream);
+            stated.map_or(Expected::Any, |(_, expected)| *expected)
+        };
+        let written = |stream: &&&str| proposal.facts.iter().any(|fact| fact.stream == **stream);
+        let loose = streams.iter().filter(written).any(|stream| !stated(stream).is_exact());
+        if loose && let Some(verdict) = self.applied(proposal) {
+            return verdict;
+        }
+        for stream in &streams {
+            let actual = self.version(stream);
+            if !stated(stream).holds_at(Version::new(actual)) {
+                let conflict = Verdict::Conflict { stream: (*stream).into(), actual };
+                return self.applied(proposal).unwrap_or(conflict);
+            }
+        }
+        let streams = self.ranges(proposal, |name| self.version(name));
+        Verdict::Appended { first: self.last() + 1, already: false, streams }
+    }
+
+    /// What comes of a proposal of which some ids are there already.
+    fn applied(&self, proposal: &Proposal) -> Option<Verdict> {
+        let place = |fact: &Fact| self.ids.get(&fact.id?)?.first().copied();
+        let places: Vec<Option<u64>> = proposal.facts.iter().map(place).collect();
+        places.iter().flatten().next()?;
+        let Some(first) = places[0] else { return Some(Verdict::IdTaken) };
+        let stored = |position: u64| self.facts.get(usize::try_from(position).ok()?.checked_sub(1)?);
+        let same = |(place, fact, wanted): (&Option<u64>, &Fact, u64)| {
+            *place == Some(wanted) && stored(wanted).is_some_and(|stored| **stored == *fact)
+        };
+        let mut each = places.iter().zip(&proposal.facts).zip(first..);
+        if !each.all(|((place, fact), wanted)| same((place, fact, wanted))) {
+            return Some(Verdict::IdTaken);
+        }
+        let earlier = &self.events[..usize::try_from(first - 1).unwrap_or(0)];
+        let before = |name: &str| earlier.iter().filter(|event| event.stream == name).count() as u64;
+        Some(Verdict::Appended { first, already: true, streams: self.ranges(proposal, before) })
+    }
+
+    fn ranges(&self, proposal: &Proposal, before: impl Fn(&str) -> u64) -> Vec<(String, u64, u64)> {
+        let count = |name: &str| proposal.facts.iter().filter(|fact| fact.stream == name).count() as u64;
+        let written = proposal.streams().into_iter().filter(|name| count(name) > 0);
+        written.map(|name| (name.to_owned(), before(name) + 1, before(name) + count(name))).collect()
+    }
+}

@@ -1,0 +1,192 @@
+//! What the answers must be: a list of events and the plainest way to ask it. Written without the engine.
+
+mod judge;
+mod question;
+
+pub(crate) use judge::Verdict;
+pub(crate) use question::{Moment, Question};
+
+use annals::{Batch, ContentType, Event, Expected, NewEvent, Position, Timestamp, Uuid, Version};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+/// An event to be appended, owned.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fact {
+    pub(crate) stream: String,
+    pub(crate) event_type: String,
+    pub(crate) id: Option<Uuid>,
+    pub(crate) occurred: Option<i64>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) schema_version: u32,
+    pub(crate) metadata: Vec<u8>,
+    pub(crate) data: Vec<u8>,
+}
+
+/// A batch: events, and what is expected of streams.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Proposal {
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) expected: Vec<(String, Expected)>,
+}
+
+/// Every event that there is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) events: Vec<Arc<Event>>,
+    /// What the producers gave: an occurred_at that was left out is not one that was said.
+    facts: Vec<Arc<Fact>>,
+    versions: HashMap<String, u64>,
+    /// The positions of each id, ascending.
+    ids: HashMap<Uuid, Vec<u64>>,
+    /// The last position of each batch.
+    ends: Vec<u64>,
+}
+
+impl Model {
+    /// The last position.
+    pub(crate) fn last(&self) -> u64 {
+        self.events.len() as u64
+    }
+
+    /// The version of a stream's last event.
+    pub(crate) fn version(&self, stream: &str) -> u64 {
+        self.versions.get(stream).copied().unwrap_or(0)
+    }
+
+    /// The recorded_at that an event gets which is appended now: never before that of the last one.
+    pub(crate) fn recorded_at(&self, now: Timestamp) -> Timestamp {
+        self.events.last().map_or(now, |event| now.max(event.recorded_at))
+    }
+
+    /// Whether a batch ends at a position, or nothing does.
+    pub(crate) fn is_end(&self, position: u64) -> bool {
+        position == 0 || self.ends.binary_search(&position).is_ok()
+    }
+
+    /// Takes what was appended. `id_at` is asked for the ids that the store has made; says so if one of them is not new.
+    pub(crate) fn append(
+        &mut self,
+        proposal: &Proposal,
+        recorded_at: Timestamp,
+        mut id_at: impl FnMut(u64) -> Option<Uuid>,
+    ) -> Result<(), String> {
+        for fact in &proposal.facts {
+            let position = self.last() + 1;
+            let made = || id_at(position).ok_or_else(|| format!("there is no event at position {position}"));
+            let id = fact.id.map_or_else(made, Ok)?;
+            if fact.id.is_none() && self.ids.contains_key(&id) {
+                return Err(format!("the store has made the id {id} twice"));
+            }
+            let version = self.versions.entry(fact.stream.clone()).or_default();
+            *version += 1;
+            self.ids.entry(id).or_default().push(position);
+            self.facts.push(Arc::new(fact.clone()));
+            self.events.push(Arc::new(Event {
+                position: Position::new(position),
+                stream: fact.stream.clone(),
+                version: Version::new(*version),
+                id,
+                event_type: fact.event_type.clone(),
+                recorded_at,
+                occurred_at: fact.occurred.map_or(recorded_at, Timestamp::from_nanos),
+                tags: fact.tags.clone(),
+                schema_version: fact.schema_version,
+                content_type: ContentType::BINARY,
+                data: fact.data.clone(),
+                metadata: fact.metadata.clone(),
+            }));
+        }
+        self.ends.push(self.last());
+        Ok(())
+    }
+
+    /// Forgets what came after a position.
+    pub(crate) fn truncate(&mut self, last: u64) {
+        let kept = usize::try_from(last).unwrap_or(usize::MAX).min(self.events.len());
+        for event in self.events.drain(kept..).rev() {
+            match event.version.get() {
+                1 => drop(self.versions.remove(&event.stream)),
+                version => drop(self.versions.insert(event.stream.clone(), version - 1)),
+            }
+            if let Some(positions) = self.ids.get_mut(&event.id) {
+                positions.retain(|position| *position <= last);
+            }
+        }
+        self.ids.retain(|_, positions| !positions.is_empty());
+        self.facts.truncate(self.events.len());
+        self.ends.retain(|end| *end <= last);
+    }
+}
+
+impl Fact {
+    pub(crate) fn new_event(&self) -> NewEvent<'_> {
+        let mut event = NewEvent::new(self.event_type.as_str(), &self.data[..])
+            .with_metadata(&self.metadata[..])
+            .with_schema_version(self.schema_version);
+        event.id = self.id;
+        event.occurred_at = self.occurred.map(Timestamp::from_nanos);
+        self.tags.iter().fold(event, |event, tag| event.with_tag(tag.as_str()))
+    }
+}
+
+impl Proposal {
+    /// The streams in order of appearance, as [`Proposal::batch`] states expectations first.
+    fn streams(&self) -> Vec<&str> {
+        let stated = self.expected.iter().map(|(name, _)| name.as_str());
+        let mut streams: Vec<&str> = Vec::new();
+        for name in stated.chain(self.facts.iter().map(|fact| fact.stream.as_str())) {
+            if !streams.contains(&name) {
+                streams.push(name);
+            }
+        }
+        streams
+    }
+
+    /// The same for the store.
+    ///
+    /// # Errors
+    /// That the store refuses what keeps every limit.
+    pub(crate) fn batch(&self) -> Result<Batch, String> {
+        let refused = |invalid| format!("a batch within all limits was refused: {invalid}");
+        let mut batch = Batch::new();
+        for (stream, expected) in &self.expected {
+            batch.expect(stream, *expected).map_err(refused)?;
+        }
+        for fact in &self.facts {
+            batch.push(&fact.stream, &fact.new_event()).map_err(refused)?;
+        }
+        Ok(batch)
+    }
+}
+
+/// Streams or types with their counts (and, for streams, last versions), by name.
+pub(crate) fn tally<'a>(
+    seen: &[&'a Event],
+    name: impl Fn(&'a Event) -> &'a str,
+) -> BTreeMap<&'a str, (u64, u64)> {
+    let mut tally = BTreeMap::new();
+    for event in seen {
+        let (count, last) = tally.entry(name(event)).or_insert((0, 0));
+        *count += 1;
+        *last = event.version.get().max(*last);
+    }
+    tally
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {:?} {} bytes", self.stream, self.event_type, self.data.len())?;
+        if let Some(id) = self.id {
+            write!(f, " id {}", id.as_u128())?;
+        }
+        if let Some(occurred) = self.occurred {
+            write!(f, " at {occurred}")?;
+        }
+        if !self.tags.is_empty() {
+            write!(f, " tags {:?}", self.tags)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! Doing a simulation: every operation on the store and on the model, and both compared.
+
+use super::op::{Crash, Draft, Op, Script};
+use super::trace::Trace;
+use super::trouble::Trouble;
+use crate::account::Account;
+use crate::check::{Wrong, ensure, everything};
+use crate::model::Proposal;
+use crate::watch::WatchedDisk;
+use crate::world::{START, World};
+use annals::{AppendError, Durability, Event, Expected, OpenError, Store, Timestamp, View};
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// Small segments, so that a short simulation has many.
+const SEGMENT_BYTES: u64 = 16 << 10;
+/// Views that are kept at once.
+const HELD_MAX: usize = 4;
+
+/// What happens while the store is closed.
+type Between<'a> = dyn Fn(&mut Machine) -> Result<(), Wrong> + 'a;
+
+/// A simulation under way.
+pub(super) struct Machine {
+    pub(super) world: World,
+    pub(super) trouble: Arc<Trouble>,
+    pub(super) account: Mutex<Account>,
+    pub(super) durability: Durability,
+    /// The store; one that was closed, in the moments between.
+    pub(super) store: Store,
+    /// A write or a sync has failed, and the store was not opened again since.
+    pub(super) poisoned: bool,
+    pub(super) planned: Option<Crash>,
+    /// Index files were damaged.
+    pub(super) disturbed: bool,
+    pub(super) proposals: Vec<Proposal>,
+    pub(super) held: Vec<(View, Vec<Arc<Event>>)>,
+    /// A store that is open for reading all the time, with what it has shown.
+    pub(super) reader: Option<Store>,
+    pub(super) now: i64,
+    pub(super) trace: Trace,
+}
+
+impl Machine {
+    /// Does a whole simulation. Returns its trace: the same script gives the same.
+    pub(super) fn run(script: &Script) -> Result<u64, Wrong> {
+        let mut machine = Machine::start(script)?;
+        for (number, op) in script.ops.iter().enumerate() {
+            let step = machine.step(op).and_then(|()| machine.crash_if_stopped());
+            step.map_err(|wrong| Wrong::Differs(format!("operation {number}: {wrong}")))?;
+        }
+        machine.finish().map_err(|wrong| Wrong::Differs(format!("at the end: {wrong}")))
+    }
+
+    fn start(script: &Script) -> Result<Self, Wrong> {
+        let world = World::new(script.seed, SEGMENT_BYTES);
+        let trouble = Arc::new(Trouble::new(world.disk.clone()));
+        // A store of its own to stand for the one that is not open yet.
+        let closed = World::new(0, SEGMENT_BYTES).open().map_err(|error| wrong_open(&error))?;
+        let mut machine = Machine {
+            world,
+            trouble,
+            account: Mutex::default(),
+            durability: script.durability,
+            store: closed,
+            poisoned: false,
+            planned: script.birth.clone(),
+            disturbed: false,
+            proposals: Vec::new(),
+            held: Vec::new(),
+            reader: None,
+            now: START,
+            trace: Trace::default(),
+        };
+        if let Some(birth) = &script.birth {
+            machine.trouble.stop_after(birth.after);
+        }
+        match machine.open()? {
+            Some(store) => machine.store = store,
+            None => machine.crash()?,
+        }
+        Ok(machine)
+    }
+
+    fn step(&mut self, op: &Op) -> Result<(), Wrong> {
+        match op {
+            Op::Append(drafts) => {
+                let group: Vec<Proposal> = drafts.iter().map(|draft| self.proposal(draft)).collect();
+                self.append(&group)?;
+                self.proposals.extend(group);
+            }
+            Op::Repeat { back } => {
+                if let Some(proposal) = self.proposals.iter().rev().nth(*back).cloned() {
+                    self.append(&[proposal])?;
+                }
+            }
+            Op::Ask(question, moment) => self.ask(question, moment)?,
+            Op::Clock(by) => {
+                self.now = self.now.saturating_add(*by);
+                self.world.clock.set(Timestamp::from_nanos(self.now));
+            }
+            Op::Maintain => self.maintain()?,
+            Op::Sync => self.sync()?,
+            Op::Mark => self.mark()?,
+            Op::Hold => {
+                if self.held.len() == HELD_MAX {
+                    self.held.remove(0);
+                }
+                self.held.push((self.store.view(), self.account.lock().model.events.clone()));
+            }
+            Op::Look => self.look()?,
+            Op::Observe => self.observe()?,
+            Op::Reopen => self.reopen(None)?,
+            Op::ReadOnly => self.reopen(Some(&Machine::read_only))?,
+            Op::Disturb(disturbance) => self.reopen(Some(&|machine| machine.disturb(*disturbance)))?,
+            Op::Crash(crash) => {
+                self.trouble.stop_after(crash.after);
+                self.planned = Some(crash.clone());
+                if crash.after == 0 {
+                    self.trouble.stop();
+                }
+            }
+            Op::Fault(fault) => self.trouble.arm(*fault),
+        }
+        Ok(())
+    }
+
+    /// Whether a call has failed since.
+    pub(super) fn has_trouble(&self, fired_before: u64) -> bool {
+        self.trouble.stopped() || self.trouble.fired() > fired_before
+    }
+
+    /// Closes, does something in between, and opens again.
+    fn reopen(&mut self, between: Option<&Between<'_>>) -> Result<(), Wrong> {
+        let fired = self.trouble.fired();
+        let closed = self.store.clone().close();
+        let trouble = self.has_trouble(fired);
+        let well = if self.poisoned { closed.is_err() } else { closed.is_ok() || trouble };
+        ensure!(well, "close: {closed:?}, poisoned {}", self.poisoned);
+        (self.poisoned, self.reader) = (false, None);
+        if let Some(between) = between.filter(|_| !self.trouble.stopped()) {
+            self.trouble.disarm();
+            between(self)?;
+        }
+        let opening = self.trouble.fired();
+        if let Some(store) = self.open()? {
+            // An opening that failed may have taken the mark of a close in good order away.
+            let trouble = trouble || self.has_trouble(opening);
+            ensure!(trouble || closed.is_err() || store.recovery().clean, "closed, and not found so");
+            self.trouble.disarm();
+            self.account.lock().settle(&store, false)?;
+            self.store = store;
+        }
+        Ok(())
+    }
+
+    fn read_only(&mut self) -> Result<(), Wrong> {
+        let options =
+            self.world.options_over(WatchedDisk::new(self.world.disk.clone(), self.trouble.clone()));
+        let store = options.read_only(true).open("simulated").map_err(|error| wrong_open(&error))?;
+        if self.trouble.stopped() {
+            return Ok(());
+        }
+        let refused = store.append("a", Expected::Any, &[]);
+        ensure!(matches!(refused, Err(AppendError::ReadOnly)), "an append to a reader: {refused:?}");
+        self.account.lock().settle(&store, false)
+    }
+
+    /// Opens for writing. `None` if the disk stopped meanwhile; a call that was to fail may make the first attempt fail.
+    pub(super) fn open(&mut self) -> Result<Option<Store>, Wrong> {
+        let disk = WatchedDisk::new(self.world.disk.clone(), self.trouble.clone());
+        loop {
+            let fired = self.trouble.fired();
+            let opened = self.world.options_over(disk.clone()).durability(self.durability).open("simulated");
+            match opened {
+                _ if self.trouble.stopped() => return Ok(None),
+                Ok(store) => return Ok(Some(store)),
+                Err(OpenError::Io { .. }) if self.trouble.fired() > fired => {}
+                Err(error) => return Err(wrong_open(&error)),
+            }
+        }
+    }
+
+    fn crash_if_stopped(&mut self) -> Result<(), Wrong> {
+        if self.trouble.stopped() { self.crash() } else { Ok(()) }
+    }
+
+    /// A store that was opened after a crash takes the place of the one before.
+    pub(super) fn go_on_with(&mut self, store: Store) {
+        (self.store, self.poisoned, self.reader) = (store, false, None);
+    }
+
+    /// Whatever has happened: old and new events are there after the loss of power and a close in good order.
+    fn finish(&mut self) -> Result<u64, Wrong> {
+        self.trouble.disarm();
+        if self.planned.is_some() {
+            self.trouble.stop();
+            self.crash()?;
+        }
+        if self.poisoned {
+            self.reopen(None)?;
+        }
+        let batch = |number| Draft::plain(&format!("end-{number}"));
+        self.append(&[self.proposal(&batch(0))])?;
+        self.sync()?;
+        everything(&self.store, &self.account.lock().model)?;
+        self.planned = Some(Crash::plain());
+        self.trouble.stop();
+        self.crash()?;
+        self.append(&[self.proposal(&batch(1)), self.proposal(&batch(2))])?;
+        self.maintain()?;
+        let files = self.world.disk.image().into_keys().filter(|path| path.starts_with("index/")).count();
+        let runs = self.store.stats()?.runs;
+        ensure!(runs == files as u64, "there are {runs} runs and {files} index files");
+        self.look()?;
+        self.reopen(Some(&Machine::read_only))?;
+        self.verify()?;
+        self.store.clone().close().map_err(|error| Wrong::Differs(format!("the last close: {error:?}")))?;
+        self.trace.note(&self.world.disk.image());
+        self.trace.note(&self.trouble.trace());
+        Ok(self.trace.number())
+    }
+}
+
+pub(super) fn wrong_open(error: &OpenError) -> Wrong {
+    Wrong::Differs(format!("the store cannot be opened: {error}: {error:?}"))
+}

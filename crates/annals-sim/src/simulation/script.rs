@@ -1,0 +1,258 @@
+//! Making a simulation from dice: each one likes other operations, names and sizes than the next.
+
+use super::op::{Again, Crash, Disturbance, Draft, Expectation, Fault, How, Op, Script};
+use crate::dice::Dice;
+use crate::fates::Left;
+use crate::model::{Fact, Moment, Question};
+use crate::world::START;
+use annals::vfs::Call;
+use annals::{Clock, Durability, Expected, Uuid};
+
+const LONG: &str = "long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name";
+/// Names that are easily confused.
+const ODD: &[&str] = &[
+    "a-1",
+    "a-2",
+    "a",
+    "A-1",
+    "b-1",
+    "b-2",
+    "-",
+    "../x",
+    "a\0b-1",
+    "\u{e9}-1",
+    "e\u{301}-1",
+    "\u{1f980}",
+    LONG,
+];
+const TYPES: &[&str] = &["t", "u", "T", "\u{e9}"];
+const TAGS: &[&str] = &["x", "y", "x:1", "\u{e9}"];
+const PREFIXES: &[&str] = &["", "a", "a-", "a-1", "b", ".", "\u{e9}", "long", "s-", "s-1", "zz"];
+const CATEGORIES: &[&str] = &["a", "b", "", "A", "long", "none", "\u{e9}", "s"];
+/// Times to say and to ask for; some lie on what the clock shows.
+const TIMES: &[i64] =
+    &[i64::MIN, i64::MIN + 1, -5, -1, 0, 7, START - 1, START, START + 1, START + 50, i64::MAX];
+const YEAR: i64 = 365 * 86_400 * 1_000_000_000;
+/// How the clock moves: by nothing, a little, an hour back, a year forth and back.
+const STEPS: &[i64] = &[-100, 0, 1, 25, 1000, -3_600_000_000_000, YEAR, -YEAR];
+
+/// The habits of one simulation.
+struct Habits {
+    /// How many plain streams there are besides the odd ones.
+    streams: u64,
+    /// How likely each kind of operation is.
+    weights: [u64; 15],
+    /// Most bytes of usual data.
+    usual: u64,
+    /// One event in so many is large.
+    large: u64,
+}
+
+/// A whole simulation.
+pub(super) fn script(dice: &mut Dice) -> Script {
+    let durability = if dice.one_in(3) { Durability::Os } else { Durability::Sync };
+    let mut weights = [0; 15];
+    // Rare operations are left out now and then, so that long stretches without them happen.
+    let usual = [30, 4, 8, 4, 8, 3, 3, 3, 3, 3, 1, 1, 6, 3, 4];
+    for (weight, usual) in weights.iter_mut().zip(usual) {
+        *weight = if dice.one_in(4) { 0 } else { usual };
+    }
+    weights[0] = usual[0];
+    let habits = Habits {
+        streams: *dice.one_of(&[3, 3, 30, 5000]),
+        weights,
+        usual: *dice.one_of(&[40, 900, 900, 3000]),
+        large: *dice.one_of(&[20, 60]),
+    };
+    let birth = dice.one_in(8).then(|| crash(dice));
+    let length = 8 + dice.below(90);
+    let seed = dice.number();
+    Script { seed, durability, birth, ops: (0..length).map(|_| habits.op(dice)).collect() }
+}
+
+impl Habits {
+    fn op(&self, dice: &mut Dice) -> Op {
+        let total: u64 = self.weights.iter().sum();
+        let mut drawn = dice.below(total);
+        let mut kind = 0;
+        while drawn >= self.weights[kind] {
+            drawn -= self.weights[kind];
+            kind += 1;
+        }
+        match kind {
+            0 => {
+                let batches = if dice.one_in(6) { 2 + dice.below(4) } else { 1 };
+                Op::Append((0..batches).map(|_| self.draft(dice)).collect())
+            }
+            1 => Op::Repeat { back: dice.index(6) },
+            2 => Op::Ask(Box::new(self.question(dice)), moment(dice)),
+            3 => Op::Clock(*dice.one_of(STEPS)),
+            4 => Op::Maintain,
+            5 => Op::Sync,
+            6 => Op::Hold,
+            7 => Op::Look,
+            8 => Op::Observe,
+            9 => Op::Reopen,
+            10 => Op::ReadOnly,
+            11 => Op::Disturb(disturbance(dice)),
+            12 => Op::Crash(crash(dice)),
+            13 => Op::Mark,
+            _ => Op::Fault(fault(dice)),
+        }
+    }
+
+    fn stream(&self, dice: &mut Dice) -> String {
+        match dice.below(3) {
+            0 => (*dice.one_of(ODD)).to_owned(),
+            // Hot ones, and all the others.
+            1 => format!("s-{}", dice.below(self.streams.min(3))),
+            _ => format!("s-{}", dice.below(self.streams)),
+        }
+    }
+
+    fn draft(&self, dice: &mut Dice) -> Draft {
+        let events = if dice.one_in(20) { 0 } else { 1 + dice.below(5) };
+        let facts: Vec<Fact> = (0..events).map(|_| self.fact(dice)).collect();
+        let said = (0..dice.below(3)).map(|_| {
+            let stream = match facts.first() {
+                Some(first) if dice.one_in(2) => first.stream.clone(),
+                _ => self.stream(dice),
+            };
+            (stream, expectation(dice))
+        });
+        let said = said.collect();
+        let stolen = (events > 0 && dice.one_in(12)).then(|| (dice.index(facts.len()), dice.number()));
+        Draft { facts, said, stolen }
+    }
+
+    fn fact(&self, dice: &mut Dice) -> Fact {
+        let bytes = match dice.below(self.large) {
+            0 => 1000 + dice.below(5000),
+            1 if dice.one_in(3) => 15_000 + dice.below(25_000),
+            2..=4 => 0,
+            _ => dice.below(self.usual),
+        };
+        let byte = u8::try_from(dice.below(256)).unwrap_or(0);
+        Fact {
+            stream: self.stream(dice),
+            event_type: (*dice.one_of(TYPES)).into(),
+            id: (dice.below(5) < 2).then(|| Uuid::from_u128(1 + u128::from(dice.below(40)))),
+            occurred: dice.one_in(2).then(|| *dice.one_of(TIMES)),
+            tags: some(dice, TAGS),
+            schema_version: u32::try_from(dice.below(3)).unwrap_or(0),
+            metadata: vec![byte; dice.index(20)],
+            data: vec![byte; usize::try_from(bytes).unwrap_or(0)],
+        }
+    }
+
+    fn question(&self, dice: &mut Dice) -> Question {
+        let mut sometimes = |of: u64, to: u64| dice.one_in(of).then(|| dice.below(to));
+        let positions = (sometimes(5, 200), sometimes(5, 200));
+        let versions = (sometimes(5, 8), sometimes(5, 20));
+        let limit = sometimes(3, 6);
+        Question {
+            stream: dice.one_in(3).then(|| self.stream(dice)),
+            positions,
+            versions,
+            types: some(dice, TYPES),
+            tags: some(dice, TAGS),
+            category: dice.one_in(5).then(|| (*dice.one_of(CATEGORIES)).into()),
+            prefix: dice.one_in(5).then(|| (*dice.one_of(PREFIXES)).into()),
+            since: times(dice),
+            until: times(dice),
+            backwards: dice.one_in(2),
+            limit,
+        }
+    }
+}
+
+/// None, one or two of these.
+fn some(dice: &mut Dice, from: &[&str]) -> Vec<String> {
+    let count = dice.below(6).saturating_sub(3);
+    (0..count).map(|_| (*dice.one_of(from)).to_owned()).collect()
+}
+
+fn time(dice: &mut Dice) -> i64 {
+    if dice.one_in(2) { *dice.one_of(TIMES) } else { START + *dice.one_of(STEPS) + *dice.one_of(STEPS) }
+}
+
+fn times(dice: &mut Dice) -> Vec<(Clock, i64)> {
+    let clock = *dice.one_of(&[Clock::Occurred, Clock::Recorded]);
+    if dice.one_in(4) { vec![(clock, time(dice))] } else { Vec::new() }
+}
+
+fn moment(dice: &mut Dice) -> Moment {
+    Moment {
+        position: dice.one_in(3).then(|| dice.below(200)),
+        recorded: dice.one_in(3).then(|| time(dice)),
+        occurred: dice.one_in(3).then(|| time(dice)),
+    }
+}
+
+fn expectation(dice: &mut Dice) -> Expectation {
+    match dice.below(8) {
+        0..=3 => Expectation::Current,
+        4 => Expectation::Off(dice.below(3)),
+        5 => Expectation::Plain(Expected::Any),
+        6 => Expectation::Plain(Expected::StreamExists),
+        _ => Expectation::Plain(Expected::NoStream),
+    }
+}
+
+fn disturbance(dice: &mut Dice) -> Disturbance {
+    let (file, at) = (dice.index(16), dice.index(1 << 16));
+    match dice.below(6) {
+        0..=1 => Disturbance::FlipRun { file, at },
+        2 => Disturbance::CutRun { file, at },
+        3 => Disturbance::RemoveRun { file },
+        4 => Disturbance::RemoveIndex,
+        _ => Disturbance::Leftovers,
+    }
+}
+
+/// How many calls there are until a crash: now, soon, or after a while.
+fn calls(dice: &mut Dice) -> u64 {
+    match dice.below(4) {
+        0 => 0,
+        1 => dice.below(6),
+        2 => dice.below(30),
+        _ => dice.below(100),
+    }
+}
+
+fn crash(dice: &mut Dice) -> Crash {
+    // Crashes of crashes, three deep.
+    let depth = [0, 0, 0, 1, 1, 2, 3][dice.index(7)];
+    let again =
+        |dice: &mut Dice| Again { reading: dice.one_in(4), after: dice.below(14), left: Left::any(dice) };
+    Crash {
+        after: calls(dice),
+        left: Left::any(dice),
+        again: (0..depth).map(|_| again(dice)).collect(),
+        verify: dice.one_in(3),
+    }
+}
+
+fn fault(dice: &mut Dice) -> Fault {
+    const CALLS: &[Call] = &[
+        Call::SyncData,
+        Call::Write,
+        Call::SyncDir,
+        Call::Rename,
+        Call::Create,
+        Call::Preallocate,
+        Call::Remove,
+        Call::SetLength,
+        Call::Open,
+        Call::Read,
+        Call::Map,
+        Call::Length,
+        Call::List,
+    ];
+    let after = if dice.one_in(2) { 0 } else { dice.below(8) };
+    if dice.one_in(3) {
+        return Fault { call: Call::SyncData, after, how: How::Stranded };
+    }
+    let how = How::Error(*dice.one_of(&[5, 28]));
+    Fault { call: *dice.one_of(CALLS), after, how }
+}
