@@ -19,6 +19,8 @@ mod io_ext;
 mod mapping;
 mod memory;
 mod real;
+#[doc(hidden)]
+pub mod sync;
 
 pub use disk::{Access, DirEntry, Disk, EntryKind, File, Lock};
 pub use env::{Clock, Env, ManualClock, Random, SeededRandom, SystemClock, SystemRandom};

@@ -10,9 +10,10 @@ use annals_format::{
 use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX};
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Timestamp};
+use annals_vfs::sync::OnceLock;
 use annals_vfs::{Access, Disk, Mapping};
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// One segment as readers see it. Events are borrowed from its mapping.
 #[derive(Debug)]

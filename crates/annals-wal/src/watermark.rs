@@ -1,9 +1,9 @@
 //! How far the log has come: what is durable, and what readers may see.
 
 use annals_types::Position;
-use parking_lot::{Condvar, Mutex};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use annals_vfs::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use annals_vfs::sync::{Condvar, Deadline, Mutex};
+use std::time::Duration;
 
 /// Two positions that only grow, and a way to wait for the second.
 ///
@@ -55,7 +55,7 @@ impl Watermark {
     pub fn publish(&self, position: Position) {
         self.visible.fetch_max(position.get(), Ordering::AcqRel);
         // SeqCst pairs with the waiter: either it sees the new position, or we see that it waits.
-        std::sync::atomic::fence(Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) > 0 {
             drop(self.lock.lock());
             self.moved.notify_all();
@@ -65,19 +65,12 @@ impl Watermark {
     /// Waits until there are visible events after `position`, at most for `timeout`; says whether there are.
     #[must_use]
     pub fn wait_beyond(&self, position: Position, timeout: Duration) -> bool {
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = Deadline::after(timeout);
         let mut guard = self.lock.lock();
         self.waiting.fetch_add(1, Ordering::SeqCst);
-        std::sync::atomic::fence(Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         while self.visible() <= position {
-            let timed_out = match deadline {
-                Some(deadline) => self.moved.wait_until(&mut guard, deadline).timed_out(),
-                None => {
-                    self.moved.wait(&mut guard);
-                    false
-                }
-            };
-            if timed_out {
+            if self.moved.wait_until(&mut guard, deadline) {
                 break;
             }
         }

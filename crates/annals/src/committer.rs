@@ -9,8 +9,8 @@ use annals_format::{FrameBuilder, FrameStamp, same_content};
 use annals_index::MemoryIndex;
 use annals_types::planted::{Bug, planted};
 use annals_types::{Conflict, Expected, Invalid, Position, StreamName, Timestamp, Uuid, Version};
+use annals_vfs::sync::RwLock;
 use annals_wal::{GroupSink, LogError, LogWriter, WriteFailed};
-use parking_lot::RwLock;
 use std::sync::Arc;
 
 /// What an append gives back.

@@ -6,19 +6,18 @@ use crate::part::{Part, Parts};
 use annals_format::StoreId;
 use annals_types::{Position, Timestamp};
 use annals_vfs::Env;
+use annals_vfs::sync::atomic::{AtomicBool, Ordering};
+use annals_vfs::sync::channel::Sender;
+use annals_vfs::sync::{ArcSwap, Condvar, Deadline, Mutex};
 use annals_wal::{LogError, PreparedSegment, Segment, Watermark};
-use arc_swap::ArcSwap;
-use crossbeam_channel::Sender;
-use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How many full segments may wait for their footer before an append waits for them: it bounds the memory
-/// that their indexes take.
-const FULL_SEGMENTS_MAX: usize = 4;
+/// that their indexes take. Models have few segments, and are to see appends wait.
+const FULL_SEGMENTS_MAX: usize = if cfg!(feature = "shuttle") { 2 } else { 4 };
 /// How long an append waits for that.
 const SEALING_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -116,7 +115,7 @@ impl Core {
     /// Gives back pressure when sealing is far behind. Without a worker the caller seals.
     fn wait_for_sealing(&self) -> Result<(), LogError> {
         let mut ahead = self.ahead.lock();
-        let deadline = Instant::now() + SEALING_PATIENCE;
+        let deadline = Deadline::after(SEALING_PATIENCE);
         while ahead.full.len() >= FULL_SEGMENTS_MAX {
             let Some(worker) = &self.worker else {
                 drop(ahead);
@@ -127,7 +126,7 @@ impl Core {
             // What has failed before may be possible by now.
             ahead.failure = None;
             let _ = worker.try_send(());
-            let timed_out = self.sealed_one.wait_until(&mut ahead, deadline).timed_out();
+            let timed_out = self.sealed_one.wait_until(&mut ahead, deadline);
             if ahead.full.len() < FULL_SEGMENTS_MAX {
                 break;
             }

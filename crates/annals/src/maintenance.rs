@@ -11,12 +11,12 @@ use crate::part::{Part, PartIndex};
 use annals_format::{RunEntry, names};
 use annals_index::{MemoryIndex, write_run};
 use annals_types::Position;
+use annals_vfs::sync::atomic::{Ordering, fence};
+use annals_vfs::sync::channel::{Receiver, RecvTimeoutError};
 use annals_vfs::{Disk, write_all_at};
 use annals_wal::{CommitQueue, LogError, Segment, seal_segment};
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 /// After this long without an append the durable position is written behind the last batch.

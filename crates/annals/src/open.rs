@@ -9,9 +9,9 @@ use annals_format::{Manifest, SEGMENT_HEADER_BYTES, names};
 use annals_index::MemoryIndex;
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp};
+use annals_vfs::sync::{RwLock, thread};
 use annals_vfs::{Access, Disk, EntryKind, Env, Lock, RealDisk, read_up_to};
 use annals_wal::{Mode, Recovered, RecoveryInput, Segment, recover};
-use parking_lot::RwLock;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::Path;
@@ -91,7 +91,7 @@ const LOCK_WAIT: Duration = Duration::from_millis(15);
 fn take_lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn Lock>, OpenError> {
     for attempt in 0..LOCK_TRIES {
         if attempt > 0 {
-            std::thread::sleep(LOCK_WAIT);
+            thread::sleep(LOCK_WAIT);
         }
         if let Some(lock) = disk.try_lock(names::LOCK).map_err(OpenError::io("lock the store (file LOCK)"))? {
             return Ok(lock);
@@ -147,7 +147,7 @@ pub(crate) fn observe(env: &Env, path: &Path, known: &Parts) -> Result<(Opened, 
                 return Ok((opened, visible));
             }
             Err(OpenError::Corrupt(_)) if looks < LOOKS => {
-                std::thread::sleep(Duration::from_millis(5));
+                thread::sleep(Duration::from_millis(5));
             }
             Err(error) => return Err(error),
         }

@@ -5,10 +5,10 @@ use annals_format::{Binding, Corruption, Damage, RunEntry, StoreId, names};
 use annals_index::{IndexedEvent, MemoryIndex, Postings, Run, RunIdentity, TermKind};
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Uuid, Version};
+use annals_vfs::sync::{OnceLock, RwLock};
 use annals_vfs::{Access, Disk};
 use annals_wal::Segment;
-use parking_lot::RwLock;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// All parts of the log as of some moment, in order of positions. Never changed, only replaced.
 #[derive(Debug, Default)]

@@ -14,13 +14,13 @@ use crate::stats::Stats;
 use crate::view::View;
 use annals_format::CleanMark;
 use annals_types::{Expected, Invalid, NewEvent, Position};
+use annals_vfs::sync::thread::{self, JoinHandle};
+use annals_vfs::sync::{Deadline, Mutex, channel};
 use annals_vfs::{Env, Lock};
 use annals_wal::{CommitQueue, LogWriter, Watermark};
-use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often a store that another process writes is looked at while waiting for events.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -120,7 +120,7 @@ impl Store {
         let Opened { manifest, mut recovered, parts, active, report } = opened;
         let last = recovered.next.previous();
         let watermark = Arc::new(Watermark::new(last));
-        let (sender, mailbox) = crossbeam_channel::bounded(1);
+        let (sender, mailbox) = channel::bounded(1);
         let own = Durability::from_code(manifest.durability).unwrap_or_default();
         let prepared = std::mem::take(&mut recovered.prepared);
         let full = full_segments(&recovered);
@@ -138,8 +138,7 @@ impl Store {
         let queue = Arc::new(CommitQueue::new(Committer::new(Arc::clone(&core), writer, active)));
         let worker = if options.background {
             let (core, queue) = (Arc::clone(&core), Arc::clone(&queue));
-            let thread = std::thread::Builder::new().name("annals-worker".into());
-            let spawned = thread.spawn(move || run_worker(&core, &queue, &mailbox, last));
+            let spawned = thread::spawn("annals-worker", move || run_worker(&core, &queue, &mailbox, last));
             Some(spawned.map_err(OpenError::io("start the background thread"))?)
         } else {
             None
@@ -261,14 +260,14 @@ impl Store {
         if self.0.writing.is_some() || core.watermark.visible() > position {
             return Ok(core.watermark.wait_beyond(position, timeout));
         }
-        let started = Instant::now();
+        let deadline = Deadline::after(timeout);
         loop {
             self.take_in()?;
-            let left = timeout.saturating_sub(started.elapsed());
+            let left = deadline.left();
             if core.watermark.visible() > position || left.is_zero() {
                 return Ok(core.watermark.visible() > position);
             }
-            std::thread::sleep(LOOK_EVERY.min(left));
+            thread::sleep(LOOK_EVERY.min(left));
         }
     }
 
@@ -390,7 +389,7 @@ impl Writing {
 impl Drop for Handle {
     fn drop(&mut self) {
         // A thread that unwinds may have left anything: the log is in order after any crash, so leave it at that.
-        if std::thread::panicking() {
+        if thread::panicking() {
             if let Some(writing) = &self.writing
                 && writing.closed.lock().replace(false).is_none()
             {

@@ -3,8 +3,8 @@
 use annals_format::{Damage, PAGE_BYTES, page_checksums};
 use annals_types::planted::{Bug, planted};
 use annals_vfs::Mapping;
+use annals_vfs::sync::atomic::{AtomicU64, Ordering};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 const PAGE: u64 = PAGE_BYTES as u64;
 

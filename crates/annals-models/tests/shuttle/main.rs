@@ -1,0 +1,12 @@
+//! Models over the engine's own code; see the crate's documentation for how they are run.
+
+#![expect(clippy::unwrap_used, reason = "what cannot go on in a test ends it")]
+
+mod closing;
+mod commit_queue;
+mod failing;
+mod log;
+mod store;
+mod waiting;
+mod watermark;
+mod world;
