@@ -67,7 +67,9 @@ fn advice(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             ),
             OpenError::NotAStore { .. } => Some("name the store with --store or ANNALS_STORE"),
             OpenError::Locked { .. } => Some("commands that only read work meanwhile"),
-            _ if error.is_corruption() => Some("`annals verify` tells more"),
+            _ if error.is_corruption() => {
+                Some("`annals verify` tells more, `annals repair` copies what is sound")
+            }
             _ => None,
         };
     }

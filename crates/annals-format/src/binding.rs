@@ -1,5 +1,6 @@
 //! What ties bytes to their place: store, segment, position.
 
+use crate::crc;
 use crate::id::made_id;
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp, Uuid};
@@ -35,6 +36,20 @@ impl Binding {
     #[must_use]
     pub fn made_id(self, position: Position, recorded_at: Timestamp) -> Uuid {
         made_id(self.id_key, position, recorded_at)
+    }
+
+    /// Whether [`Binding::made_id`] gives this id for the position at any time at all.
+    #[must_use]
+    pub fn may_have_made(self, id: Uuid, position: Position) -> bool {
+        // All but the 48 bits of the time.
+        let without_time = |id: Uuid| id.as_u128() & (u128::MAX >> 48);
+        without_time(id) == without_time(self.made_id(position, Timestamp::EPOCH))
+    }
+
+    /// The first four bytes (little-endian) of something whose other bytes are `behind` and whose checksum is this.
+    #[must_use]
+    pub(crate) fn solve(self, checksum: u32, behind: &[u8]) -> u32 {
+        crc::first_word(self.seed, behind, checksum)
     }
 
     /// The checksum of bytes of this segment.

@@ -107,6 +107,13 @@ impl FooterBuilder {
         self.occurred.include(occurred_at);
     }
 
+    /// Adds the record of a lost event. When it occurred is not known, so the range of occurred_at is left as it is.
+    pub fn push_lost(&mut self, offset: u32, recorded_at: Timestamp) {
+        let occurred = self.occurred;
+        self.push(offset, recorded_at, recorded_at);
+        self.occurred = occurred;
+    }
+
     /// The footer as bytes, to be written at `frames_end`, and what its trailer says.
     #[must_use]
     pub fn finish(

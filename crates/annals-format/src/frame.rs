@@ -3,8 +3,8 @@
 use crate::binding::Binding;
 use crate::damage::Damage;
 use crate::record::{
-    RECORD_HEADER_BYTES, complete_record, encode_record, given_id, own_record, parse_record, record_length,
-    reseal_record, stored_checksum,
+    RECORD_HEADER_BYTES, complete_record, encode_lost, encode_record, given_id, own_record, parse_record,
+    record_length, reseal_record, stored_checksum,
 };
 use crate::wire::{i64_at, put_i64, put_u32, put_u64, u32_at, u64_at};
 use annals_types::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
@@ -231,12 +231,37 @@ impl FrameBuilder {
     /// # Errors
     /// The limit that the event or the batch does not keep; the frame is then as it was before.
     pub fn push(&mut self, stream: &str, event: &NewEvent<'_>) -> Result<(), Invalid> {
+        self.add(|bytes| encode_record(bytes, stream, event))
+    }
+
+    /// Adds the record of an event that was lost, for repairs. The stream is empty if it is not known; then the
+    /// record's version is to be [`Version::ZERO`].
+    ///
+    /// # Errors
+    /// The limit that the stream's name or the batch does not keep; the frame is then as it was before.
+    pub fn push_lost(&mut self, stream: &str) -> Result<(), Invalid> {
+        self.add(|bytes| encode_lost(bytes, stream))
+    }
+
+    /// Adds a copy of a record that [`parse_record`] found sound in another place, for repairs. It must be given the
+    /// version that it has.
+    ///
+    /// # Errors
+    /// The limit that the batch does not keep; the frame is then as it was before.
+    pub fn push_record(&mut self, record: &[u8]) -> Result<(), Invalid> {
+        self.add(|bytes| {
+            bytes.extend_from_slice(record);
+            Ok(())
+        })
+    }
+
+    fn add(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> Result<(), Invalid>) -> Result<(), Invalid> {
         if self.records.len() >= BATCH_EVENTS_MAX {
             return Err(Invalid::BatchEvents);
         }
         self.bytes.truncate(self.end);
         let start = self.end;
-        let result = encode_record(&mut self.bytes, stream, event).and_then(|()| {
+        let result = encode(&mut self.bytes).and_then(|()| {
             let bytes = self.bytes.len().next_multiple_of(FRAME_ALIGNMENT);
             if bytes > BATCH_BYTES_MAX { Err(Invalid::BatchBytes { bytes }) } else { Ok(()) }
         });

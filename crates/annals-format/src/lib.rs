@@ -9,6 +9,7 @@
 //! what was expected.
 
 mod binding;
+mod crc;
 mod damage;
 mod footer;
 mod frame;
@@ -34,7 +35,9 @@ pub use manifest::{
     CleanMark, MANIFEST_HEADER_BYTES, Manifest, OpenSegment, RunEntry, SealedSegment, manifest_length,
 };
 pub use pages::{PAGE_BYTES, page_checksums, page_count};
-pub use record::{RECORD_HEADER_BYTES, parse_record, record_length, same_content};
+pub use record::{
+    RECORD_HEADER_BYTES, may_be_record, parse_record, position_of_record, record_length, same_content,
+};
 pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 
 /// Version of the format that this build writes. It reads this one and refuses newer ones.

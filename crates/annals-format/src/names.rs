@@ -9,6 +9,9 @@ pub const MANIFEST: &str = "MANIFEST";
 pub const MANIFEST_TEMPORARY: &str = "MANIFEST.tmp";
 /// The file whose lock says that a process has the store open for writing.
 pub const LOCK: &str = "LOCK";
+/// The file that is there while a repair writes the store, so that what it leaves when it is interrupted is not taken
+/// for one.
+pub const REPAIR: &str = "REPAIR";
 /// The directory of segments.
 pub const LOG_DIR: &str = "log";
 /// The directory of runs.

@@ -40,7 +40,11 @@ const HAS_METADATA: u16 = 1 << 3;
 const HAS_TAGS: u16 = 1 << 4;
 /// Data and metadata are encrypted. This build writes none and refuses to read them.
 const ENCRYPTED: u16 = 1 << 5;
-const FLAGS_KNOWN: u16 = HAS_ID | HAS_OCCURRED_AT | HAS_SCHEMA_VERSION | HAS_METADATA | HAS_TAGS | ENCRYPTED;
+/// The record only stands for an event that was lost to damage: it has no type, no data, no other flags, and a stream
+/// only if it is known to which one the event belonged.
+const LOST: u16 = 1 << 6;
+const FLAGS_KNOWN: u16 =
+    HAS_ID | HAS_OCCURRED_AT | HAS_SCHEMA_VERSION | HAS_METADATA | HAS_TAGS | ENCRYPTED | LOST;
 
 /// Data and metadata as they are. Other codecs are for later versions.
 const CODEC_PLAIN: u8 = 0;
@@ -95,6 +99,58 @@ pub(crate) fn encode_record(out: &mut Vec<u8>, stream: &str, event: &NewEvent<'_
     Ok(())
 }
 
+/// Appends the record that stands for a lost event, all but what [`complete_record`] fills in. The stream is empty if
+/// it is not known.
+pub(crate) fn encode_lost(out: &mut Vec<u8>, stream: &str) -> Result<(), Invalid> {
+    if !stream.is_empty() {
+        check_stream_name(stream)?;
+    }
+    let start = out.len();
+    out.resize(start + RECORD_HEADER_BYTES, 0);
+    out.extend_from_slice(stream.as_bytes());
+    let record = &mut out[start..];
+    let length = record.len();
+    let body_checksum = crc32fast::hash(&record[RECORD_HEADER_BYTES..]);
+    record[LENGTH..BODY_CHECKSUM].copy_from_slice(&length_u32(length));
+    put_u32(record, BODY_CHECKSUM, body_checksum);
+    record[FLAGS..CONTENT_TYPE].copy_from_slice(&LOST.to_le_bytes());
+    record[STREAM_LENGTH..TYPE_LENGTH].copy_from_slice(&length_u16(stream.len()));
+    Ok(())
+}
+
+/// Whether a record could begin here, as far as its fixed part tells without a checksum: all but a few in a billion of
+/// other bytes are told apart, so that a search for records behind damage computes few checksums.
+#[must_use]
+pub fn may_be_record(bytes: &[u8]) -> bool {
+    if bytes.len() < RECORD_HEADER_BYTES || bytes[CODEC] != CODEC_PLAIN {
+        return false;
+    }
+    let flags = u16_at(bytes, FLAGS);
+    let (stream, event_type) =
+        (usize::from(u16_at(bytes, STREAM_LENGTH)), usize::from(u16_at(bytes, TYPE_LENGTH)));
+    let length = u32_at(bytes, LENGTH) as usize;
+    flags & !FLAGS_KNOWN == 0
+        && flags & ENCRYPTED == 0
+        && stream <= limits::STREAM_NAME_BYTES_MAX
+        && event_type <= limits::EVENT_TYPE_BYTES_MAX
+        && (flags == LOST || (stream > 0 && event_type > 0))
+        && (RECORD_HEADER_BYTES + stream + event_type..=limits::BATCH_BYTES_MAX).contains(&length)
+}
+
+/// The one position near `near` (with the same upper half) for which the checksum of the record header at the front of
+/// `bytes` would be right. Whether it is a record's at all is for [`parse_record`] to say; of bytes that are none, this is
+/// a random number.
+#[must_use]
+pub fn position_of_record(bytes: &[u8], binding: Binding, near: Position) -> Option<Position> {
+    let header = bytes.get(LENGTH..RECORD_HEADER_BYTES)?;
+    let upper = near.get() >> 32;
+    let mut behind = [0; 4 + RECORD_HEADER_BYTES - LENGTH];
+    behind[..4].copy_from_slice(&near.get().to_le_bytes()[4..]);
+    behind[4..].copy_from_slice(header);
+    let lower = binding.solve(stored_checksum(bytes), &behind);
+    Some(Position::new(upper << 32 | u64::from(lower)))
+}
+
 /// Fills in what is known only under the writer's lock, and returns the record's checksum.
 pub(crate) fn complete_record(
     record: &mut [u8],
@@ -135,7 +191,8 @@ pub fn same_content(one: &[u8], other: &[u8]) -> bool {
 /// where that is in the file, for the error.
 ///
 /// The checks, in order: room for the header, header checksum (bound to store, segment and position), known
-/// flags and codec, length within `bytes`, body checksum, lengths within the body, UTF-8.
+/// flags and codec, length within `bytes`, body checksum, lengths within the body, UTF-8, names that are not empty
+/// unless the event was lost.
 ///
 /// # Errors
 /// The first check that fails.
@@ -216,6 +273,19 @@ fn parse_body<'a>(
     };
     let metadata = reader.take(metadata_length, "metadata")?;
     let data = reader.take(reader.remaining(), "data")?;
+    let lost = flags & LOST != 0;
+    if lost && (flags != LOST || !event_type.is_empty() || !data.is_empty()) {
+        let at = offset + FLAGS as u64;
+        return Err(Damage::new(at, "lost record with more than a stream", flags, LOST));
+    }
+    if !lost && (stream.is_empty() || event_type.is_empty()) {
+        return Err(Damage::new(
+            offset + STREAM_LENGTH as u64,
+            "empty stream name or event type",
+            0u64,
+            1u64,
+        ));
+    }
     Ok(EventRef {
         position,
         stream,

@@ -7,11 +7,11 @@ use annals_types::{Position, Tags, Uuid, Version};
 pub struct IndexedEvent<'a> {
     /// Its number in the whole store.
     pub position: Position,
-    /// Name of its stream.
+    /// Name of its stream; empty for a lost event of which that is not known.
     pub stream: &'a str,
     /// Its number within its stream.
     pub version: Version,
-    /// What happened.
+    /// What happened; empty for an event that was lost. So the positions of the empty type are those of lost events.
     pub event_type: &'a str,
     /// Names to find it by.
     pub tags: Tags<'a>,

@@ -62,6 +62,11 @@ impl Disk for ScheduledDisk {
         self.0.try_lock(path)
     }
 
+    fn is_locked(&self, path: &str) -> io::Result<bool> {
+        switch();
+        self.0.is_locked(path)
+    }
+
     fn describe(&self) -> String {
         self.0.describe()
     }

@@ -72,6 +72,11 @@ impl Disk for WatchedDisk {
         self.disk.try_lock(path)
     }
 
+    fn is_locked(&self, path: &str) -> io::Result<bool> {
+        self.watcher.before(Call::Lock, path)?;
+        self.disk.is_locked(path)
+    }
+
     fn describe(&self) -> String {
         self.disk.describe()
     }

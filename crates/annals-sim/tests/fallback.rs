@@ -53,6 +53,10 @@ impl Disk for WithoutIndex {
         self.inner.try_lock(path)
     }
 
+    fn is_locked(&self, path: &str) -> io::Result<bool> {
+        self.inner.is_locked(path)
+    }
+
     fn describe(&self) -> String {
         self.inner.describe()
     }

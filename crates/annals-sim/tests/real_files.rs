@@ -100,7 +100,7 @@ fn look(path: &Path, file: &Path, events: &[Event]) -> [Seen; 2] {
         if !file.to_string_lossy().ends_with("LOCK")
             && file.metadata().is_ok_and(|file| file.len() < TEBIBYTE)
         {
-            let _ = inspect(file);
+            let _ = inspect(file, &mut |_| {});
         }
         result = Some([reading, writing]);
     });

@@ -235,6 +235,14 @@ impl EventRef<'_> {
     pub fn category(&self) -> &str {
         crate::name::category_of(self.stream)
     }
+
+    /// Whether this only stands for an event that was lost to damage: it has a position, perhaps a stream and a
+    /// version, and nothing else. No reader gives such a thing out as an event.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        // A stored event has a type, so the empty one is free to say this.
+        self.event_type.is_empty()
+    }
 }
 
 impl fmt::Debug for EventRef<'_> {

@@ -58,6 +58,13 @@ pub trait Disk: Send + Sync + Debug {
     /// What the system says; `Ok(None)` if somebody else holds the lock.
     fn try_lock(&self, path: &str) -> io::Result<Option<Box<dyn Lock>>>;
 
+    /// Whether somebody holds the lock on the file at `path`, found out without writing or creating anything. `false`
+    /// if there is no such file. The answer may be out of date when it is given.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn is_locked(&self, path: &str) -> io::Result<bool>;
+
     /// Where the root is, for messages.
     fn describe(&self) -> String;
 }

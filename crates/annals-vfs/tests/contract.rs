@@ -179,6 +179,22 @@ fn a_directory_is_listed_in_the_order_of_names() {
 }
 
 #[test]
+fn whether_a_lock_is_held_is_found_out_without_a_trace() {
+    on_every_disk(|disk| {
+        assert!(!disk.is_locked("LOCK").unwrap());
+        assert_eq!(disk.list("").unwrap().len(), 0);
+        let lock = disk.try_lock("LOCK").unwrap().unwrap();
+        let content = read(&*disk, "LOCK");
+        assert!(disk.is_locked("LOCK").unwrap() && disk.is_locked("LOCK").unwrap());
+        assert!(!disk.is_locked("OTHER").unwrap());
+        drop(lock);
+        assert!(!disk.is_locked("LOCK").unwrap());
+        assert_eq!(read(&*disk, "LOCK"), content);
+        assert!(disk.try_lock("LOCK").unwrap().is_some(), "who asked holds nothing");
+    });
+}
+
+#[test]
 fn a_lock_is_held_once_until_it_is_dropped() {
     on_every_disk(|disk| {
         let lock = disk.try_lock("LOCK").unwrap().unwrap();

@@ -28,4 +28,5 @@ pub use scan::{Step, find_frame_after, scan_mapped};
 pub use seal::seal_segment;
 pub use segment::Segment;
 pub use watermark::Watermark;
+pub use window::Window;
 pub use writer::{LogWriter, WriteFailed};

@@ -27,7 +27,12 @@ pub fn seal_segment(
     let mut position = segment.first_position();
     while position <= last_position {
         let event = segment.event(position)?;
-        footer.push(segment.offset_of(position)?, event.recorded_at, event.occurred_at);
+        let offset = segment.offset_of(position)?;
+        if event.is_lost() {
+            footer.push_lost(offset, event.recorded_at);
+        } else {
+            footer.push(offset, event.recorded_at, event.occurred_at);
+        }
         position = position.next();
     }
     let (bytes, footer) =

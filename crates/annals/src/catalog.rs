@@ -13,7 +13,7 @@ use annals_wal::{LogError, PreparedSegment, prepare_segment};
 use std::io;
 
 /// Most bytes of a manifest that are read: a hundred million segments' worth is no manifest.
-const MANIFEST_BYTES_MAX: u64 = 1 << 30;
+pub(crate) const MANIFEST_BYTES_MAX: u64 = 1 << 30;
 
 /// Reads the manifest. `Ok(None)` if there is none.
 pub(crate) fn read_manifest(disk: &dyn Disk) -> Result<Option<Manifest>, OpenError> {

@@ -366,7 +366,8 @@ impl Committer {
         if let Some((stamp, index, frame)) = self.staged_at(position) {
             return Ok(frame.event(index, stamp).ok().map(|event| event.id));
         }
-        Ok(parts.event(position)?.map(|event| event.id))
+        // The id of a lost event is lost with it.
+        Ok(parts.event(position)?.filter(|event| !event.is_lost()).map(|event| event.id))
     }
 
     fn stamp_of(&self, parts: &Parts, position: Position) -> Result<(Version, Timestamp), AppendError> {

@@ -56,12 +56,28 @@ pub enum OpenError {
     /// An option is out of its range.
     #[error("{0}")]
     InvalidOption(String),
+    /// A repair would write into something that is there already. Nothing was changed.
+    #[error(
+        "{} is not empty, and a repair needs a directory of its own: name one that does not exist, or remove this one if it is what an interrupted repair has left",
+        path.display()
+    )]
+    DestinationTaken {
+        /// The destination.
+        path: PathBuf,
+    },
 }
 
 /// Why something cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
+    /// There was an event at this position. It was lost to damage before the store was repaired, and the position is
+    /// kept free for it.
+    #[error("the event at position {position} was lost to damage before the store was repaired")]
+    Lost {
+        /// The position.
+        position: Position,
+    },
     /// Acknowledged data are damaged. Other events stay readable.
     #[error("the store is damaged")]
     Corrupt(#[source] Corruption),
@@ -221,6 +237,9 @@ impl From<ReadError> for OpenError {
             ReadError::Corrupt(corruption) => OpenError::Corrupt(corruption),
             ReadError::Newer { file, found, supported } => OpenError::Newer { file, found, supported },
             ReadError::Io { what, source } => OpenError::Io { what, source },
+            lost @ ReadError::Lost { .. } => {
+                OpenError::Io { what: "read the store".into(), source: io::Error::other(lost) }
+            }
         }
     }
 }
@@ -229,7 +248,7 @@ impl From<ReadError> for AppendError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Corrupt(corruption) => AppendError::Corrupt(corruption),
-            ReadError::Newer { .. } => {
+            ReadError::Newer { .. } | ReadError::Lost { .. } => {
                 AppendError::Io { what: "read the store".into(), source: io::Error::other(error) }
             }
             ReadError::Io { what, source } => AppendError::Io { what, source },

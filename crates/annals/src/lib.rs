@@ -29,7 +29,7 @@
 //! # Where to go on
 //! - [`Store`]: open, append, wait, close. [`Options`]: how to open. [`Batch`]: several streams at once.
 //! - [`View`]: read, as of any moment. [`Query`]: which events.
-//! - [`verify`] and [`inspect`]: look at the files themselves.
+//! - [`verify`] and [`inspect`]: look at the files themselves. [`repair`]: copy what is sound of a damaged store.
 //!
 //! # What it is not
 //! Not a server, not a message broker, not a database of states. One process writes a store at a time; any number
@@ -51,6 +51,7 @@ mod options;
 mod part;
 mod query;
 mod recovery;
+mod repair;
 mod stats;
 mod store;
 mod verify;
@@ -65,12 +66,13 @@ pub use annals_vfs as vfs;
 pub use batch::{Appended, AppendedStream, Batch};
 pub use error::{AppendError, OpenError, ReadError};
 pub use events::Events;
-pub use inspect::{InspectedFrame, Inspection, inspect, inspect_in};
+pub use inspect::{Fact, InspectedFrame, InspectedRecord, Inspection, inspect, inspect_frame, inspect_in};
 pub use lists::{StreamInfo, Streams, TypeInfo};
 pub use maintenance::MaintainError;
 pub use options::{Durability, Options};
 pub use query::{AsOf, Clock, Query};
 pub use recovery::{RecoveryReport, TornTail};
+pub use repair::{LostRange, RepairProgress, RepairReport, TornBytes, repair, repair_in};
 pub use stats::Stats;
 pub use store::Store;
 pub use verify::{Finding, Verification, VerifyProgress, verify, verify_in};

@@ -1,7 +1,7 @@
 //! What streams and types there are.
 
 use crate::error::ReadError;
-use crate::part::{Located, Part};
+use crate::part::{LOST, Located, Part};
 use crate::view::{Shown, View};
 use annals_index::TermKind;
 use annals_types::{Position, Version};
@@ -17,9 +17,9 @@ const CHUNK: u64 = 256;
 pub struct StreamInfo {
     /// Its name.
     pub stream: String,
-    /// How many events it has.
+    /// How many events it has. Lost ones do not count, so it may be lower than the last version, or 0.
     pub events: u64,
-    /// The version of its last event.
+    /// The version of its last event, also if that was lost: the next one appended gets the version behind it.
     pub last_version: Version,
 }
 
@@ -51,7 +51,7 @@ impl Iterator for Streams<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         while !self.failed {
             match self.names.next_counted() {
-                Ok(Some((_, Counted { events: 0, .. }))) => {}
+                Ok(Some((_, counted))) if counted == Counted::default() => {}
                 Ok(Some((stream, Counted { events, last_version }))) => {
                     return Some(Ok(StreamInfo { stream, events, last_version }));
                 }
@@ -70,18 +70,19 @@ pub(crate) fn stream_info(view: &View, name: &str) -> Result<Option<StreamInfo>,
     let mut sum = Counted::default();
     for (part, _, last) in view.parts.ranges(view.position) {
         if let Some(mut located) = part.find(TermKind::Stream, name)? {
-            sum.add(&count(view, part, last, &mut located)?);
+            let lost = part.lost(last)? > 0;
+            sum.add(&count(view, part, last, &mut located, lost)?);
         }
     }
     let info = StreamInfo { stream: name.into(), events: sum.events, last_version: sum.last_version };
-    Ok((sum.events > 0).then_some(info))
+    Ok((sum != Counted::default()).then_some(info))
 }
 
 pub(crate) fn type_list(view: &View) -> Result<Vec<TypeInfo>, ReadError> {
     let mut names = Names::new(view, TermKind::Type, "");
     let mut types = Vec::new();
     while let Some((event_type, Counted { events, .. })) = names.next_counted()? {
-        if events > 0 {
+        if events > 0 && event_type != LOST {
             types.push(TypeInfo { event_type, events });
         }
     }
@@ -93,12 +94,13 @@ pub(crate) fn count_names(view: &View, kind: TermKind) -> Result<u64, ReadError>
     if let [part] = view.parts.0.as_slice()
         && let Some(count) = part.term_count(kind, view.position)?
     {
-        return Ok(count);
+        let lost = kind == TermKind::Type && part.lost(view.position)? > 0;
+        return Ok(count - u64::from(lost));
     }
     let mut names = Names::new(view, kind, "");
     let mut count = 0;
-    while let Some((_, found)) = names.next()? {
-        if names.is_visible(found)? {
+    while let Some((name, found)) = names.next()? {
+        if name != LOST && names.is_visible(found)? {
             count += 1;
         }
     }
@@ -119,15 +121,26 @@ impl Counted {
     }
 }
 
-/// Counts the events of a name in one part, up to a position.
-fn count(view: &View, part: &Part, last: Position, located: &mut Located) -> Result<Counted, ReadError> {
+/// Counts the events of a name in one part, up to a position; `lost` says whether any event of the part was lost.
+fn count(
+    view: &View,
+    part: &Part,
+    last: Position,
+    located: &mut Located,
+    lost: bool,
+) -> Result<Counted, ReadError> {
     let events = part.rank(located, last)?;
     let last_version = located.postings.first_version().plus(events.saturating_sub(1));
     match view.shows_of(part) {
         Shown::None => Ok(Counted::default()),
         Shown::All if events == 0 => Ok(Counted::default()),
-        Shown::All => Ok(Counted { events, last_version }),
-        Shown::Some => count_shown(view, part, events, located),
+        Shown::All if !lost => Ok(Counted { events, last_version }),
+        // When a lost event occurred is not known, so it counts for nothing as of such a time.
+        Shown::All if view.occurred.is_none() => {
+            let counted = count_shown(view, part, events, located)?;
+            Ok(Counted { last_version, ..counted })
+        }
+        Shown::All | Shown::Some => count_shown(view, part, events, located),
     }
 }
 
@@ -170,6 +183,8 @@ type FoundName = (String, Vec<(usize, Located)>);
 struct Page<'v> {
     part: &'v Part,
     last: Position,
+    /// Whether events of the part were lost, once that has mattered.
+    lost: Option<bool>,
     names: VecDeque<(String, Located)>,
     after: Option<String>,
     ended: bool,
@@ -179,7 +194,14 @@ impl<'v> Names<'v> {
     fn new(view: &'v View, kind: TermKind, prefix: &str) -> Self {
         let parts = view.parts.ranges(view.position).filter(|(part, ..)| view.shows_of(part) != Shown::None);
         let pages = parts
-            .map(|(part, _, last)| Page { part, last, names: VecDeque::new(), after: None, ended: false })
+            .map(|(part, _, last)| Page {
+                part,
+                last,
+                lost: None,
+                names: VecDeque::new(),
+                after: None,
+                ended: false,
+            })
             .collect();
         Names { view, kind, prefix: prefix.into(), pages, heads: BTreeMap::new(), started: false }
     }
@@ -218,8 +240,18 @@ impl<'v> Names<'v> {
         let Some((name, found)) = self.next()? else { return Ok(None) };
         let mut sum = Counted::default();
         for (index, mut located) in found {
-            let page = &self.pages[index];
-            sum.add(&count(self.view, page.part, page.last, &mut located)?);
+            let page = &mut self.pages[index];
+            let lost = match page.lost {
+                Some(lost) => lost,
+                None => *page.lost.insert(page.part.lost(page.last)? > 0),
+            };
+            sum.add(&count(
+                self.view,
+                page.part,
+                page.last,
+                &mut located,
+                lost && self.kind == TermKind::Stream,
+            )?);
         }
         Ok(Some((name, sum)))
     }

@@ -221,7 +221,8 @@ impl Core {
     }
 }
 
-fn write_run_file(
+/// Writes a run and makes it durable, name included.
+pub(crate) fn write_run_file(
     disk: &dyn Disk,
     index: &MemoryIndex,
     store_id: &annals_format::StoreId,

@@ -177,7 +177,11 @@ pub(crate) fn check_foreign(disk: &dyn Disk, create: bool, path: &Path) -> Resul
     };
     let lost = segments.iter().find(|entry| names::parse_segment(&entry.name).is_some());
     if let Some(segment) = lost.filter(|_| !planted(Bug::MissingManifestReplaced)) {
-        // The first manifest is durable before the first segment is created.
+        // The first manifest is durable before the first segment is created. So if another process has just made the
+        // store, between the two looks, the manifest is there by now.
+        if disk.open(names::MANIFEST, Access::Read).is_ok() {
+            return Ok(());
+        }
         let damage = annals_format::Damage::new(0, "manifest that is not there, though there is", 0u64, 0u64);
         let mut corruption = damage.in_file(names::MANIFEST);
         corruption.what = format!("{} {}/{}", corruption.what, names::LOG_DIR, segment.name);

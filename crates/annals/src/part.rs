@@ -176,6 +176,14 @@ impl Part {
         })
     }
 
+    /// How many of the positions up to `last` are those of lost events.
+    pub(crate) fn lost(&self, last: Position) -> Result<u64, ReadError> {
+        match self.find(TermKind::Type, LOST)? {
+            Some(mut located) => self.rank(&mut located, last),
+            None => Ok(0),
+        }
+    }
+
     /// Whether there is a run file for this part.
     pub(crate) fn has_run(&self) -> bool {
         matches!(&self.index, PartIndex::Run(run) if run.entry.is_some())
@@ -297,6 +305,9 @@ pub(crate) fn identity(entry: &RunEntry) -> RunIdentity {
         trailer_checksum: entry.trailer_checksum,
     }
 }
+
+/// The event type under which the index has the positions of lost events. No event has it.
+pub(crate) const LOST: &str = "";
 
 /// The event as the index sees it: only ids that producers gave are looked up there.
 pub(crate) fn indexed<'a>(event: &EventRef<'a>, binding: Binding) -> IndexedEvent<'a> {

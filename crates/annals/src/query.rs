@@ -171,7 +171,8 @@ impl Query {
         let within = |(since, until): (Timestamp, Option<Timestamp>), time: Timestamp| {
             time >= since && until.is_none_or(|until| time < until)
         };
-        (self.positions.0..=self.positions.1).contains(&event.position)
+        !event.is_lost()
+            && (self.positions.0..=self.positions.1).contains(&event.position)
             && self.stream.as_deref().is_none_or(|stream| stream == event.stream)
             && (self.versions.0..=self.versions.1).contains(&event.version)
             && (self.types.is_empty() || self.types.iter().any(|wanted| wanted == event.event_type))

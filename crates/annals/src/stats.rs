@@ -4,6 +4,7 @@ use crate::core::Core;
 use crate::error::ReadError;
 use crate::lists::count_names;
 use crate::options::Durability;
+use crate::query::Query;
 use crate::view::View;
 use annals_format::{FORMAT_VERSION, names};
 use annals_index::TermKind;
@@ -16,6 +17,8 @@ use std::io;
 pub struct Stats {
     /// How many events there are.
     pub events: u64,
+    /// How many positions are those of events that were lost to damage before the store was repaired.
+    pub lost: u64,
     /// How many streams have events.
     pub streams: u64,
     /// How many event types occur.
@@ -60,10 +63,12 @@ impl Stats {
         let (log_bytes, index_bytes) = (bytes_in(disk, names::LOG_DIR)?, bytes_in(disk, names::INDEX_DIR)?);
         let bytes = log_bytes + index_bytes + bytes_in(disk, names::SNAPSHOT_DIR)? + bytes_in(disk, "")?;
         let occurred = occurred_range(view)?;
-        let first = view.event_at(Position::FIRST)?;
-        let last = view.event_at(view.position())?;
+        let first = view.read(Query::all().limit(1))?.next().transpose()?;
+        let last = view.read(Query::all().backwards().limit(1))?.next().transpose()?;
+        let lost = view.lost()?;
         Ok(Stats {
-            events: view.position().get(),
+            events: view.position().get() - lost,
+            lost,
             streams: count_names(view, TermKind::Stream)?,
             types: count_names(view, TermKind::Type)?,
             segments: view.parts.ranges(view.position()).count() as u64,
@@ -100,11 +105,14 @@ fn occurred_range(view: &View) -> Result<Option<(Timestamp, Timestamp)>, ReadErr
         let mut position = first;
         while position <= last {
             let event = part.segment.event(position)?;
-            include(event.occurred_at, event.occurred_at);
+            if !event.is_lost() {
+                include(event.occurred_at, event.occurred_at);
+            }
             position = position.next();
         }
     }
-    Ok(range)
+    // The range of a segment of lost events only is that of no moments at all.
+    Ok(range.filter(|(first, last)| first <= last))
 }
 
 fn bytes_in(disk: &dyn Disk, directory: &str) -> Result<u64, ReadError> {

@@ -71,11 +71,16 @@ impl View {
     /// first event.
     ///
     /// # Errors
-    /// As [`ReadError`] says.
+    /// [`ReadError::Lost`] if the store made the id and the event was lost (an id that a producer gave is lost with its
+    /// event, and gives `None`); otherwise as [`ReadError`] says.
     pub fn event(&self, id: Uuid) -> Result<Option<EventRef<'_>>, ReadError> {
         let has_id = |event: &EventRef<'_>| event.id == id;
         // The id may say where its event is, or only look so: what is found there counts only if nothing else is.
-        let made = annals_format::position_of_made_id(id).map(|position| self.event_at(position));
+        let made = annals_format::position_of_made_id(id).map(|position| match self.event_at(position) {
+            // Ids of other stores name positions, too.
+            Err(ReadError::Lost { .. }) if !self.may_have_made(id, position) => Ok(None),
+            other => other,
+        });
         if let Some(Ok(Some(event))) = made
             && has_id(&event)
         {
@@ -96,12 +101,25 @@ impl View {
     /// The event at a position; `None` if there is none there in this view.
     ///
     /// # Errors
-    /// As [`ReadError`] says.
+    /// [`ReadError::Lost`] if there was one and it could not be kept when the store was repaired; otherwise as
+    /// [`ReadError`] says.
     pub fn event_at(&self, position: Position) -> Result<Option<EventRef<'_>>, ReadError> {
         if position < Position::FIRST || position > self.position {
             return Ok(None);
         }
-        Ok(self.parts.event(position)?.filter(|event| self.shows(event)))
+        match self.parts.event(position)? {
+            Some(event) if event.is_lost() => Err(ReadError::Lost { position }),
+            event => Ok(event.filter(|event| self.shows(event))),
+        }
+    }
+
+    /// How many events of this view were lost.
+    pub(crate) fn lost(&self) -> Result<u64, ReadError> {
+        let mut lost = 0;
+        for (part, _, last) in self.parts.ranges(self.position) {
+            lost += part.lost(last)?;
+        }
+        Ok(lost)
     }
 
     /// What is known of a stream; `None` if it has no events in this view.
@@ -141,9 +159,14 @@ impl View {
         type_list(self)
     }
 
-    /// Whether an event, at or before the view's position, had occurred.
+    /// Whether an event, at or before the view's position, had occurred. A lost one is never shown.
     pub(crate) fn shows(&self, event: &EventRef<'_>) -> bool {
-        self.occurred.is_none_or(|time| event.occurred_at <= time)
+        !event.is_lost() && self.occurred.is_none_or(|time| event.occurred_at <= time)
+    }
+
+    /// Whether this store can have made the id for the event at a position, whenever that was recorded.
+    fn may_have_made(&self, id: Uuid, position: Position) -> bool {
+        self.parts.of(position).is_some_and(|part| part.segment.binding().may_have_made(id, position))
     }
 
     /// The last position recorded at or before a time.

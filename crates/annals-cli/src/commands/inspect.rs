@@ -3,20 +3,24 @@
 use super::verify::report;
 use crate::failure::Damaged;
 use crate::output::{Facts, Out};
-use crate::table::{Column, number, text};
+use crate::table::{Column, Table, number, text};
 use crate::time;
 use crate::tool::Tool;
-use annals::{InspectedFrame, Inspection, OpenError};
+use annals::{Fact, InspectedFrame, InspectedRecord, Inspection, OpenError};
 use anyhow::{Error, Result, anyhow, bail};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
 /// Show what one file of a store holds: a log segment, an index run or the manifest
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  annals inspect ./annals-data/MANIFEST")]
+#[command(after_help = "Examples:\n  annals inspect ./annals-data/MANIFEST\n  \
+    annals inspect ./annals-data/log/000000000001.seg --frame 64")]
 pub(crate) struct Args {
     /// The file
     file: PathBuf,
+    /// Show the records of the frame that begins at this byte of a segment
+    #[arg(long, value_name = "OFFSET")]
+    frame: Option<u64>,
 }
 
 const COLUMNS: &[Column] = &[
@@ -24,17 +28,32 @@ const COLUMNS: &[Column] = &[
     number("length"),
     number("first_position"),
     number("records"),
+    number("lost"),
     number("durable"),
     text("recorded"),
 ];
 
+const RECORD_COLUMNS: &[Column] = &[
+    number("offset"),
+    number("position"),
+    text("stream"),
+    number("version"),
+    text("type"),
+    number("data_bytes"),
+    text("lost"),
+    text("id"),
+];
+
 pub(crate) fn run(args: &Args, tool: &Tool) -> Result<()> {
-    let inspection = annals::inspect(&args.file).map_err(|error| not_inspected(error, &args.file))?;
     let mut out = tool.out();
-    if out.is_table() {
-        table(&mut out, &inspection)?
-    } else {
-        lines(&mut out, &inspection)?
+    if let Some(offset) = args.frame {
+        return records(&mut out, &args.file, offset);
+    }
+    let inspection =
+        annals::inspect(&args.file, &mut |_| {}).map_err(|error| not_inspected(error, &args.file))?;
+    head(&mut out, &inspection)?;
+    if inspection.frames > 0 {
+        frames(&mut out, &args.file)?;
     }
     for finding in &inspection.findings {
         report(&mut out, finding)?;
@@ -44,6 +63,52 @@ pub(crate) fn run(args: &Args, tool: &Tool) -> Result<()> {
         bail!(Damaged(format!("{} is damaged: `annals verify` checks the whole store", args.file.display())));
     }
     Ok(())
+}
+
+/// The records of one frame.
+fn records(out: &mut Out, file: &Path, offset: u64) -> Result<()> {
+    let mut table = out.table(RECORD_COLUMNS);
+    let mut written = Ok(());
+    let inspected = annals::inspect_frame(file, offset, &mut |record| {
+        if written.is_ok() {
+            written = write_record(out, &mut table, &record);
+        }
+    });
+    written?;
+    table.flush(out)?;
+    out.flush()?;
+    inspected.map_err(|error| not_inspected(error, file))
+}
+
+fn write_record(out: &mut Out, table: &mut Table, record: &InspectedRecord<'_>) -> Result<()> {
+    let event = &record.event;
+    if out.is_table() {
+        let lost = if event.is_lost() { "lost" } else { "" };
+        return table.row(
+            out,
+            vec![
+                record.offset.to_string(),
+                event.position.to_string(),
+                event.stream.to_owned(),
+                event.version.to_string(),
+                event.event_type.to_owned(),
+                event.data.len().to_string(),
+                lost.to_owned(),
+                event.id.to_string(),
+            ],
+        );
+    }
+    let line = Facts::new()
+        .number("offset", record.offset)
+        .number("position", event.position)
+        .text("stream", event.stream)
+        .number("version", event.version)
+        .text("type", event.event_type)
+        .number("data_bytes", event.data.len())
+        .number("lost", event.is_lost())
+        .text("id", event.id)
+        .text("recorded", time::show(event.recorded_at));
+    out.line(line.json())
 }
 
 /// Why a file cannot be inspected: what the library says of a whole store, said of the file.
@@ -59,37 +124,55 @@ fn not_inspected(error: OpenError, file: &Path) -> Error {
     }
 }
 
-fn lines(out: &mut Out, inspection: &Inspection) -> Result<()> {
-    let facts: Map<String, Value> =
-        inspection.facts.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
-    out.line(json!({"kind": inspection.kind, "facts": facts, "frames": inspection.frames.len()}))?;
-    for frame in &inspection.frames {
-        let line = Facts::new()
-            .number("offset", frame.offset)
-            .number("length", frame.length)
-            .number("first_position", frame.first_position)
-            .number("records", frame.records)
-            .number("durable", frame.durable)
-            .text("recorded", time::show(frame.recorded_at));
-        out.line(line.json())?;
+/// What the file says of itself: one line of JSON, or a line for each fact.
+fn head(out: &mut Out, inspection: &Inspection) -> Result<()> {
+    if !out.is_table() {
+        let facts: Map<String, Value> =
+            inspection.facts.iter().map(|(key, fact)| ((*key).to_owned(), value(fact))).collect();
+        return out.line(json!({"kind": inspection.kind, "facts": facts, "frames": inspection.frames}));
     }
-    Ok(())
-}
-
-fn table(out: &mut Out, inspection: &Inspection) -> Result<()> {
     let facts = inspection.facts.iter();
     let facts =
-        facts.fold(Facts::new().text("kind", inspection.kind), |all, (key, value)| all.text(key, value));
+        facts.fold(Facts::new().text("kind", inspection.kind), |all, (key, fact)| all.text(key, fact));
     out.facts(&facts)?;
-    if inspection.frames.is_empty() {
-        return Ok(());
+    if inspection.frames > 0 { out.line("") } else { Ok(()) }
+}
+
+fn value(fact: &Fact) -> Value {
+    match fact {
+        Fact::Number(number) => json!(number),
+        Fact::Numbers(numbers) => json!(numbers),
+        Fact::Flag(flag) => json!(flag),
+        Fact::Text(text) => json!(text),
     }
-    out.line("")?;
+}
+
+/// The frames, as they are read: there may be many.
+fn frames(out: &mut Out, file: &Path) -> Result<()> {
     let mut table = out.table(COLUMNS);
-    for frame in &inspection.frames {
-        table.row(out, cells(frame))?;
-    }
+    let mut written = Ok(());
+    annals::inspect(file, &mut |frame| {
+        if written.is_ok() {
+            written = write_frame(out, &mut table, frame);
+        }
+    })?;
+    written?;
     table.flush(out)
+}
+
+fn write_frame(out: &mut Out, table: &mut Table, frame: &InspectedFrame) -> Result<()> {
+    if out.is_table() {
+        return table.row(out, cells(frame));
+    }
+    let line = Facts::new()
+        .number("offset", frame.offset)
+        .number("length", frame.length)
+        .number("first_position", frame.first_position)
+        .number("records", frame.records)
+        .number("lost", frame.lost)
+        .number("durable", frame.durable)
+        .text("recorded", time::show(frame.recorded_at));
+    out.line(line.json())
 }
 
 fn cells(frame: &InspectedFrame) -> Vec<String> {
@@ -98,6 +181,7 @@ fn cells(frame: &InspectedFrame) -> Vec<String> {
         frame.length.to_string(),
         frame.first_position.to_string(),
         frame.records.to_string(),
+        frame.lost.to_string(),
         frame.durable.to_string(),
         time::show(frame.recorded_at).to_string(),
     ]

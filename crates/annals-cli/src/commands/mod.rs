@@ -10,6 +10,7 @@ mod get;
 mod import;
 mod inspect;
 mod read;
+mod repair;
 mod state;
 mod stats;
 mod streams;
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Tail(tail::Args),
     Stats(stats::Args),
     Verify(verify::Args),
+    Repair(repair::Args),
     Export(export::Args),
     Inspect(inspect::Args),
     Completions(completions::Args),
@@ -54,6 +56,7 @@ impl Command {
             Command::Tail(args) => tail::run(tool, &args),
             Command::Stats(args) => stats::run(tool, &args),
             Command::Verify(args) => verify::run(tool, &args),
+            Command::Repair(args) => repair::run(tool, &args),
             Command::Export(args) => export::run(tool, &args),
             Command::Inspect(args) => inspect::run(&args, tool),
             Command::Completions(args) => completions::run(&args),

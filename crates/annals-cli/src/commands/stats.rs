@@ -22,6 +22,7 @@ pub(crate) fn run(tool: &Tool, _args: &Args) -> Result<()> {
 fn facts(stats: &Stats) -> Facts {
     let facts = Facts::new()
         .number("events", stats.events)
+        .number("lost", stats.lost)
         .number("streams", stats.streams)
         .number("types", stats.types)
         .number("segments", stats.segments);

@@ -59,6 +59,7 @@ fn summary(out: &mut Out, checked: &Verification) -> Result<()> {
         .number("ok", ok)
         .number("findings", checked.findings.len())
         .number("events", checked.events)
+        .number("lost", checked.lost)
         .number("last_position", checked.last_position)
         .number("segments", checked.segments)
         .number("runs", checked.runs)

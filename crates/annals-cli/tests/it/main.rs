@@ -14,6 +14,7 @@ mod names;
 mod opening;
 mod output;
 mod read;
+mod repair;
 mod state;
 mod tail;
 mod times;

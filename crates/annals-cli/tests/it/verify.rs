@@ -61,11 +61,31 @@ fn files_of_the_store_can_be_looked_into() {
     let place = store();
     let lines = place.ok(&["inspect", segments(&place)[0].to_str().unwrap()]);
     assert!(lines[0]["kind"].is_string() && lines[0]["facts"].is_object());
+    assert_eq!(
+        (&lines[0]["facts"]["first_position"], &lines[0]["facts"]["sealed"]),
+        (&1.into(), &true.into())
+    );
+    assert_eq!(lines[0]["frames"], lines.len() - 1);
     assert_eq!(lines[1]["first_position"], 1);
     assert_eq!(lines[1]["records"], 50);
     let table =
         place.run(&["inspect", "--format", "table", place.store().join("MANIFEST").to_str().unwrap()]);
     assert!(table.status == 0 && table.stdout.contains("kind"), "{}", table.stdout);
+}
+
+#[test]
+fn the_records_of_one_frame_are_shown_on_request() {
+    let place = store();
+    let file = segments(&place)[0].to_str().unwrap().to_owned();
+    let frames = place.ok(&["inspect", &file]);
+    let records = place.ok(&["inspect", &file, "--frame", &frames[2]["offset"].to_string()]);
+    assert_eq!((records.len(), &records[0]["position"]), (50, &frames[2]["first_position"]));
+    assert_eq!((&records[0]["stream"], &records[0]["lost"]), (&"s-5".into(), &false.into()));
+    assert!(place.fails(4, &["inspect", &file, "--frame", "72"]).contains("frame magic"));
+    let manifest = place.store().join("MANIFEST");
+    assert_eq!(place.run(&["inspect", manifest.to_str().unwrap(), "--frame", "64"]).status, 1);
+    let table = place.run(&["inspect", &file, "--frame", "64", "--format", "table"]);
+    assert!(table.stdout.contains("data_bytes") && table.stdout.lines().count() == 51, "{}", table.stdout);
 }
 
 #[test]

@@ -68,6 +68,15 @@ pub(crate) fn two_records() -> FrameBuilder {
     frame
 }
 
+/// A frame of two lost records, of one of which the stream is known.
+pub(crate) fn lost_records() -> FrameBuilder {
+    let mut frame = FrameBuilder::new();
+    frame.push_lost("account-1").unwrap();
+    frame.push_lost("").unwrap();
+    frame.stamp(&stamp(41, 40), |index| Version::new([5, 0][index]));
+    frame
+}
+
 pub(crate) fn empty_frame() -> FrameBuilder {
     let mut frame = FrameBuilder::new();
     frame.stamp(&stamp(43, 42), |_| Version::ZERO);

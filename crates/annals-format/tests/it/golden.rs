@@ -2,8 +2,8 @@
 //! bytes stay, to be read by the new code. The bytes are not regenerated.
 
 use crate::common::{
-    FRAMES_END, binding, bound_checksum, empty_frame, events_of, footer, full, hex, manifest, minimal,
-    plain_checksum, segment_header, two_records,
+    FRAMES_END, binding, bound_checksum, empty_frame, events_of, footer, full, hex, lost_records, manifest,
+    minimal, plain_checksum, segment_header, two_records,
 };
 use annals_format::{FOOTER_TRAILER_BYTES, FRAME_HEADER_BYTES, Footer, Manifest, SegmentHeader};
 use annals_types::Position;
@@ -24,6 +24,17 @@ fn a_frame_of_a_minimal_and_a_full_record_has_these_bytes() {
     assert_eq!((events[0].stream.as_str(), events[1].stream.as_str()), ("account-1", "Konto-Ω"));
     assert_eq!(events[0].event_type, minimal().event_type);
     assert_eq!(Some(events[1].id), full().id);
+}
+
+#[test]
+fn a_frame_of_lost_records_with_and_without_a_stream_has_these_bytes() {
+    let frame = lost_records();
+    assert_eq!(hex(frame.bytes()), LOST_RECORDS.trim());
+    let (header, events) = events_of(frame.bytes(), binding(), 64).unwrap();
+    assert_eq!((header.record_count, header.last_position()), (2, Position::new(42)));
+    assert_eq!((events[0].stream.as_str(), events[0].version.get()), ("account-1", 5));
+    assert_eq!((events[1].stream.as_str(), events[1].version.get()), ("", 0));
+    assert!(events.iter().all(|event| event.event_type.is_empty() && event.data.is_empty()));
 }
 
 #[test]
@@ -100,6 +111,18 @@ const TWO_RECORDS: &str = "
 2d ce a9 67 72 c3 b6 c3 9f 65 72 08 00 62 72 61
 6e 63 68 3a 37 02 00 c3 a9 74 72 61 63 65 7b 22
 63 65 6e 74 73 22 3a 35 30 30 7d 00 00 00 00 00
+";
+
+const LOST_RECORDS: &str = "
+41 46 52 4d d6 fb 0f 66 88 00 00 00 02 00 00 00
+29 00 00 00 00 00 00 00 28 00 00 00 00 00 00 00
+15 cd 85 3d fe 9c 97 17 8b 87 17 11 00 00 00 00
+12 9b 73 76 2d 00 00 00 30 b8 4e 78 40 00 00 00
+05 00 00 00 00 00 00 00 15 cd 85 3d fe 9c 97 17
+09 00 00 00 61 63 63 6f 75 6e 74 2d 31 4d 7a 78
+5a 24 00 00 00 00 00 00 00 40 00 00 00 00 00 00
+00 00 00 00 00 15 cd 85 3d fe 9c 97 17 00 00 00
+00 00 00 00 00 00 00 00
 ";
 
 const EMPTY_FRAME: &str = "

@@ -7,6 +7,7 @@ mod builder;
 mod common;
 mod flips;
 mod golden;
+mod lost;
 mod names;
 mod places;
 mod round_trips;

@@ -87,11 +87,16 @@ impl MemoryIndex {
     pub fn try_insert(&mut self, event: &IndexedEvent<'_>) -> Result<(), Version> {
         let position = self.events;
         debug_assert_eq!(event.position, self.first_position.plus(position.into()), "positions have a gap");
-        let stream = self.stream(event.stream, event.version)?;
+        let named = !event.stream.is_empty();
+        let stream = named.then(|| self.stream(event.stream, event.version)).transpose()?;
         self.events = position.checked_add(1).expect("a memory index has less than 2^32 events");
-        let category = self.terms.get(stream).category;
-        self.push(stream, position);
-        self.push(category, position);
+
+        // Of a lost event the stream may not be known.
+        if let Some(stream) = stream {
+            let category = self.terms.get(stream).category;
+            self.push(stream, position);
+            self.push(category, position);
+        }
         let event_type = self.terms.find_or_add(TermKind::Type, event.event_type);
         self.push(event_type, position);
         for tag in event.tags.iter() {

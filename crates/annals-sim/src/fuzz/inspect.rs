@@ -2,19 +2,16 @@
 
 use super::input::{Mode, split};
 use super::structures::binding;
-use annals::{OpenError, inspect as look_into};
+use annals::vfs::MemoryDisk;
+use annals::{OpenError, inspect_in};
 use annals_format::reseal;
-use std::cell::OnceCell;
-use tempfile::TempDir;
 
-thread_local! {
-    static DIRECTORY: OnceCell<TempDir> = const { OnceCell::new() };
-}
+const FILE: &str = "000000000003.seg";
 
 /// A segment, a run or a manifest, whichever the bytes begin like.
 ///
 /// # Panics
-/// If looking into it does what it must not do, or if no temporary file can be written.
+/// If looking into it does what it must not do.
 pub fn inspect(input: &[u8]) {
     let Some((mode, mut bytes)) = split(input) else { return };
     if mode == Mode::Resealed {
@@ -27,21 +24,15 @@ pub fn inspect(input: &[u8]) {
             _ => reseal::manifest(&mut bytes),
         }
     }
-    DIRECTORY.with(|directory| {
-        let directory = directory.get_or_init(|| tempfile::tempdir().expect("a temporary directory"));
-        let path = directory.path().join("000000000003.seg");
-        std::fs::write(&path, &bytes).expect("room for a small file");
-        check(look_into(&path), bytes.len() as u64);
+    let length = bytes.len() as u64;
+    let disk = MemoryDisk::new();
+    disk.set_content(FILE, bytes).expect("memory for a small file");
+    let inspected = inspect_in(&disk, FILE, &mut |frame| {
+        assert!(frame.length > 0 && frame.offset + frame.length <= length, "{frame:?}");
     });
-}
-
-fn check(result: Result<annals::Inspection, OpenError>, length: u64) {
-    match result {
+    match inspected {
         Ok(found) => {
             assert!(["segment", "run", "manifest"].contains(&found.kind));
-            for frame in &found.frames {
-                assert!(frame.length > 0 && frame.offset + frame.length <= length, "{frame:?}");
-            }
             assert!(
                 found.findings.iter().all(|finding| finding.offset.is_none_or(|offset| offset <= length))
             );

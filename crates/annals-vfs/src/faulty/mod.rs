@@ -104,6 +104,10 @@ impl Disk for FaultyDisk {
         self.plan.around(Call::Lock, || self.inner.try_lock(path))
     }
 
+    fn is_locked(&self, path: &str) -> io::Result<bool> {
+        self.plan.around(Call::Lock, || self.inner.is_locked(path))
+    }
+
     fn describe(&self) -> String {
         self.inner.describe()
     }

@@ -253,6 +253,10 @@ impl Disk for MemoryDisk {
         Ok(Some(Box::new(MemoryLock { disk: self.clone(), path: path.to_owned() })))
     }
 
+    fn is_locked(&self, path: &str) -> io::Result<bool> {
+        Ok(self.0.locks.lock().contains(path))
+    }
+
     fn describe(&self) -> String {
         "memory".to_owned()
     }

@@ -31,6 +31,16 @@ impl RealLock {
     }
 }
 
+/// Whether somebody has the lock on an open file. A shared lock tells, for a moment: a writer that asks in that moment
+/// asks again.
+pub(super) fn is_held(file: &File) -> io::Result<bool> {
+    match file.try_lock_shared() {
+        Ok(()) => file.unlock().map(|()| false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 impl Drop for RealLock {
     fn drop(&mut self) {
         // Closing would do, were there not children: between fork and exec one has the descriptor as well,

@@ -180,6 +180,14 @@ impl Disk for RealDisk {
         Ok(RealLock::take(file)?.map(|lock| Box::new(lock) as Box<dyn Lock>))
     }
 
+    fn is_locked(&self, path: &str) -> io::Result<bool> {
+        match self.file(path, OFlags::RDONLY) {
+            Ok(file) => lock::is_held(&file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn describe(&self) -> String {
         self.path.display().to_string()
     }

@@ -8,7 +8,7 @@ use crate::catalog::read_manifest;
 use crate::error::OpenError;
 use crate::open::{check_foreign, newest_unnamed, present_files};
 use annals_format::{Corruption, FormatError, Manifest, names};
-use annals_types::{Position, Timestamp};
+use annals_types::{EventRef, Position, Timestamp};
 use annals_vfs::{Disk, Env, RealDisk};
 use annals_wal::LogError;
 use open::{check_open, open_bytes};
@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub struct Verification {
     /// Whole events that were read.
     pub events: u64,
+    /// Positions of events that were lost before the store was repaired. That is noted, and is no damage.
+    pub lost: u64,
     /// Segments that were read.
     pub segments: u64,
     /// Runs that were read.
@@ -161,10 +163,24 @@ fn verify_env(
     check_open(env, &manifest, last_recorded, &mut found)?;
     done(&found);
     note_orphans(&*env.disk, &manifest, &mut found)?;
+    if found.lost > 0 {
+        let what = format!("{} positions are those of events that were lost before a repair", found.lost);
+        found.notes.push(what);
+    }
     Ok(found)
 }
 
 impl Verification {
+    /// Counts what stands at a position.
+    pub(crate) fn count(&mut self, event: &EventRef<'_>) {
+        if event.is_lost() {
+            self.lost += 1
+        } else {
+            self.events += 1
+        }
+        self.last_position = event.position;
+    }
+
     pub(crate) fn corrupt(&mut self, corruption: Corruption) {
         let numbers = corruption.numbers();
         let Corruption { file, offset, what, .. } = corruption;

@@ -31,14 +31,7 @@ pub(crate) fn check_open(
         // Look behind the end even after a close in good order: every byte is to be read.
         clean: None::<CleanMark>,
     };
-    let mut events = 0;
-    let mut last = found.last_position;
-    let recovered = recover(&*env.disk, Mode::Observe, &input, &mut |_, event| {
-        events += 1;
-        last = event.position;
-    });
-    found.events += events;
-    found.last_position = last;
+    let recovered = recover(&*env.disk, Mode::Observe, &input, &mut |_, event| found.count(&event));
     found.bytes += open_bytes(&*env.disk, manifest);
     let Some(recovered) = found.keep(recovered)? else { return Ok(()) };
     found.segments += recovered.segments.len() as u64;

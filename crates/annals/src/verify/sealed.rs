@@ -77,8 +77,7 @@ impl Sealed<'_> {
         let mut sound = true;
         scan_mapped(&bytes[..frames], binding, |step| match step {
             Step::Record { offset, event } if event.position == next => {
-                found.events += 1;
-                found.last_position = event.position;
+                found.count(&event);
                 if event.recorded_at < *last_recorded {
                     found.finding(
                         name,
@@ -103,7 +102,7 @@ impl Sealed<'_> {
                 if event.position > next {
                     let what = format!("positions {next} to {} are missing", event.position.previous());
                     found.finding(name, Some(offset), what);
-                    found.events += 1;
+                    found.count(&event);
                     next = event.position.next();
                 } else {
                     found.finding(

@@ -382,7 +382,7 @@ fn a_segment_can_be_inspected_while_its_store_is_closed() {
             done.store(true, SeqCst);
         });
         while !done.load(SeqCst) {
-            inspect(path.join("log/000000000001.seg")).unwrap();
+            inspect(path.join("log/000000000001.seg"), &mut |_| {}).unwrap();
         }
     });
 }
@@ -535,7 +535,7 @@ fn a_sound_run_with_an_odd_number_of_pages_is_sound_when_it_is_looked_into() {
     let runs = world.files("index/");
     assert!(!runs.is_empty());
     for file in runs {
-        let found = inspect(directory.path().join(&file)).unwrap();
+        let found = inspect(directory.path().join(&file), &mut |_| {}).unwrap();
         assert_eq!((found.kind, found.findings), ("run", Vec::new()), "{file}");
     }
 }

@@ -50,6 +50,10 @@ impl Disk for SlowDisk {
         self.0.try_lock(path)
     }
 
+    fn is_locked(&self, path: &str) -> io::Result<bool> {
+        self.0.is_locked(path)
+    }
+
     fn describe(&self) -> String {
         self.0.describe()
     }

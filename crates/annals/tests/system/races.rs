@@ -75,6 +75,8 @@ pub(crate) fn race() {
     }
 }
 
+/// Who came while the other one made the store has seen no manifest and then, in the next look, a segment: it was told of
+/// damage.
 #[test]
 fn of_two_processes_that_open_a_store_exactly_one_gets_it() {
     let place = tempfile::tempdir().unwrap();

@@ -120,6 +120,10 @@ impl Disk for RecordingDisk {
         self.inner.try_lock(path)
     }
 
+    fn is_locked(&self, path: &str) -> io::Result<bool> {
+        self.inner.is_locked(path)
+    }
+
     fn describe(&self) -> String {
         self.inner.describe()
     }

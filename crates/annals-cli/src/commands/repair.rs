@@ -1,0 +1,88 @@
+//! `repair`: what is sound of a damaged store, copied into a new one.
+
+use crate::failure::Damaged;
+use crate::output::{Facts, Out};
+use crate::progress;
+use crate::tool::Tool;
+use annals::{LostRange, RepairReport};
+use anyhow::{Result, bail};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Copy what is sound of a damaged store into a new one, and list what is lost
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The original is only read: keep it until the report has been looked at. Nobody may have it open for\n\
+    writing. Positions, versions, ids and times stay as they are; lost positions are kept free, and reading skips them.\n\n\
+    Exit status 4 if positions were lost: the new store is complete and verified all the same.\n\n\
+    Example:\n  annals repair ./repaired --store ./annals-data"
+)]
+pub(crate) struct Args {
+    /// The directory of the new store: one that does not exist or is empty
+    destination: PathBuf,
+}
+
+pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
+    let bar = progress::bytes("repair", Some(0));
+    let repaired = annals::repair(&tool.store, &args.destination, &mut |progress| {
+        bar.set_length(progress.bytes_total);
+        bar.set_position(progress.bytes_done);
+    });
+    bar.finish_and_clear();
+    let report = repaired?;
+    let mut out = tool.out();
+    for range in &report.lost {
+        lost(&mut out, range)?;
+    }
+    summary(&mut out, &report, &args.destination)?;
+    out.flush()?;
+    match report.lost_positions {
+        0 => Ok(()),
+        count => {
+            let positions = if count == 1 { "position was" } else { "positions were" };
+            bail!(Damaged(format!(
+                "{count} {positions} lost; the new store {} is complete otherwise, and verified: keep the original {} \
+                until the report has been looked at",
+                args.destination.display(),
+                tool.store.display()
+            )))
+        }
+    }
+}
+
+/// One stretch of lost positions: a line of JSON, or a sentence.
+fn lost(out: &mut Out, range: &LostRange) -> Result<()> {
+    let LostRange { first, last, file, offset, what, streams, unassigned } = range;
+    if !out.is_table() {
+        return out.line(json!({
+            "first": first.get(),
+            "last": last.get(),
+            "file": file,
+            "offset": offset,
+            "what": what,
+            "streams": streams,
+            "unassigned": unassigned,
+        }));
+    }
+    let positions = if first == last { first.to_string() } else { format!("{first} to {last}") };
+    let streams = if streams.is_empty() { String::new() } else { format!(" ({})", streams.join(", ")) };
+    let streams = crate::table::printable(&streams).into_owned();
+    let lost = console::style("lost").red().bold();
+    out.line(format_args!("{lost} {positions}{streams}: {file} at byte {offset}: {what}"))
+}
+
+fn summary(out: &mut Out, report: &RepairReport, destination: &Path) -> Result<()> {
+    let torn = report.torn_tail.as_ref();
+    let torn = torn.map(|torn| format!("{} at byte {}: {}", torn.file, torn.offset, torn.what));
+    let facts = Facts::new()
+        .number("ok", report.lost_positions == 0)
+        .number("events", report.events)
+        .number("lost", report.lost_positions)
+        .number("lost_before", report.lost_before)
+        .number("unassigned", report.unassigned)
+        .number("last_position", report.last_position)
+        .text("destination", destination.display())
+        .maybe("torn_tail", torn)
+        .json_and("notes", json!(report.notes).to_string(), report.notes.join("; "));
+    out.facts(&facts)
+}

@@ -1,0 +1,68 @@
+//! The records of one frame.
+
+use super::{disk_of, open};
+use crate::error::OpenError;
+use annals_format::{
+    FRAME_HEADER_BYTES, FormatError, FrameFault, FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader,
+    check_frame,
+};
+use annals_types::EventRef;
+use annals_vfs::read_up_to;
+use std::path::Path;
+
+/// One record of a frame.
+#[derive(Debug)]
+pub struct InspectedRecord<'a> {
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// What it says. If it stands for an event that was lost, [`EventRef::is_lost`] is true.
+    pub event: EventRef<'a>,
+}
+
+/// Looks into the frame of a segment that begins at `offset`; `record` gets its records, in order, up to the first one
+/// that is damaged.
+///
+/// # Errors
+/// [`OpenError::Corrupt`] if there is no whole frame, then behind the records that are sound; otherwise as
+/// [`inspect`](crate::inspect).
+pub fn inspect_frame(
+    file: impl AsRef<Path>,
+    offset: u64,
+    record: &mut dyn FnMut(InspectedRecord<'_>),
+) -> Result<(), OpenError> {
+    let path = file.as_ref();
+    let (disk, name) = disk_of(path)?;
+    let file = open(&disk, &name, path)?;
+    let failed = || OpenError::io(format!("read {}", path.display()));
+    let mut header = [0; SEGMENT_HEADER_BYTES];
+    read_up_to(&*file, &mut header, 0).map_err(failed())?;
+    let binding = match SegmentHeader::decode(&header) {
+        Ok(header) => header.binding(),
+        Err(FormatError::Foreign { .. }) => {
+            let reason = "only segments have frames".into();
+            return Err(OpenError::NotAStore { path: path.to_owned(), reason });
+        }
+        Err(error) => return Err(OpenError::format(&name, error)),
+    };
+    let fault = |fault: FrameFault| {
+        let damage = match fault {
+            FrameFault::Damaged(damage) => damage,
+            FrameFault::Blank => annals_format::Damage::new(offset, "frame, found zeros", 0u64, 1u64),
+            FrameFault::Short { needed } => {
+                annals_format::Damage::new(offset, "room for a frame", 0u64, needed)
+            }
+        };
+        OpenError::Corrupt(damage.in_file(name.as_str()))
+    };
+    let mut bytes = vec![0; FRAME_HEADER_BYTES];
+    let read = read_up_to(&*file, &mut bytes, offset).map_err(failed())?;
+    // The header bounds the length.
+    let frame = FrameHeader::decode(&bytes[..read], binding, offset).map_err(fault)?;
+    bytes.resize(usize::try_from(frame.length).unwrap_or(FRAME_HEADER_BYTES), 0);
+    let read = read_up_to(&*file, &mut bytes, offset).map_err(failed())?;
+    check_frame(&bytes[..read], binding, offset, |within, event| {
+        record(InspectedRecord { offset: offset + within as u64, event });
+    })
+    .map_err(fault)?;
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! What the original's index says of lost positions: a run lists the positions of each stream, and outlives its segment.
+
+use crate::error::OpenError;
+use crate::open::present_files;
+use annals_format::run::{RUN_HEADER_BYTES, RUN_TRAILER_BYTES, RunHeader, RunTrailer};
+use annals_format::{Manifest, StoreId, names};
+use annals_index::{Run, RunIdentity, TermKind};
+use annals_types::{EventRef, Position, Version};
+use annals_vfs::{Access, Disk, File, Mapping, read_exact_at, read_up_to};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many terms, and how many positions, are taken from a run at once.
+const PAGE: usize = 1024;
+
+/// A run that may be asked.
+#[derive(Debug)]
+struct Candidate {
+    identity: RunIdentity,
+    /// Whether what is kept agrees with it so far. A run that the manifest names needs no such proof.
+    agrees: bool,
+    named: bool,
+}
+
+/// The runs of the original, and what the one that was asked last says of lost positions.
+#[derive(Debug)]
+pub(super) struct Known<'d> {
+    disk: &'d dyn Disk,
+    store_id: StoreId,
+    /// By the first position that they cover.
+    runs: BTreeMap<Position, Candidate>,
+    /// Stretches of lost positions, in order: first and last.
+    lost: Vec<(Position, Position)>,
+    /// The run that was loaded last, by its first position.
+    loaded: Option<Position>,
+    streams: BTreeMap<Position, (Arc<str>, Version)>,
+    /// The run that events are compared with.
+    compared: Option<(Position, Option<Run>)>,
+}
+
+impl<'d> Known<'d> {
+    /// The runs that there are. None of them is looked into.
+    pub(super) fn new(
+        disk: &'d dyn Disk,
+        store_id: &StoreId,
+        manifest: Option<&Manifest>,
+    ) -> Result<Self, OpenError> {
+        let mut runs: BTreeMap<Position, Candidate> = BTreeMap::new();
+        for identity in identities(disk, store_id)? {
+            let named = manifest.is_some_and(|manifest| {
+                manifest.runs.iter().any(|run| crate::part::identity(run) == identity)
+            });
+            let known = manifest.is_some_and(|manifest| identity.run_id < manifest.next_file_id);
+            if known && !named {
+                continue;
+            }
+            let candidate = Candidate { identity, agrees: true, named };
+            let place = runs.entry(identity.first_position).or_insert(candidate);
+            // The later one was made because the earlier one was damaged, and the named one is the right one.
+            if (named, identity.run_id) > (place.named, place.identity.run_id) {
+                *place = Candidate { identity, agrees: true, named };
+            }
+        }
+        Ok(Known {
+            disk,
+            store_id: *store_id,
+            runs,
+            lost: Vec::new(),
+            loaded: None,
+            streams: BTreeMap::new(),
+            compared: None,
+        })
+    }
+
+    /// Adds positions that are lost, in order.
+    pub(super) fn lose(&mut self, first: Position, last: Position) {
+        match self.lost.last_mut() {
+            Some(stretch) if stretch.1.next() == first => stretch.1 = last,
+            _ => self.lost.push((first, last)),
+        }
+    }
+
+    /// The first lost position.
+    pub(super) fn first_lost(&self) -> Option<Position> {
+        self.lost.first().map(|(first, _)| *first)
+    }
+
+    /// Compares an event that is kept with a run that nothing vouches for.
+    pub(super) fn compare(&mut self, event: &EventRef<'_>) {
+        let position = event.position;
+        let Some((first, candidate)) = self.covering(position) else { return };
+        if candidate.named || !candidate.agrees {
+            return;
+        }
+        let (first, identity) = (*first, candidate.identity);
+        if self.compared.as_ref().is_none_or(|(compared, _)| *compared != first) {
+            self.compared = Some((first, self.open(&identity)));
+        }
+        let Some((_, run)) = &self.compared else { return };
+        let agrees = run.as_ref().is_some_and(|run| agrees(run, event));
+        if let Some(candidate) = self.runs.get_mut(&first) {
+            candidate.agrees = agrees;
+        }
+    }
+
+    /// The stream and the version of the event that was at a lost position.
+    pub(super) fn stream_at(&mut self, position: Position) -> Option<(Arc<str>, Version)> {
+        let (first, candidate) = self.covering(position)?;
+        let (first, identity, agrees) = (*first, candidate.identity, candidate.agrees);
+        if !agrees {
+            return None;
+        }
+        if self.loaded != Some(first) {
+            self.streams.clear();
+            self.loaded = Some(first);
+            if let Some(run) = self.open(&identity)
+                && let Err(_damaged) = self.load(&run)
+            {
+                self.streams.clear();
+            }
+        }
+        self.streams.get(&position).cloned()
+    }
+
+    fn covering(&self, position: Position) -> Option<(&Position, &Candidate)> {
+        let (first, candidate) = self.runs.range(..=position).next_back()?;
+        (position < first.plus(candidate.identity.count)).then_some((first, candidate))
+    }
+
+    /// A run, if every byte of it is sound.
+    fn open(&self, identity: &RunIdentity) -> Option<Run> {
+        let mapping = whole(self.disk, identity)?;
+        let run = Run::open(mapping, &self.store_id, identity).ok()?;
+        run.check_all().ok()?;
+        Some(run)
+    }
+
+    /// Takes from a run what it says of lost positions.
+    fn load(&mut self, run: &Run) -> Result<(), annals_format::Damage> {
+        let (first, last) = (run.first_position(), run.first_position().plus(run.event_count()).previous());
+        let from = self.lost.partition_point(|stretch| stretch.1 < first);
+        let lost: Vec<_> =
+            self.lost[from..].iter().take_while(|stretch| stretch.0 <= last).copied().collect();
+        let is_lost = |position: Position| {
+            let after = lost.partition_point(|stretch| stretch.0 <= position);
+            after.checked_sub(1).is_some_and(|index| position <= lost[index].1)
+        };
+        let mut after: Option<String> = None;
+        let mut positions = Vec::with_capacity(PAGE);
+        loop {
+            let page = run.terms(TermKind::Stream, "", after.as_deref(), PAGE)?;
+            for (name, postings) in &page {
+                let mut shared: Option<Arc<str>> = None;
+                let mut from = 0;
+                while from < postings.count() {
+                    positions.clear();
+                    run.positions(postings, from, PAGE, &mut positions)?;
+                    for (position, ordinal) in positions.iter().zip(from..) {
+                        if is_lost(*position) {
+                            let name = shared.get_or_insert_with(|| name.as_str().into());
+                            let version = postings.first_version().plus(ordinal);
+                            self.streams.insert(*position, (Arc::clone(name), version));
+                        }
+                    }
+                    from += PAGE as u64;
+                }
+            }
+            match page.last() {
+                Some((name, _)) if page.len() == PAGE => after = Some(name.clone()),
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+/// The last position that a run covers. A run is made of sealed segments only, so that is proof of what was durable.
+pub(super) fn covered(disk: &dyn Disk, store_id: &StoreId) -> Result<Position, OpenError> {
+    let ends =
+        identities(disk, store_id)?.into_iter().map(|run| run.first_position.plus(run.count).previous());
+    Ok(ends.max().unwrap_or(Position::ZERO))
+}
+
+/// What the files in `index/` that are runs of this store say of themselves.
+fn identities(disk: &dyn Disk, store_id: &StoreId) -> Result<Vec<RunIdentity>, OpenError> {
+    let mut ids: Vec<u64> = present_files(disk, names::INDEX_DIR, names::parse_run)?.into_iter().collect();
+    ids.sort_unstable();
+    Ok(ids.into_iter().filter_map(|id| identity(disk, store_id, id)).collect())
+}
+
+fn identity(disk: &dyn Disk, store_id: &StoreId, id: u64) -> Option<RunIdentity> {
+    let file = disk.open(&names::run(id), Access::Read).ok()?;
+    let length = file.length().ok()?;
+    let (mut header, mut trailer) = ([0; RUN_HEADER_BYTES], [0; RUN_TRAILER_BYTES]);
+    read_exact_at(&*file, &mut header, 0).ok()?;
+    read_exact_at(&*file, &mut trailer, length.checked_sub(RUN_TRAILER_BYTES as u64)?).ok()?;
+    let trailer_checksum = RunTrailer::stored_checksum(&trailer);
+    let header = RunHeader::decode(&header).ok()?;
+    let trailer = RunTrailer::decode(&trailer, length).ok()?;
+    let same = header.store_id == *store_id && header.run_id == id;
+    let RunTrailer { first_position, count, .. } = trailer;
+    same.then_some(RunIdentity { run_id: id, first_position, count, length, trailer_checksum })
+}
+
+/// Maps a run, after it was read once: what the disk does not give is met here, as an error and not as a signal.
+fn whole(disk: &dyn Disk, identity: &RunIdentity) -> Option<Mapping> {
+    let file = disk.open(&names::run(identity.run_id), Access::Read).ok()?;
+    if file.length().ok()? != identity.length {
+        return None;
+    }
+    read_through(&*file).then(|| file.map(identity.length).ok()).flatten()
+}
+
+fn read_through(file: &dyn File) -> bool {
+    let mut buffer = vec![0; 1 << 20];
+    let mut offset = 0;
+    loop {
+        match read_up_to(file, &mut buffer, offset) {
+            Ok(0) => return true,
+            Ok(read) => offset += read as u64,
+            Err(_) => return false,
+        }
+    }
+}
+
+/// Whether a run has an event's stream and version at its position.
+fn agrees(run: &Run, event: &EventRef<'_>) -> bool {
+    if event.stream.is_empty() {
+        return true;
+    }
+    let Ok(Some(postings)) = run.find(TermKind::Stream, event.stream) else { return false };
+    let Some(ordinal) = event.version.get().checked_sub(postings.first_version().get()) else { return false };
+    let mut found = Vec::new();
+    run.positions(&postings, ordinal, 1, &mut found).is_ok() && found == [event.position]
+}

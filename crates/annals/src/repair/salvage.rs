@@ -1,0 +1,318 @@
+//! What is sound in one segment, in order, over damage of any kind.
+//!
+//! Whole frames are taken as they are. Where there is none, the bytes up to the next frame header are searched for
+//! records, one byte after the other: a record is complete in itself, and its checksum is bound to store, segment and
+//! position. So what is found is an event of this log at this position, whatever has become of the frame around it.
+
+use super::report::Cause;
+use super::source::SourceSegment;
+use crate::error::OpenError;
+use annals_format::{
+    Binding, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameFault, FrameHeader, RECORD_HEADER_BYTES,
+    SEGMENT_HEADER_BYTES, check_frame, may_be_record, parse_record, position_of_record, record_length,
+};
+use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX};
+use annals_types::{EventRef, Position};
+use annals_wal::Window;
+
+/// Something met on the way along the log.
+#[derive(Debug)]
+pub(super) enum Piece<'a> {
+    /// A sound record; it may be one that stands for an event that was lost earlier.
+    Record {
+        /// What it says.
+        event: EventRef<'a>,
+        /// Its bytes.
+        bytes: &'a [u8],
+    },
+    /// The end of a batch, as far as that can be seen.
+    BatchEnd,
+    /// Positions whose records cannot be read.
+    Lost { first: Position, last: Position, cause: &'a Cause },
+    /// The log ends here, before bytes that are no part of it.
+    Torn(&'a Cause),
+    /// So many bytes of a file are done.
+    Done(u64),
+}
+
+/// Takes the pieces, in order of positions.
+pub(super) type Sink<'s> = dyn FnMut(Piece<'_>) -> Result<(), OpenError> + 's;
+
+/// The walk over one segment.
+pub(super) struct Salvage<'w, 'f, 's, 'k> {
+    pub(super) window: &'w mut Window<'f>,
+    pub(super) segment: &'s SourceSegment,
+    pub(super) binding: Binding,
+    /// The position that comes next.
+    pub(super) next: Position,
+    /// Positions from here on belong to later segments, or there are none.
+    pub(super) until: Position,
+    /// The last position that is proven to have been durable.
+    pub(super) evidence: Position,
+    /// What was wrong last.
+    pub(super) cause: Cause,
+    pub(super) sink: &'s mut Sink<'k>,
+}
+
+/// How a walk over a segment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The log goes on in the next segment, if there is one.
+    Open,
+    /// The log ends here.
+    Torn,
+}
+
+const ZEROS: [u8; 4096] = [0; 4096];
+
+impl Salvage<'_, '_, '_, '_> {
+    pub(super) fn walk(&mut self) -> Result<End, OpenError> {
+        let limit = self.limit();
+        let mut offset = SEGMENT_HEADER_BYTES as u64;
+        let mut behind_damage = false;
+        (self.sink)(Piece::Done(offset))?;
+        while offset < limit && self.next < self.until {
+            let done = match self.frame(offset, limit)? {
+                Ok(header) if self.in_order(&header) => {
+                    if header.record_count > 0 && header.first_position > self.next {
+                        if !behind_damage {
+                            self.cause = self.cause_at(offset, "frame that comes next, found a later one");
+                        }
+                        if header.first_position.previous() > self.evidence {
+                            return self.end(offset);
+                        }
+                    }
+                    self.take_frame(offset, &header)?;
+                    behind_damage = false;
+                    header.length
+                }
+                unusable => {
+                    let what = match unusable {
+                        Ok(header) => {
+                            format!("frame of position {}, which is not next", header.first_position)
+                        }
+                        Err(what) => what,
+                    };
+                    self.cause = self.cause_at(offset, what);
+                    behind_damage = true;
+                    match self.damaged(offset, limit)? {
+                        Some(next) => next - offset,
+                        None => return Ok(End::Torn),
+                    }
+                }
+            };
+            (self.sink)(Piece::Done(done))?;
+            offset += done;
+        }
+        (self.sink)(Piece::Done(limit.saturating_sub(offset)))?;
+        Ok(End::Open)
+    }
+
+    /// Where frames can lie: before the footer, and not further than any segment reaches.
+    fn limit(&self) -> u64 {
+        let most = SEGMENT_BYTES_MAX + BATCH_BYTES_MAX as u64;
+        let frames = self.segment.frames_end.unwrap_or(most);
+        self.window.file_length().min(frames).min(most)
+    }
+
+    fn in_order(&self, header: &FrameHeader) -> bool {
+        let empty = header.record_count == 0;
+        empty || (header.first_position >= self.next && header.last_position() < self.until)
+    }
+
+    fn cause_at(&self, offset: u64, what: impl Into<String>) -> Cause {
+        Cause { file: self.segment.name.clone(), offset, what: what.into() }
+    }
+
+    /// The whole frame at an offset, or what is wrong there.
+    fn frame(&mut self, offset: u64, limit: u64) -> Result<Result<FrameHeader, String>, OpenError> {
+        let (binding, mut wanted) = (self.binding, FRAME_HEADER_BYTES);
+        loop {
+            let bytes = self.bytes(offset, wanted, limit)?;
+            let most = bytes.len();
+            return Ok(match check_frame(bytes, binding, offset, |_, _| {}) {
+                Ok(header) => Ok(header),
+                Err(FrameFault::Short { needed }) if needed > most as u64 && needed <= limit - offset => {
+                    wanted = usize::try_from(needed).unwrap_or(usize::MAX);
+                    if most >= wanted {
+                        return Ok(Err("frame length".into()));
+                    }
+                    continue;
+                }
+                Err(FrameFault::Blank) => Err("zeros in the place of a frame".into()),
+                Err(FrameFault::Short { needed }) => {
+                    Err(format!("room for a frame: found {}, expected {needed}", limit - offset))
+                }
+                Err(FrameFault::Damaged(damage)) => Err(damage.to_string()),
+            });
+        }
+    }
+
+    fn bytes(&mut self, offset: u64, wanted: usize, limit: u64) -> Result<&[u8], OpenError> {
+        let failed = OpenError::io(format!("read {}", self.segment.name));
+        let bytes = self.window.at(offset, wanted).map_err(failed)?;
+        let most = usize::try_from(limit.saturating_sub(offset)).unwrap_or(usize::MAX);
+        Ok(&bytes[..bytes.len().min(most)])
+    }
+
+    fn take_frame(&mut self, offset: u64, header: &FrameHeader) -> Result<(), OpenError> {
+        if header.record_count == 0 {
+            return Ok(());
+        }
+        if header.first_position > self.next {
+            let (first, last) = (self.next, header.first_position.previous());
+            (self.sink)(Piece::Lost { first, last, cause: &self.cause })?;
+        }
+        let length = usize::try_from(header.length).unwrap_or(usize::MAX);
+        let failed = OpenError::io(format!("read {}", self.segment.name));
+        let bytes = self.window.at(offset, length).map_err(failed)?;
+        let mut at = FRAME_HEADER_BYTES;
+        for index in 0..header.record_count {
+            let position = header.first_position.plus(index.into());
+            let record = bytes.get(at..).unwrap_or_default();
+            let (Some(length), Ok(event)) =
+                (record_length(record), parse_record(record, self.binding, position, offset + at as u64))
+            else {
+                break;
+            };
+            (self.sink)(Piece::Record { event, bytes: &record[..length] })?;
+            at += length;
+        }
+        self.next = header.last_position().next();
+        (self.sink)(Piece::BatchEnd)
+    }
+
+    /// Bytes from `offset` on that are no frame: decides what they are, keeps the sound records among them, and says
+    /// where to go on; `None` if the log ends there.
+    fn damaged(&mut self, offset: u64, limit: u64) -> Result<Option<u64>, OpenError> {
+        let (found, blank) = self.find_frame(offset + FRAME_ALIGNMENT as u64, limit)?;
+        let blank = blank && self.is_blank(offset)?;
+        let end = found.as_ref().map_or(limit, |(at, _)| *at);
+        if self.next > self.evidence {
+            // Nothing proves that there was more. Zeros are what is to be expected then.
+            if found.is_some() || !blank {
+                self.end(offset)?;
+                return Ok(None);
+            }
+            return Ok(Some(limit));
+        }
+        let behind = found.as_ref().map_or(self.until, |(_, header)| header.first_position);
+        let proven = behind.min(self.evidence.next());
+        self.search_records(offset, end, proven)?;
+        if found.is_some() && behind == proven && self.next < behind {
+            // Told here, so that they go into the batch that they were in.
+            let (first, last) = (self.next, behind.previous());
+            (self.sink)(Piece::Lost { first, last, cause: &self.cause })?;
+            self.next = behind;
+        }
+        (self.sink)(Piece::BatchEnd)?;
+        if found.is_some() && behind > proven {
+            // What follows lies behind something that nothing proves to have been durable.
+            self.cause = self.cause_at(end, "frame behind bytes that are no frame");
+            self.end(end)?;
+            return Ok(None);
+        }
+        Ok(Some(end))
+    }
+
+    /// The log ends: what is proven to have been durable and was not found is for the caller to tell.
+    fn end(&mut self, offset: u64) -> Result<End, OpenError> {
+        let torn = Cause { offset, ..self.cause.clone() };
+        (self.sink)(Piece::Torn(&torn))?;
+        Ok(End::Torn)
+    }
+
+    fn is_blank(&mut self, offset: u64) -> Result<bool, OpenError> {
+        let bytes = self.bytes(offset, FRAME_ALIGNMENT, u64::MAX)?;
+        Ok(bytes.iter().take(FRAME_ALIGNMENT).all(|byte| *byte == 0))
+    }
+
+    /// The next place with a frame header of this segment that can come next, and whether there are only zeros before
+    /// it.
+    fn find_frame(&mut self, from: u64, limit: u64) -> Result<(Option<(u64, FrameHeader)>, bool), OpenError> {
+        let (mut at, mut blank) = (from, true);
+        let (binding, next, until) = (self.binding, self.next, self.until);
+        while at < limit {
+            let bytes = self.bytes(at, FRAME_HEADER_BYTES, limit)?;
+            let slots = (bytes.len() + 1).saturating_sub(FRAME_HEADER_BYTES).div_ceil(FRAME_ALIGNMENT).max(1);
+            let mut slot = 0;
+            while slot < slots {
+                let rest = bytes.get(slot * FRAME_ALIGNMENT..).unwrap_or_default();
+                if rest.starts_with(&ZEROS) {
+                    slot += ZEROS.len() / FRAME_ALIGNMENT;
+                    continue;
+                }
+                if rest.iter().take(FRAME_ALIGNMENT).any(|byte| *byte != 0) {
+                    blank = false;
+                    let offset = at + (slot * FRAME_ALIGNMENT) as u64;
+                    if let Ok(header) = FrameHeader::decode(rest, binding, offset)
+                        && header.first_position >= next
+                        && header.first_position <= until
+                        && header.last_position() < until
+                    {
+                        return Ok((Some((offset, header)), blank));
+                    }
+                }
+                slot += 1;
+            }
+            at += (slot * FRAME_ALIGNMENT) as u64;
+        }
+        Ok((None, blank))
+    }
+
+    /// Keeps the records between two offsets that stand for positions before `behind`.
+    fn search_records(&mut self, from: u64, to: u64, behind: Position) -> Result<(), OpenError> {
+        let (mut at, binding) = (from, self.binding);
+        while at + RECORD_HEADER_BYTES as u64 <= to && self.next < behind {
+            let next = self.next;
+            let bytes = self.bytes(at, RECORD_HEADER_BYTES, to)?;
+            let places = (bytes.len() + 1).saturating_sub(RECORD_HEADER_BYTES);
+            let place = (0..places).find_map(|place| {
+                let position = record_at(&bytes[place..], binding, next, behind)?;
+                Some((place, position, record_length(&bytes[place..])?))
+            });
+            let Some((place, position, length)) = place else {
+                at += places.max(1) as u64;
+                continue;
+            };
+            at += place as u64;
+            at += self.take_record(at, to, position, length)?.unwrap_or(1);
+        }
+        Ok(())
+    }
+
+    /// Keeps the record at an offset if all of it is sound; says how long it is.
+    fn take_record(
+        &mut self,
+        at: u64,
+        to: u64,
+        position: Position,
+        length: usize,
+    ) -> Result<Option<u64>, OpenError> {
+        if length as u64 > to - at {
+            return Ok(None);
+        }
+        let failed = OpenError::io(format!("read {}", self.segment.name));
+        let bytes = self.window.at(at, length).map_err(failed)?;
+        let Some(bytes) = bytes.get(..length) else { return Ok(None) };
+        let Ok(event) = parse_record(bytes, self.binding, position, at) else { return Ok(None) };
+        if position > self.next {
+            let (first, last) = (self.next, position.previous());
+            (self.sink)(Piece::Lost { first, last, cause: &self.cause })?;
+        }
+        (self.sink)(Piece::Record { event, bytes })?;
+        self.next = position.next();
+        Ok(Some(length as u64))
+    }
+}
+
+/// The position of the record that begins here, if its header is sound at one of the positions from `next` to before
+/// `behind`.
+fn record_at(bytes: &[u8], binding: Binding, next: Position, behind: Position) -> Option<Position> {
+    if !may_be_record(bytes) {
+        return None;
+    }
+    // The two differ in the upper half only for a stretch over a multiple of 2^32.
+    let candidates = [next, behind.previous()].map(|near| position_of_record(bytes, binding, near));
+    candidates.into_iter().flatten().find(|position| *position >= next && *position < behind)
+}

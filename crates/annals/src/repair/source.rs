@@ -1,0 +1,308 @@
+//! What there is of the original: its segments in order, by its manifest where that is sound, otherwise by their own
+//! headers; its runs; and what is proven to have been durable.
+
+use super::evidence::durable_in;
+use super::report::Cause;
+use crate::catalog::read_manifest;
+use crate::error::OpenError;
+use crate::open::{check_foreign, present_files};
+use annals_format::{
+    Binding, FOOTER_TRAILER_BYTES, Footer, FormatError, Manifest, OpenSegment, SEGMENT_HEADER_BYTES,
+    SealedSegment, SegmentHeader, StoreId, names,
+};
+use annals_types::Position;
+use annals_vfs::{Access, Disk, File};
+use annals_wal::Window;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The original, as far as it can be told before its frames are read.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) store_id: StoreId,
+    /// `None` if there is none, or none that is sound.
+    pub(super) manifest: Option<Manifest>,
+    /// In order of positions.
+    pub(super) segments: Vec<SourceSegment>,
+    /// The last position that is proven to have been durable.
+    pub(super) evidence: Position,
+    /// Bytes of all segments.
+    pub(super) bytes: u64,
+    pub(super) notes: Vec<String>,
+}
+
+/// One segment that there is or should be.
+#[derive(Debug)]
+pub(super) struct SourceSegment {
+    pub(super) id: u64,
+    /// Its file, relative to the store's directory.
+    pub(super) name: String,
+    /// `None` if the file is not there or holds something else.
+    pub(super) file: Option<Arc<dyn File>>,
+    pub(super) binding: Binding,
+    /// Position of its first event, if that is known.
+    pub(super) first: Option<Position>,
+    /// The position behind its last event, if that is known.
+    pub(super) end: Option<Position>,
+    /// Where its frames end, if that is known.
+    pub(super) frames_end: Option<u64>,
+    /// What is to be said of it if its events cannot be found.
+    pub(super) missing: Cause,
+}
+
+/// What the file of a segment says of itself.
+struct Found {
+    file: Arc<dyn File>,
+    header: Result<SegmentHeader, FormatError>,
+    blank: bool,
+}
+
+impl Source {
+    pub(super) fn survey(disk: &dyn Disk, path: &Path) -> Result<Source, OpenError> {
+        let mut notes = Vec::new();
+        refuse_unfinished(disk, path)?;
+        let (mut manifest, trouble) = manifest_of(disk, &mut notes)?;
+        let mut files = BTreeMap::new();
+        for id in present_files(disk, names::LOG_DIR, names::parse_segment)? {
+            files.insert(id, look(disk, id)?);
+        }
+        if manifest.as_ref().is_some_and(|manifest| is_of_another_store(manifest, &files)) {
+            notes.push(
+                "the MANIFEST is that of another store; the segments were taken by their own headers".into(),
+            );
+            manifest = None;
+        }
+        let store_id = match &manifest {
+            Some(manifest) => manifest.store_id,
+            None => match store_of(&files, path)? {
+                Some(store_id) => store_id,
+                None => {
+                    check_foreign(disk, false, path)?;
+                    return Err(trouble.unwrap_or(OpenError::NotFound { path: path.to_owned() }));
+                }
+            },
+        };
+        let mut segments = named(manifest.as_ref(), &mut files);
+        segments.extend(unnamed(store_id, manifest.as_ref(), files, &mut notes));
+        let bytes = segments.iter().map(SourceSegment::length).sum();
+        let mut source = Source { store_id, manifest, segments, evidence: Position::ZERO, bytes, notes };
+        source.evidence = source.weigh(disk)?;
+        Ok(source)
+    }
+
+    /// What is proven to have been durable: by the manifest, by segments that were begun behind it, and by frames.
+    fn weigh(&self, disk: &dyn Disk) -> Result<Position, OpenError> {
+        let mut evidence = Position::ZERO;
+        if let Some(manifest) = &self.manifest {
+            evidence = manifest.durable.max(manifest.sealed_end().previous());
+        }
+        let known = |segment: &&SourceSegment| segment.first.is_some();
+        let starts = self.segments.iter().filter(known).filter_map(|segment| segment.first);
+        evidence = starts.fold(evidence, |all, first| all.max(first.previous()));
+        evidence = evidence.max(super::known::covered(disk, &self.store_id)?);
+        // Frames tell only of what lies before them, so those of the last segments are enough.
+        let from = self.segments.iter().rposition(|segment| segment.first.is_some()).unwrap_or(0);
+        for segment in &self.segments[from..] {
+            if let Some(file) = segment.file.as_ref().filter(|_| segment.end.is_none()) {
+                let failed = OpenError::io(format!("look at {}", segment.name));
+                let mut window = Window::tolerant(&**file).map_err(failed)?;
+                evidence = evidence.max(durable_in(&mut window, segment)?);
+            }
+        }
+        Ok(evidence.min(Position::MAX))
+    }
+}
+
+impl SourceSegment {
+    fn length(&self) -> u64 {
+        self.file.as_ref().and_then(|file| file.length().ok()).unwrap_or(0)
+    }
+
+    fn new(id: u64, binding: Binding, found: Option<Found>) -> (Self, Option<SegmentHeader>) {
+        let name = names::segment(id);
+        let what = match &found {
+            None => "the file is not there".into(),
+            Some(found) => match &found.header {
+                Ok(header) if header.binding() != binding => {
+                    format!("the file holds segment {} of a store, and not this one", header.segment_id)
+                }
+                Ok(_) => "no frame where there were some".into(),
+                Err(FormatError::Damaged(damage)) => damage.to_string(),
+                Err(_) => "segment header".into(),
+            },
+        };
+        let (file, header) = match found {
+            Some(Found { header: Ok(header), .. }) if header.binding() != binding => (None, None),
+            Some(Found { file, header, .. }) => (Some(file), header.ok()),
+            None => (None, None),
+        };
+        let first = header.as_ref().map(|header| header.first_position);
+        let missing = Cause { file: name.clone(), offset: 0, what };
+        let segment = SourceSegment { id, name, file, binding, first, end: None, frames_end: None, missing };
+        (segment, header)
+    }
+
+    fn sealed(store_id: &StoreId, entry: &SealedSegment, found: Option<Found>) -> Self {
+        let (segment, _) = SourceSegment::new(entry.id, entry.binding(store_id), found);
+        SourceSegment {
+            first: Some(entry.first_position),
+            end: Some(entry.last_position().next()),
+            frames_end: Some(entry.frames_end),
+            ..segment
+        }
+    }
+
+    /// A segment that its footer, if it has one, says more of than the manifest.
+    fn open(store_id: &StoreId, entry: OpenSegment, found: Option<Found>) -> Self {
+        let (mut segment, header) = SourceSegment::new(entry.id, entry.binding(store_id), found);
+        let footer = segment.file.as_ref().and_then(|file| footer_of(&**file, segment.binding));
+        if let (Some(footer), Some(_)) = (footer, header) {
+            segment.first = Some(footer.first_position);
+            segment.end = Some(footer.first_position.plus(footer.count));
+            segment.frames_end = Some(footer.frames_end);
+        }
+        segment
+    }
+}
+
+fn refuse_unfinished(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
+    let entries = disk.list("").map_err(OpenError::io(format!("list {}", path.display())))?;
+    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
+    if has(names::REPAIR) && !has(names::MANIFEST) {
+        let reason = "it is what an interrupted repair has left: repair the original again".into();
+        return Err(OpenError::NotAStore { path: path.to_owned(), reason });
+    }
+    Ok(())
+}
+
+/// The manifest if it is sound. Otherwise, what is wrong with it.
+fn manifest_of(
+    disk: &dyn Disk,
+    notes: &mut Vec<String>,
+) -> Result<(Option<Manifest>, Option<OpenError>), OpenError> {
+    let (what, error) = match read_manifest(disk) {
+        Ok(Some(manifest)) => return Ok((Some(manifest), None)),
+        Ok(None) => ("there is no MANIFEST".to_owned(), None),
+        Err(OpenError::Corrupt(corruption)) => (corruption.to_string(), Some(OpenError::Corrupt(corruption))),
+        // It is there and was opened: the disk does not give it.
+        Err(OpenError::Io { what, source }) if what == "read MANIFEST" => {
+            (format!("cannot {what}: {source}"), Some(OpenError::Io { what, source }))
+        }
+        Err(error) => return Err(error),
+    };
+    notes.push(format!("{what}; the segments were taken by their own headers"));
+    Ok((None, error))
+}
+
+fn look(disk: &dyn Disk, id: u64) -> Result<Found, OpenError> {
+    let name = names::segment(id);
+    let file = disk.open(&name, Access::Read).map_err(OpenError::io(format!("open {name}")))?;
+    let mut bytes = [0; SEGMENT_HEADER_BYTES];
+    let mut window = Window::tolerant(&*file).map_err(OpenError::io(format!("look at {name}")))?;
+    let read = window.at(0, SEGMENT_HEADER_BYTES).map_err(OpenError::io(format!("read {name}")))?;
+    let taken = read.len().min(SEGMENT_HEADER_BYTES);
+    bytes[..taken].copy_from_slice(&read[..taken]);
+    let header = SegmentHeader::decode(&bytes);
+    if let Err(error @ FormatError::Newer { .. }) = header {
+        return Err(OpenError::format(&name, error));
+    }
+    Ok(Found { file, header, blank: bytes == [0; SEGMENT_HEADER_BYTES] })
+}
+
+/// Whether there are sound segments, and none of them is of the manifest's store.
+fn is_of_another_store(manifest: &Manifest, files: &BTreeMap<u64, Found>) -> bool {
+    let mut headers = files.values().filter_map(|found| found.header.as_ref().ok()).peekable();
+    headers.peek().is_some() && headers.all(|header| header.store_id != manifest.store_id)
+}
+
+/// The store that most segments belong to.
+fn store_of(files: &BTreeMap<u64, Found>, path: &Path) -> Result<Option<StoreId>, OpenError> {
+    let mut votes: BTreeMap<StoreId, usize> = BTreeMap::new();
+    for header in files.values().filter_map(|found| found.header.as_ref().ok()) {
+        *votes.entry(header.store_id).or_default() += 1;
+    }
+    let most = votes.values().copied().max().unwrap_or(0);
+    let mut first = votes.iter().filter(|(_, count)| **count == most).map(|(store_id, _)| *store_id);
+    let chosen = first.next();
+    if first.next().is_some() {
+        let reason = "it has no sound MANIFEST, and segments of several stores: leave those of one".into();
+        return Err(OpenError::NotAStore { path: path.to_owned(), reason });
+    }
+    Ok(chosen)
+}
+
+/// The segments of the manifest. Their files are taken out of `files`.
+fn named(manifest: Option<&Manifest>, files: &mut BTreeMap<u64, Found>) -> Vec<SourceSegment> {
+    let Some(manifest) = manifest else { return Vec::new() };
+    let mut segments = Vec::new();
+    for entry in &manifest.sealed {
+        segments.push(SourceSegment::sealed(&manifest.store_id, entry, files.remove(&entry.id)));
+    }
+    for entry in &manifest.open {
+        let found = files.remove(&entry.id);
+        // Laid out and never begun. If it was begun and its beginning is lost, its frames say so.
+        let segment = SourceSegment::open(&manifest.store_id, *entry, found);
+        segments.push(segment);
+    }
+    segments
+}
+
+/// Segments that the manifest does not know of: all of them if there is no manifest, otherwise those that were begun
+/// after it, which makes it an old one. Others are left over.
+fn unnamed(
+    store_id: StoreId,
+    manifest: Option<&Manifest>,
+    files: BTreeMap<u64, Found>,
+    notes: &mut Vec<String>,
+) -> Vec<SourceSegment> {
+    let mut segments = Vec::new();
+    let from = manifest.map_or(0, |manifest| manifest.next_file_id);
+    for (id, found) in files {
+        let name = names::segment(id);
+        if found.blank {
+            continue;
+        }
+        let header = match &found.header {
+            Ok(header) if header.store_id != store_id => {
+                notes.push(format!("{name} belongs to another store and was not used"));
+                continue;
+            }
+            Ok(header) if header.segment_id != id => {
+                notes.push(format!("{name} is segment {} by its header and was not used", header.segment_id));
+                continue;
+            }
+            Ok(_) if id < from => {
+                notes.push(format!("{name} is left over and was not used: the manifest does not name it"));
+                continue;
+            }
+            Ok(header) => header.clone(),
+            Err(error) => {
+                // Without the salt nothing in it can be told from rubbish.
+                notes.push(format!("{name} was not used: {error}, and no manifest names it"));
+                continue;
+            }
+        };
+        if let Some(manifest) = manifest {
+            let generation = manifest.generation;
+            notes.push(format!(
+                "{name} is newer than the manifest (generation {generation}), which is an old one"
+            ));
+        }
+        let entry = OpenSegment { id, salt: header.salt };
+        segments.push(SourceSegment::open(&store_id, entry, Some(found)));
+    }
+    segments.sort_by_key(|segment| (segment.first, segment.id));
+    segments
+}
+
+/// The footer that ends a file, if it is sound.
+fn footer_of(file: &dyn File, binding: Binding) -> Option<Footer> {
+    let length = file.length().ok()?;
+    let start = length.checked_sub(FOOTER_TRAILER_BYTES as u64)?;
+    let mut trailer = [0; FOOTER_TRAILER_BYTES];
+    let read: io::Result<()> = annals_vfs::read_exact_at(file, &mut trailer, start);
+    read.ok()?;
+    Footer::decode_trailer(&trailer, binding, length).ok().filter(|footer| footer.count > 0)
+}

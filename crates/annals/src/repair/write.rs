@@ -1,0 +1,317 @@
+//! The new store: records at their old positions, bound anew, in segments of its own.
+//!
+//! Nothing of the original's files is copied as it is. Every record is written behind the one before it, in batches as
+//! they were, with the checksums of a new segment, so there is one way for sound and for damaged segments, and bytes of
+//! the original never look valid here. The manifest is written last; until then there is no store.
+
+use crate::error::OpenError;
+use crate::maintenance::write_run_file;
+use annals_format::{
+    Binding, CleanMark, FrameBuilder, FrameStamp, Manifest, OpenSegment, RunEntry, SealedSegment, StoreId,
+    names,
+};
+use annals_index::{IndexedEvent, MemoryIndex, TermKind};
+use annals_types::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
+use annals_types::{EventRef, Invalid, Position, Timestamp, Version};
+use annals_vfs::{Disk, Env, Lock, replace_file, write_all_at};
+use annals_wal::{
+    LogWriter, Mode, RecoveryInput, Segment, Watermark, WriteFailed, prepare_segment, recover, seal_segment,
+};
+use foldhash::quality::RandomState;
+use hashbrown::HashMap;
+use std::io::{self, IoSlice};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Frames are gathered up to so many bytes before they are written.
+const GROUP_BYTES: usize = 1 << 20;
+/// So many lost positions make a frame where no batch is known.
+const LOST_FRAME_RECORDS: usize = 4096;
+
+/// What the new store takes over.
+#[derive(Clone, Debug)]
+pub(super) struct Inherited {
+    pub(super) store_id: StoreId,
+    pub(super) generation: u64,
+    pub(super) created_at: Timestamp,
+    /// No event was recorded before.
+    pub(super) began: Timestamp,
+    pub(super) segment_bytes: u64,
+    pub(super) durability: u8,
+}
+
+/// The store that is being written.
+#[derive(Debug)]
+pub(super) struct Destination {
+    env: Env,
+    inherited: Inherited,
+    hash_seed: u64,
+    _lock: Box<dyn Lock>,
+    writer: LogWriter,
+    watermark: Arc<Watermark>,
+    active: Option<Active>,
+    frame: FrameBuilder,
+    /// Versions of the records of `frame`.
+    versions: Vec<Version>,
+    /// The last versions of the streams of `frame`.
+    heads: HashMap<Box<str>, Version, RandomState>,
+    recorded_at: Timestamp,
+    staged: Vec<FrameBuilder>,
+    staged_bytes: usize,
+    next_file_id: u64,
+    sealed: Vec<SealedSegment>,
+    runs: Vec<RunEntry>,
+}
+
+/// The segment that is being written.
+#[derive(Debug)]
+struct Active {
+    entry: OpenSegment,
+    index: MemoryIndex,
+}
+
+impl Destination {
+    /// Begins a store in an empty directory.
+    pub(super) fn begin(env: &Env, inherited: Inherited) -> Result<Self, OpenError> {
+        let disk = &*env.disk;
+        let path = || PathBuf::from(disk.describe());
+        let entries = disk.list("").map_err(OpenError::io(format!("list {}", path().display())))?;
+        if !entries.is_empty() {
+            return Err(OpenError::DestinationTaken { path: path() });
+        }
+        let lock = disk.try_lock(names::LOCK).map_err(OpenError::io("lock the new store (file LOCK)"))?;
+        let Some(lock) = lock else { return Err(OpenError::Locked { path: path() }) };
+        lay_out(disk).map_err(OpenError::io(format!("create {}", path().display())))?;
+        let mut hash_seed = [0; 8];
+        env.random.fill(&mut hash_seed).map_err(OpenError::io("get random bytes"))?;
+        let input = RecoveryInput {
+            store_id: &inherited.store_id,
+            open: &[],
+            next: Position::FIRST,
+            durable: Position::ZERO,
+            last_recorded: Timestamp::MIN,
+            segment_bytes: inherited.segment_bytes,
+            clean: None,
+        };
+        let mut recovered = recover(disk, Mode::Repair, &input, &mut |_, _| {})?;
+        let watermark = Arc::new(Watermark::new(Position::ZERO));
+        let writer = LogWriter::new(inherited.store_id, &mut recovered, Arc::clone(&watermark));
+        Ok(Destination {
+            env: env.clone(),
+            inherited,
+            hash_seed: u64::from_le_bytes(hash_seed),
+            _lock: lock,
+            writer,
+            watermark,
+            active: None,
+            frame: FrameBuilder::new(),
+            versions: Vec::new(),
+            heads: HashMap::default(),
+            recorded_at: Timestamp::MIN,
+            staged: Vec::new(),
+            staged_bytes: 0,
+            next_file_id: 1,
+            sealed: Vec::new(),
+            runs: Vec::new(),
+        })
+    }
+
+    /// Whether an event can stand behind those before it. It always can where a store has written the log; it cannot
+    /// if segments of different copies of a store were put together.
+    pub(super) fn fits(&self, event: &EventRef<'_>) -> bool {
+        event.recorded_at >= self.recorded_at && self.version_fits(event.stream, event.version)
+    }
+
+    fn version_fits(&self, stream: &str, version: Version) -> bool {
+        if stream.is_empty() {
+            return true;
+        }
+        let head = self.heads.get(stream).copied().or_else(|| {
+            let postings = self.active.as_ref()?.index.find(TermKind::Stream, stream)?;
+            Some(postings.last_version())
+        });
+        head.is_none_or(|head| head.next() == version)
+    }
+
+    /// Writes a record as it was, behind what was written before. It must fit.
+    pub(super) fn keep(&mut self, event: &EventRef<'_>, record: &[u8]) -> Result<(), OpenError> {
+        if event.recorded_at != self.recorded_at {
+            self.end_batch()?;
+        }
+        self.recorded_at = event.recorded_at;
+        self.push(event.stream, event.version, |frame| frame.push_record(record))
+    }
+
+    /// Writes what stands for a lost event. If the version does not fit, the stream is not taken for known; says
+    /// whether it was.
+    pub(super) fn lose(&mut self, stream: &str, version: Version) -> Result<bool, OpenError> {
+        if self.frame.record_count() >= LOST_FRAME_RECORDS {
+            self.end_batch()?;
+        }
+        if self.recorded_at == Timestamp::MIN {
+            // Nothing was recorded before it that could lend it a time.
+            self.recorded_at = self.inherited.began;
+        }
+        let fits = !stream.is_empty() && self.version_fits(stream, version);
+        let (stream, version) = if fits { (stream, version) } else { ("", Version::ZERO) };
+        self.push(stream, version, |frame| frame.push_lost(stream))?;
+        Ok(fits)
+    }
+
+    fn push(
+        &mut self,
+        stream: &str,
+        version: Version,
+        add: impl Fn(&mut FrameBuilder) -> Result<(), Invalid>,
+    ) -> Result<(), OpenError> {
+        let mut added = add(&mut self.frame);
+        if added.is_err() && self.frame.record_count() > 0 {
+            // Lost records may be longer than what they stand for, as far as a whole batch goes.
+            self.end_batch()?;
+            added = add(&mut self.frame);
+        }
+        added.map_err(|invalid| OpenError::Io {
+            what: "write a batch".into(),
+            source: io::Error::other(invalid),
+        })?;
+        self.versions.push(version);
+        if !stream.is_empty() {
+            match self.heads.get_mut(stream) {
+                Some(head) => *head = version,
+                None => drop(self.heads.insert(stream.into(), version)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the batch: what was kept and lost since the last one becomes a frame.
+    pub(super) fn end_batch(&mut self) -> Result<(), OpenError> {
+        if self.frame.record_count() == 0 {
+            return Ok(());
+        }
+        debug_assert!(
+            self.frame.bytes().len() <= BATCH_BYTES_MAX && self.frame.record_count() <= BATCH_EVENTS_MAX
+        );
+        let mut frame = std::mem::take(&mut self.frame);
+        if !self.has_room_for(&frame) {
+            self.write_staged()?;
+            self.roll(&frame)?;
+        }
+        let versions = std::mem::take(&mut self.versions);
+        let stamp = self.writer.stage(&mut frame, self.recorded_at, |index| versions[index]);
+        let (Some(stamp), Some(active)) = (stamp, &mut self.active) else {
+            let source = io::Error::other("an earlier write has failed");
+            return Err(OpenError::Io { what: "write the new store".into(), source });
+        };
+        index_frame(&mut active.index, &stamp, &frame);
+        self.versions = versions;
+        self.versions.clear();
+        self.heads.clear();
+        self.staged_bytes += frame.bytes().len();
+        self.staged.push(frame);
+        if self.staged_bytes >= GROUP_BYTES { self.write_staged() } else { Ok(()) }
+    }
+
+    fn has_room_for(&self, frame: &FrameBuilder) -> bool {
+        let (events, bytes) = (frame.record_count() as u64, frame.bytes().len() as u64);
+        self.active.as_ref().is_some_and(|active| active.index.has_room_for(events, bytes))
+            && self.writer.has_room_for(frame)
+    }
+
+    fn write_staged(&mut self) -> Result<(), OpenError> {
+        let written = self.writer.commit(self.staged.iter().map(FrameBuilder::bytes), false);
+        self.staged.clear();
+        self.staged_bytes = 0;
+        written.map_err(failed)
+    }
+
+    /// Seals the segment that is full, and begins the next one, large enough for `frame`.
+    fn roll(&mut self, frame: &FrameBuilder) -> Result<(), OpenError> {
+        let mut salt = [0; 8];
+        self.env.random.fill(&mut salt).map_err(OpenError::io("get random bytes"))?;
+        let entry = OpenSegment { id: self.new_file_id(), salt: u64::from_le_bytes(salt) };
+        let mut prepared = prepare_segment(&*self.env.disk, entry, self.inherited.segment_bytes)?;
+        LogWriter::fit(&mut prepared, frame)?;
+        let last = self.writer.next_position().previous();
+        let full = self.writer.roll(prepared).map_err(failed)?;
+        let index = MemoryIndex::new(last.next(), self.hash_seed);
+        let before = self.active.replace(Active { entry, index });
+        match (before, full) {
+            (Some(active), Some((segment, end))) => self.seal(&active, &segment, last, end),
+            _ => Ok(()),
+        }
+    }
+
+    fn seal(&mut self, full: &Active, segment: &Segment, last: Position, end: u64) -> Result<(), OpenError> {
+        let disk = Arc::clone(&self.env.disk);
+        self.sealed.push(seal_segment(&*disk, segment, full.entry.salt, last, end)?);
+        let id = self.new_file_id();
+        let run = write_run_file(&*disk, &full.index, &self.inherited.store_id, id, self.hash_seed);
+        self.runs.push(run.map_err(OpenError::io(format!("write {}", names::run(id))))?);
+        Ok(())
+    }
+
+    fn new_file_id(&mut self) -> u64 {
+        self.next_file_id += 1;
+        self.next_file_id - 1
+    }
+
+    /// Makes everything durable, and writes the manifest: from then on it is a store, closed in good order.
+    pub(super) fn finish(mut self) -> Result<Position, OpenError> {
+        self.end_batch()?;
+        self.write_staged()?;
+        self.writer.sync().map_err(failed)?;
+        self.writer.cut_unused().map_err(OpenError::io("cut the last segment"))?;
+        debug_assert_eq!(self.watermark.durable(), self.writer.next_position().previous());
+        let (segment_id, frames_end) =
+            self.writer.active().map_or((0, 0), |(segment, end)| (segment.id(), end));
+        let last = self.writer.next_position().previous();
+        let manifest = Manifest {
+            store_id: self.inherited.store_id,
+            generation: self.inherited.generation,
+            created_at: self.inherited.created_at,
+            segment_bytes: self.inherited.segment_bytes,
+            durability: self.inherited.durability,
+            durable: last,
+            next_file_id: self.next_file_id,
+            hash_seed: self.hash_seed,
+            sealed: self.sealed,
+            open: self.active.iter().map(|active| active.entry).collect(),
+            runs: self.runs,
+            clean: Some(CleanMark { segment_id, frames_end }),
+        };
+        let disk = &*self.env.disk;
+        replace_file(disk, names::MANIFEST, &manifest.encode()).map_err(OpenError::io("write MANIFEST"))?;
+        Ok(last)
+    }
+}
+
+/// Marks the directory as one that is being written, and makes the directories in it.
+fn lay_out(disk: &dyn Disk) -> io::Result<()> {
+    let mark = disk.create(names::REPAIR)?;
+    let text =
+        b"a repair is writing this store, or was interrupted: then remove the directory and repair again\n";
+    write_all_at(&*mark, &mut [IoSlice::new(text)], 0)?;
+    mark.sync_data()?;
+    for name in [names::LOG_DIR, names::INDEX_DIR, names::SNAPSHOT_DIR] {
+        disk.create_dir(name)?;
+    }
+    disk.sync_dir("")
+}
+
+fn index_frame(index: &mut MemoryIndex, stamp: &FrameStamp, frame: &FrameBuilder) {
+    for record in 0..frame.record_count() {
+        match frame.event(record, stamp) {
+            Ok(event) => index.insert(&indexed(&event, stamp.binding)),
+            Err(damage) => unreachable!("a record that was found sound: {damage}"),
+        }
+    }
+}
+
+fn indexed<'a>(event: &EventRef<'a>, binding: Binding) -> IndexedEvent<'a> {
+    crate::part::indexed(event, binding)
+}
+
+fn failed(failed: WriteFailed) -> OpenError {
+    OpenError::io("write the new store")(failed.source)
+}
