@@ -2,8 +2,6 @@
 //! orderings may find older values, and what orders them has to be in the code. All orders are tried, none at random,
 //! with so many turns cut short at most as the model says.
 
-#![expect(clippy::unwrap_used, reason = "what cannot go on in a test ends it")]
-
 use annals_types::Position;
 use annals_wal::{CommitQueue, GroupSink};
 use loom::thread;

@@ -1,27 +1,24 @@
 //! What a suite found, for people.
 
 use annals_sim::{Suite, Summary};
+use std::io::{self, Write, stdout};
 
-/// Prints what came of a suite, with the command that repeats each failure. Says whether all is well.
+/// Prints what came of a suite, with the command that repeats each failure. Says whether all is well, also where nobody
+/// reads it to the end.
 pub(crate) fn report(suite: &dyn Suite, summary: &Summary) -> bool {
+    let _ = write(&mut stdout().lock(), suite, summary);
+    summary.failures.is_empty()
+}
+
+fn write(out: &mut dyn Write, suite: &dyn Suite, summary: &Summary) -> io::Result<()> {
     let Summary { cases, units, failures, took } = summary;
-    let repeat = match suite.name() {
-        "simulation" => "--seed".into(),
-        name => format!("{name} --case"),
-    };
+    let name = suite.name();
+    let repeat = if name == "simulation" { "--seed".into() } else { format!("{name} --case") };
     for (case, failure) in failures {
-        println!("{}: case {case} failed: {failure}", suite.name());
-        println!("  again: cargo run --release -p annals-sim -- {repeat} {case}");
+        writeln!(out, "{name}: case {case} failed: {failure}")?;
+        writeln!(out, "  again: cargo run --release -p annals-sim -- {repeat} {case}")?;
     }
-    let count = failures.len();
-    println!(
-        "{}: {units} {} in {cases} cases, {count} failed, {:.1} s",
-        suite.name(),
-        suite.unit(),
-        took.as_secs_f64()
-    );
-    if let Some(note) = suite.note() {
-        println!("{}: {note}", suite.name());
-    }
-    failures.is_empty()
+    let (unit, failed, seconds) = (suite.unit(), failures.len(), took.as_secs_f64());
+    writeln!(out, "{name}: {units} {unit} in {cases} cases, {failed} failed, {seconds:.1} s")?;
+    suite.note().map_or(Ok(()), |note| writeln!(out, "{name}: {note}"))
 }

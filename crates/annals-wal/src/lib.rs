@@ -23,7 +23,7 @@ mod writer;
 pub use commit::{CommitQueue, GroupSink};
 pub use error::LogError;
 pub use prepare::{PreparedSegment, prepare_segment};
-pub use recovery::{Case, Finding, Mode, Recovered, RecoveryInput, recover};
+pub use recovery::{Case, Finding, Mode, Recovered, RecoveryInput, Visit, recover};
 pub use scan::{Step, find_frame_after, scan_mapped};
 pub use seal::seal_segment;
 pub use segment::Segment;

@@ -11,7 +11,7 @@ use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp};
 use annals_vfs::sync::{RwLock, thread};
 use annals_vfs::{Access, Disk, EntryKind, Env, Lock, RealDisk, read_up_to};
-use annals_wal::{Mode, Recovered, RecoveryInput, Segment, recover};
+use annals_wal::{LogError, Mode, Recovered, RecoveryInput, Segment, recover};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::Path;
@@ -242,17 +242,11 @@ fn assemble(env: &Env, manifest: Manifest, mode: Mode, known: &Parts) -> Result<
         segment_bytes: manifest.segment_bytes,
         clean: manifest.clean,
     };
-    let mut out_of_order = None;
     let recovered = recover(&*env.disk, mode, &input, &mut |segment, event| {
         let new = || MemoryIndex::new(segment.first_position(), hash_seed);
         let index = indexes.entry(segment.id()).or_insert_with(new);
-        if out_of_order.is_none() {
-            out_of_order = insert_stored(index, segment, &event).err();
-        }
+        insert_stored(index, segment, &event).map_err(LogError::Corrupt)
     })?;
-    if let Some(corruption) = out_of_order {
-        return Err(OpenError::Corrupt(corruption));
-    }
     let mut active = None;
     for segment in &recovered.segments {
         let new = || MemoryIndex::new(segment.first_position(), hash_seed);

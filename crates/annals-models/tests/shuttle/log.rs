@@ -27,7 +27,7 @@ fn log() -> (LogWriter, Arc<Segment>, Arc<Watermark>) {
         segment_bytes: SEGMENT_BYTES,
         clean: None,
     };
-    let mut recovered = recover(&*disk, Mode::Repair, &input, &mut |_, _| {}).unwrap();
+    let mut recovered = recover(&*disk, Mode::Repair, &input, &mut |_, _| Ok(())).unwrap();
     let prepared = recovered.prepared.pop().unwrap();
     let watermark = Arc::new(Watermark::new(Position::ZERO));
     let mut writer = LogWriter::new(STORE_ID, &mut recovered, Arc::clone(&watermark));

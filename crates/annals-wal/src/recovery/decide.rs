@@ -3,12 +3,12 @@
 use super::open_file::OpenFile;
 use super::repair::Repairs;
 use super::walk::{farthest_end, search, walk_frames};
-use super::{Case, Finding, Recovered, RecoveryInput};
+use super::{Case, Finding, Recovered, RecoveryInput, Visit};
 use crate::error::LogError;
 use crate::segment::Segment;
 use annals_format::{Damage, FormatError, SegmentHeader};
+use annals_types::Position;
 use annals_types::planted::{Bug, planted};
-use annals_types::{EventRef, Position};
 use std::sync::Arc;
 
 pub(super) fn recover_one<'f>(
@@ -17,7 +17,7 @@ pub(super) fn recover_one<'f>(
     next_start: Option<Position>,
     state: &mut Recovered,
     repairs: &mut Repairs<'f>,
-    visit: &mut dyn FnMut(&Arc<Segment>, EventRef<'_>),
+    visit: &mut Visit<'_>,
 ) -> Result<(), LogError> {
     let header = match &file.header {
         Ok(header) => header,

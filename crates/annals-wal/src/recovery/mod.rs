@@ -116,18 +116,21 @@ pub struct Recovered {
     pub findings: Vec<Finding>,
 }
 
+/// What gets every event of a sound frame, in order, before anything is changed. An error of its own ends recovery.
+pub type Visit<'v> = dyn FnMut(&Arc<Segment>, EventRef<'_>) -> Result<(), LogError> + 'v;
+
 /// Looks at the open segments and decides; `visit` gets every event of a sound frame, in order.
 ///
 /// Doing it again gives the same result, also after a crash in the middle: nothing is changed but bytes that
 /// were decided to be no part of the log, and the tail, which is written again with the bytes it has.
 ///
 /// # Errors
-/// Cases R3, R4, R7 and R8 as [`LogError::Corrupt`]; what the system says otherwise.
+/// Cases R3, R4, R7 and R8 as [`LogError::Corrupt`]; what `visit` refuses; what the system says otherwise.
 pub fn recover(
     disk: &dyn Disk,
     mode: Mode,
     input: &RecoveryInput<'_>,
-    visit: &mut dyn FnMut(&Arc<Segment>, EventRef<'_>),
+    visit: &mut Visit<'_>,
 ) -> Result<Recovered, LogError> {
     let mut files = Vec::new();
     for entry in input.open {

@@ -1,7 +1,7 @@
 //! Walking the frames of an open segment up to the first bytes that are none, and looking behind them.
 
 use super::open_file::OpenFile;
-use super::{Recovered, RecoveryInput};
+use super::{Recovered, RecoveryInput, Visit};
 use crate::error::LogError;
 use crate::scan::ZEROS;
 use crate::segment::Segment;
@@ -10,9 +10,9 @@ use annals_format::{
     Binding, CleanMark, Damage, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameFault, FrameHeader,
     SEGMENT_HEADER_BYTES, check_frame,
 };
+use annals_types::Position;
 use annals_types::limits::BATCH_BYTES_MAX;
 use annals_types::planted::{Bug, planted};
-use annals_types::{EventRef, Position};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(super) fn walk_frames(
     file: &OpenFile,
     segment: &Arc<Segment>,
     state: &mut Recovered,
-    visit: &mut dyn FnMut(&Arc<Segment>, EventRef<'_>),
+    visit: &mut Visit<'_>,
 ) -> Result<Walk, LogError> {
     let mut window = file.window()?;
     let mut end = SEGMENT_HEADER_BYTES as u64;
@@ -70,7 +70,7 @@ pub(super) fn walk_frames(
             Ok(header) => {
                 let length = usize::try_from(header.length).unwrap_or(usize::MAX);
                 let bytes = window.at(end, length).map_err(file.failed("read"))?;
-                take_frame(bytes, file.binding, end, segment, visit);
+                take_frame(bytes, file.binding, end, segment, visit)?;
                 state.next = header.last_position().next();
                 state.durable = state.durable.max(header.durable);
                 if !planted(Bug::RecordedAtForgottenOnOpen) {
@@ -123,12 +123,16 @@ pub(super) fn take_frame(
     binding: Binding,
     offset: u64,
     segment: &Arc<Segment>,
-    visit: &mut dyn FnMut(&Arc<Segment>, EventRef<'_>),
-) {
+    visit: &mut Visit<'_>,
+) -> Result<(), LogError> {
+    let mut visited = Ok(());
     let _ = check_frame(bytes, binding, offset, |within, event| {
         segment.set_offset(event.position, u32::try_from(offset + within as u64).unwrap_or(0));
-        visit(segment, event);
+        if visited.is_ok() {
+            visited = visit(segment, event);
+        }
     });
+    visited
 }
 
 /// Where the frames of an open segment end at the latest: it has the usual size, or that of one batch that is larger.

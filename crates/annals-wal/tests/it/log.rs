@@ -82,7 +82,7 @@ impl Log {
 
     /// The log on a disk, recovered.
     pub(crate) fn open(disk: Arc<dyn Disk>, open: Vec<OpenSegment>) -> Self {
-        let mut recovered = recover(&*disk, Mode::Repair, &input(&open), &mut |_, _| {}).unwrap();
+        let mut recovered = recover(&*disk, Mode::Repair, &input(&open), &mut |_, _| Ok(())).unwrap();
         let prepared = recovered.prepared.drain(..).collect();
         let last = recovered.next.previous();
         let watermark = Arc::new(Watermark::new(last));
@@ -145,6 +145,7 @@ pub(crate) fn recover_with(
         assert_own(&event);
         last += 1;
         assert_eq!(event.position.get(), last);
+        Ok(())
     })?;
     assert_eq!(recovered.next.get(), last + 1);
     for (index, segment) in recovered.segments.iter().enumerate() {

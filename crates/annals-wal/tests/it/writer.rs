@@ -286,7 +286,7 @@ fn a_log_that_was_only_looked_at_cannot_be_written() {
     let (disk, mut log) = new_log(1);
     log.append(1, 10, true).unwrap();
     for mode in [Mode::Observe, Mode::Mend] {
-        let mut recovered = recover(&disk, mode, &input(&log.open), &mut |_, _| {}).unwrap();
+        let mut recovered = recover(&disk, mode, &input(&log.open), &mut |_, _| Ok(())).unwrap();
         let writer = LogWriter::new(crate::log::STORE_ID, &mut recovered, Arc::clone(&log.watermark));
         assert!(writer.active().is_none() && !writer.has_room_for(&batch(2, 1, 1)));
         assert_eq!(writer.next_position(), Position::new(2));

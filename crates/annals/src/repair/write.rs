@@ -93,7 +93,7 @@ impl Destination {
             segment_bytes: inherited.segment_bytes,
             clean: None,
         };
-        let mut recovered = recover(disk, Mode::Repair, &input, &mut |_, _| {})?;
+        let mut recovered = recover(disk, Mode::Repair, &input, &mut |_, _| Ok(()))?;
         let watermark = Arc::new(Watermark::new(Position::ZERO));
         let writer = LogWriter::new(inherited.store_id, &mut recovered, Arc::clone(&watermark));
         Ok(Destination {

@@ -31,7 +31,10 @@ pub(crate) fn check_open(
         // Look behind the end even after a close in good order: every byte is to be read.
         clean: None::<CleanMark>,
     };
-    let recovered = recover(&*env.disk, Mode::Observe, &input, &mut |_, event| found.count(&event));
+    let recovered = recover(&*env.disk, Mode::Observe, &input, &mut |_, event| {
+        found.count(&event);
+        Ok(())
+    });
     found.bytes += open_bytes(&*env.disk, manifest);
     let Some(recovered) = found.keep(recovered)? else { return Ok(()) };
     found.segments += recovered.segments.len() as u64;
