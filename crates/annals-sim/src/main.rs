@@ -84,7 +84,8 @@ fn main() -> ExitCode {
     let well = match arguments.command {
         None => {
             let Arguments { seeds, first, seed, jobs, .. } = arguments;
-            Cases { units: Some(seeds), first, case: seed, jobs }.run(&Simulation)
+            let plan = Cases { units: None, first, case: seed, jobs }.plan();
+            report(&Simulation, &run(&Simulation, Plan { cases: plan.cases.or(Some(seeds)), ..plan }))
         }
         Some(Command::Crashes(cases)) => cases.run(&Crashes),
         Some(Command::Faults(cases)) => cases.run(&Faults),
@@ -104,12 +105,15 @@ fn main() -> ExitCode {
 impl Cases {
     /// Runs them and prints what came of it. Says whether all is well.
     fn run(self, suite: &dyn Suite) -> bool {
+        report(suite, &run(suite, self.plan()))
+    }
+
+    fn plan(self) -> Plan {
         let Cases { units, first, case, jobs } = self;
         let default = Plan { progress: true, units, first, ..Plan::default() };
-        let plan = match case {
+        match case {
             Some(case) => Plan { first: case, cases: Some(1), units: None, jobs: 1, ..default },
             None => Plan { jobs: jobs.unwrap_or(default.jobs), ..default },
-        };
-        report(suite, &run(suite, plan))
+        }
     }
 }
