@@ -66,6 +66,20 @@ fn no_publication_is_slept_through_whatever_the_memory_does() {
 }
 
 #[test]
+fn the_end_is_not_slept_through_whatever_the_memory_does() {
+    explore(3, || {
+        let mark = Arc::new(Watermark::new(Position::ZERO));
+        let waiter = {
+            let mark = Arc::clone(&mark);
+            thread::spawn(move || assert!(!mark.wait_beyond(Position::new(1), Duration::MAX)))
+        };
+        mark.publish(Position::new(1));
+        mark.end();
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
 fn two_who_wait_are_both_woken_whatever_the_memory_does() {
     explore(2, || {
         let mark = Arc::new(Watermark::new(Position::ZERO));

@@ -24,7 +24,7 @@ pub use commit::{CommitQueue, GroupSink};
 pub use error::LogError;
 pub use prepare::{PreparedSegment, prepare_segment};
 pub use recovery::{Case, Finding, Mode, Recovered, RecoveryInput, Visit, recover};
-pub use scan::{Step, find_frame_after, scan_mapped};
+pub use scan::{Step, find_frame_after, scan_mapped, scan_window};
 pub use seal::seal_segment;
 pub use segment::Segment;
 pub use watermark::Watermark;

@@ -1,10 +1,12 @@
 //! Walking the frames of a segment.
 
+use crate::window::Window;
 use annals_format::{
     Binding, Damage, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameFault, FrameHeader, SEGMENT_HEADER_BYTES,
     check_frame,
 };
 use annals_types::EventRef;
+use std::io;
 
 /// A page of zeros, which are passed over at once.
 pub(crate) const ZEROS: [u8; 4096] = [0; 4096];
@@ -30,6 +32,8 @@ pub enum Step<'a> {
     Damaged {
         /// What is wrong first.
         damage: Damage,
+        /// What the frame's header says, if that is sound and only what follows it is not.
+        header: Option<FrameHeader>,
         /// Where the next whole frame begins, if there is one.
         next: Option<u64>,
     },
@@ -65,7 +69,8 @@ pub fn scan_mapped<'a>(bytes: &'a [u8], binding: Binding, mut step: impl FnMut(S
             Err(FrameFault::Damaged(damage)) => damage,
         };
         let next = find_frame_after(bytes, offset + FRAME_ALIGNMENT, binding);
-        step(Step::Damaged { damage, next: next.map(|(next, _)| next as u64) });
+        let header = FrameHeader::decode(&bytes[offset..], binding, at).ok();
+        step(Step::Damaged { damage, header, next: next.map(|(next, _)| next as u64) });
         match next {
             Some((next, _)) => offset = next,
             None => return,
@@ -90,4 +95,114 @@ pub fn find_frame_after(bytes: &[u8], from: usize, binding: Binding) -> Option<(
         offset += FRAME_ALIGNMENT;
     }
     None
+}
+
+/// The same for a file, up to the offset `limit` of it: in the memory of one frame, and through reads, so that a disk that
+/// cannot give the bytes says so with an error and not with a signal. A tolerant window goes on behind them.
+///
+/// # Errors
+/// What the system says; never with a tolerant window.
+pub fn scan_window(
+    window: &mut Window<'_>,
+    limit: u64,
+    binding: Binding,
+    mut step: impl FnMut(Step<'_>),
+) -> io::Result<()> {
+    let limit = limit.min(window.file_length());
+    let mut offset = SEGMENT_HEADER_BYTES as u64;
+    while offset < limit {
+        let damage = match frame_at(window, offset, limit, binding, &mut step)? {
+            Ok(header) => {
+                step(Step::Frame { offset, header });
+                offset += header.length;
+                continue;
+            }
+            Err(FrameFault::Blank) => None,
+            Err(FrameFault::Short { needed }) => {
+                Some(Damage::new(offset, "room for a frame", limit - offset, needed))
+            }
+            Err(FrameFault::Damaged(damage)) => Some(damage),
+        };
+        let header = bytes_at(window, offset, FRAME_HEADER_BYTES, limit)?;
+        let header = FrameHeader::decode(header, binding, offset).ok();
+        let (next, blank) = find_frame_in(window, offset + FRAME_ALIGNMENT as u64, limit, binding)?;
+        if damage.is_none() && blank {
+            step(Step::Blank { offset });
+            return Ok(());
+        }
+        let damage = damage.unwrap_or_else(|| Damage::new(offset, "frame magic", 0u64, 1u64));
+        step(Step::Damaged { damage, header, next });
+        let Some(next) = next else { return Ok(()) };
+        offset = next;
+    }
+    Ok(())
+}
+
+fn bytes_at<'w>(window: &'w mut Window<'_>, offset: u64, wanted: usize, limit: u64) -> io::Result<&'w [u8]> {
+    let bytes = window.at(offset, wanted)?;
+    let most = usize::try_from(limit.saturating_sub(offset)).unwrap_or(usize::MAX);
+    Ok(&bytes[..bytes.len().min(most)])
+}
+
+/// Checks the frame at an offset, of which the window may have to show more.
+fn frame_at(
+    window: &mut Window<'_>,
+    offset: u64,
+    limit: u64,
+    binding: Binding,
+    step: &mut impl FnMut(Step<'_>),
+) -> io::Result<Result<FrameHeader, FrameFault>> {
+    let mut wanted = FRAME_HEADER_BYTES;
+    loop {
+        let bytes = bytes_at(window, offset, wanted, limit)?;
+        let most = bytes.len() as u64;
+        let checked = check_frame(bytes, binding, offset, |within, event| {
+            step(Step::Record { offset: offset + within as u64, event });
+        });
+        match checked {
+            // A file that became shorter meanwhile does not get longer by asking again.
+            Err(FrameFault::Short { needed })
+                if needed > most && needed > wanted as u64 && needed <= limit - offset =>
+            {
+                wanted = usize::try_from(needed).unwrap_or(usize::MAX);
+            }
+            result => return Ok(result),
+        }
+    }
+}
+
+/// As [`find_frame_after`], and whether there are only zeros up to the limit.
+fn find_frame_in(
+    window: &mut Window<'_>,
+    from: u64,
+    limit: u64,
+    binding: Binding,
+) -> io::Result<(Option<u64>, bool)> {
+    let (mut at, mut blank) = (from.next_multiple_of(FRAME_ALIGNMENT as u64), true);
+    while at < limit {
+        let bytes = bytes_at(window, at, FRAME_HEADER_BYTES, limit)?;
+        if bytes.is_empty() {
+            break;
+        }
+        // Whole aligned slots; a header that begins in the last bytes is looked at next time.
+        let slots = (bytes.len() + 1).saturating_sub(FRAME_HEADER_BYTES).div_ceil(FRAME_ALIGNMENT).max(1);
+        let mut slot = 0;
+        while slot < slots {
+            let rest = bytes.get(slot * FRAME_ALIGNMENT..).unwrap_or_default();
+            if rest.starts_with(&ZEROS) {
+                slot += ZEROS.len() / FRAME_ALIGNMENT;
+                continue;
+            }
+            if rest.iter().take(FRAME_ALIGNMENT).any(|byte| *byte != 0) {
+                blank = false;
+                let offset = at + (slot * FRAME_ALIGNMENT) as u64;
+                if FrameHeader::decode(rest, binding, offset).is_ok() {
+                    return Ok((Some(offset), blank));
+                }
+            }
+            slot += 1;
+        }
+        at += (slot * FRAME_ALIGNMENT) as u64;
+    }
+    Ok((None, blank))
 }

@@ -1,7 +1,7 @@
 //! How far the log has come: what is durable, and what readers may see.
 
 use annals_types::Position;
-use annals_vfs::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use annals_vfs::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use annals_vfs::sync::{Condvar, Deadline, Mutex};
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ pub struct Watermark {
     durable: AtomicU64,
     visible: AtomicU64,
     waiting: AtomicUsize,
+    /// Whether nothing more will be published.
+    ended: AtomicBool,
     lock: Mutex<()>,
     moved: Condvar,
 }
@@ -54,7 +56,23 @@ impl Watermark {
     /// Makes positions up to this one visible and wakes those who wait.
     pub fn publish(&self, position: Position) {
         self.visible.fetch_max(position.get(), Ordering::AcqRel);
-        // SeqCst pairs with the waiter: either it sees the new position, or we see that it waits.
+        self.wake();
+    }
+
+    /// Says that nothing more will be published. Whoever waits, now or later, is let go at once.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Whether [`Watermark::end`] was called.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    fn wake(&self) {
+        // SeqCst pairs with the waiter: either it sees what was stored before this, or we see that it waits.
         fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) > 0 {
             drop(self.lock.lock());
@@ -62,14 +80,15 @@ impl Watermark {
         }
     }
 
-    /// Waits until there are visible events after `position`, at most for `timeout`; says whether there are.
+    /// Waits until there are visible events after `position`, at most for `timeout` and not beyond
+    /// [`Watermark::end`]; says whether there are.
     #[must_use]
     pub fn wait_beyond(&self, position: Position, timeout: Duration) -> bool {
         let deadline = Deadline::after(timeout);
         let mut guard = self.lock.lock();
         self.waiting.fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        while self.visible() <= position {
+        while self.visible() <= position && !self.has_ended() {
             if self.moved.wait_until(&mut guard, deadline) {
                 break;
             }

@@ -177,8 +177,8 @@ impl Core {
     fn write_missing_run(&self) -> Result<bool, LogError> {
         let parts = self.parts.load_full();
         // A damaged segment cannot be indexed again; reading it says what is wrong.
-        let mut wanted = parts.0.iter().filter(|part| part.needs_run());
-        let Some((part, index)) = wanted.find_map(|part| Some((part, part.rebuild().ok()?))) else {
+        let missing = parts.0.iter().find_map(|part| Some((part, part.missing_run()?)));
+        let Some((part, index)) = missing else {
             return Ok(false);
         };
         let mut catalog = self.catalog.lock();

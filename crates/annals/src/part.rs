@@ -5,6 +5,7 @@ use annals_format::{Binding, Corruption, Damage, RunEntry, StoreId, names};
 use annals_index::{IndexedEvent, MemoryIndex, Postings, Run, RunIdentity, TermKind};
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Uuid, Version};
+use annals_vfs::sync::atomic::{AtomicBool, Ordering};
 use annals_vfs::sync::{OnceLock, RwLock};
 use annals_vfs::{Access, Disk};
 use annals_wal::Segment;
@@ -38,6 +39,8 @@ pub(crate) struct RunIndex {
     entry: Option<RunEntry>,
     run: OnceLock<Option<Run>>,
     rebuilt: OnceLock<Box<MemoryIndex>>,
+    /// Whether the segment turned out to be damaged, so that no index can be made from it.
+    unbuildable: AtomicBool,
     hash_seed: u64,
 }
 
@@ -95,7 +98,8 @@ impl Part {
         hash_seed: u64,
     ) -> Self {
         let (run, rebuilt) = (OnceLock::new(), OnceLock::new());
-        let index = RunIndex { disk, store_id, entry, run, rebuilt, hash_seed };
+        let unbuildable = AtomicBool::new(false);
+        let index = RunIndex { disk, store_id, entry, run, rebuilt, unbuildable, hash_seed };
         Part { segment, index: PartIndex::Run(Box::new(index)) }
     }
 
@@ -195,6 +199,21 @@ impl Part {
             PartIndex::Memory(_) => false,
             PartIndex::Run(run) => run.entry.is_none() || run.rebuilt.get().is_some(),
         }
+    }
+
+    /// The index for the run file that is missing, `None` if none is missing or it cannot be made. A segment that turned
+    /// out to be damaged is not read again for it before the store is opened the next time; one that the system could
+    /// not read is.
+    pub(crate) fn missing_run(&self) -> Option<MemoryIndex> {
+        let PartIndex::Run(run) = &self.index else { return None };
+        if !self.needs_run() || run.unbuildable.load(Ordering::Relaxed) {
+            return None;
+        }
+        let rebuilt = self.rebuild();
+        if rebuilt.as_ref().is_err_and(ReadError::is_corruption) {
+            run.unbuildable.store(true, Ordering::Relaxed);
+        }
+        rebuilt.ok()
     }
 
     /// The index of this part made again from its segment.

@@ -253,6 +253,9 @@ impl Store {
     /// Waits until there are events after `position`, at most for `timeout`; says whether there are. For a store
     /// that is open for reading only, this is also what takes in the events that another process has appended.
     ///
+    /// Once the store is closed nothing more comes: it says at once whether there are events after `position`, and
+    /// [`Store::close`] lets go whoever waits on another clone. `false` before the time is over means that.
+    ///
     /// # Errors
     /// As [`ReadError`] says, only for stores that are open for reading only.
     pub fn wait_beyond(&self, position: Position, timeout: Duration) -> Result<bool, ReadError> {
@@ -262,6 +265,9 @@ impl Store {
         }
         let deadline = Deadline::after(timeout);
         loop {
+            if core.watermark.has_ended() {
+                return Ok(core.watermark.visible() > position);
+            }
             self.take_in()?;
             let left = deadline.left();
             if core.watermark.visible() > position || left.is_zero() {
@@ -341,7 +347,8 @@ impl Store {
     }
 
     /// Closes the store: waits for appends under way, makes everything durable and notes that it was closed in
-    /// good order. Other clones can read on, but not append. Dropping the last clone does the same, without the
+    /// good order. Other clones can read on, but not append, and are given nothing new: who waits in
+    /// [`Store::wait_beyond`] is let go. Dropping the last clone does the same, without the
     /// error.
     ///
     /// # Errors
@@ -353,6 +360,13 @@ impl Store {
 
 impl Handle {
     fn close(&self) -> Result<(), AppendError> {
+        let result = self.close_files();
+        // Behind everything that may still publish. A close that failed ends the store as well.
+        self.core.watermark.end();
+        result
+    }
+
+    fn close_files(&self) -> Result<(), AppendError> {
         let Some(writing) = &self.writing else { return Ok(()) };
         let mut closed = writing.closed.lock();
         match *closed {

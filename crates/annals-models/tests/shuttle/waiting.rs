@@ -39,6 +39,44 @@ fn all_who_wait_are_woken_also_if_the_store_is_closed_meanwhile() {
     });
 }
 
+#[test]
+fn whoever_waits_on_a_store_that_is_closed_is_let_go() {
+    explore(1_500, || {
+        let world = World::new();
+        let store = world.open();
+        let waiters: Vec<_> = (0..3)
+            .map(|after| {
+                let store = store.clone();
+                thread::spawn(move || {
+                    let there = store.wait_beyond(Position::new(after), Duration::MAX).unwrap();
+                    assert_eq!(there, after == 0, "after {after}");
+                })
+            })
+            .collect();
+        world.append(&store, "stream", Expected::Any, [1, 1]).unwrap();
+        let closed = store.clone();
+        store.close().unwrap();
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        assert!(!closed.wait_beyond(Position::new(1), Duration::MAX).unwrap());
+    });
+}
+
+#[test]
+fn whoever_follows_another_process_is_let_go_when_its_own_handle_is_closed() {
+    explore(400, || {
+        let world = World::new();
+        let store = world.open();
+        let follower = world.options().read_only(true).open("memory").unwrap();
+        let following = {
+            let follower = follower.clone();
+            thread::spawn(move || assert!(!follower.wait_beyond(Position::ZERO, Duration::MAX).unwrap()))
+        };
+        follower.close().unwrap();
+        following.join().unwrap();
+        store.close().unwrap();
+    });
+}
+
 /// Follows the store as another process would, while so many events are appended.
 fn follow(world: &World, events: u8) {
     let store = world.open();

@@ -73,3 +73,23 @@ fn who_stops_waiting_is_told_what_is_visible() {
         waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
     });
 }
+
+#[test]
+fn the_end_is_not_slept_through() {
+    explore(6_000, || {
+        let mark = Arc::new(Watermark::new(Position::ZERO));
+        let waiters: Vec<_> = (0..3)
+            .map(|after| {
+                let mark = Arc::clone(&mark);
+                thread::spawn(move || {
+                    let there = mark.wait_beyond(Position::new(after), Duration::MAX);
+                    // What was published before the end is shown.
+                    assert_eq!(there, after == 0, "after {after}");
+                })
+            })
+            .collect();
+        mark.publish(Position::new(1));
+        mark.end();
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+    });
+}

@@ -75,7 +75,7 @@ impl Walk {
                 assert_eq!((*offset, header.record_count), (self.next, self.records));
                 self.begin(offset + header.length);
             }
-            Step::Damaged { damage, next } => self.damaged(damage, *next, bytes.len()),
+            Step::Damaged { damage, next, .. } => self.damaged(damage, *next, bytes.len()),
             Step::Blank { offset } => {
                 assert_eq!(*offset, self.next);
                 let blank = bytes.iter().skip(usize::try_from(*offset).unwrap_or(usize::MAX));

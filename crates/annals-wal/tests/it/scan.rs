@@ -2,8 +2,8 @@
 
 use crate::log::{Log, frames, segment_bytes};
 use annals_format::SEGMENT_HEADER_BYTES;
-use annals_vfs::MemoryDisk;
-use annals_wal::{Step, find_frame_after, scan_mapped};
+use annals_vfs::{Access, Call, Disk, Fault, FaultyDisk, MemoryDisk, When};
+use annals_wal::{Step, Window, find_frame_after, scan_mapped, scan_window};
 use std::sync::Arc;
 
 fn segment_of(batches: u64) -> (Vec<u8>, annals_format::Binding) {
@@ -21,7 +21,7 @@ fn walk(bytes: &[u8], binding: annals_format::Binding) -> Walked {
     scan_mapped(bytes, binding, |step| match step {
         Step::Record { event, .. } => positions.push(event.position.get()),
         Step::Frame { .. } => {}
-        Step::Damaged { damage, next } => damages.push((damage.offset, next)),
+        Step::Damaged { damage, next, .. } => damages.push((damage.offset, next)),
         Step::Blank { offset } => blank = Some(offset),
     });
     (positions, damages, blank)
@@ -88,4 +88,74 @@ fn a_frame_is_found_wherever_it_begins_and_from_anywhere_before_it() {
         };
         assert_eq!(find_frame_after(&bytes, from, binding), expected, "from {from}");
     }
+}
+
+/// What each step says.
+fn told(step: Step<'_>) -> String {
+    match step {
+        Step::Record { offset, event } => format!("record {offset} {event:?}"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn disk_with(bytes: &[u8]) -> MemoryDisk {
+    let disk = MemoryDisk::new();
+    disk.set_content("segment", bytes).unwrap();
+    disk
+}
+
+#[test]
+fn a_file_is_walked_through_reads_as_its_bytes_are_in_memory() {
+    let (bytes, binding) = segment_of(5);
+    let frames = frames(&bytes);
+    let (end, last) = frames.last().map(|(at, header)| (*at, header.length)).unwrap();
+    let end = end + usize::try_from(last).unwrap();
+    let mut damaged = Vec::new();
+    for at in (0..end + 64).step_by(13) {
+        for (length, mask) in [(1, 1), (60, 0xff), (300, 0x55)] {
+            let mut bytes = bytes.clone();
+            bytes[at..at + length].iter_mut().for_each(|byte| *byte ^= mask);
+            damaged.push(bytes.clone());
+            // Zeros are no damage in themselves.
+            bytes[at..at + length].fill(0);
+            damaged.push(bytes);
+        }
+        damaged.push(bytes[..at].to_vec());
+    }
+    for (number, bytes) in damaged.iter().enumerate() {
+        let mut expected = Vec::new();
+        scan_mapped(bytes, binding, |step| expected.push(told(step)));
+        let disk = disk_with(bytes);
+        let file = disk.open("segment", Access::Read).unwrap();
+        let mut found = Vec::new();
+        let mut window = Window::new(&*file).unwrap();
+        scan_window(&mut window, u64::MAX, binding, |step| found.push(told(step))).unwrap();
+        assert_eq!(found, expected, "damage {number}");
+        // Up to a limit it is the same as if the file ended there.
+        let limit = bytes.len() / 2;
+        let (mut expected, mut found) = (Vec::new(), Vec::new());
+        scan_mapped(&bytes[..limit], binding, |step| expected.push(told(step)));
+        scan_window(&mut window, limit as u64, binding, |step| found.push(told(step))).unwrap();
+        assert_eq!(found, expected, "damage {number}, half of it");
+    }
+}
+
+#[test]
+fn a_walk_ends_where_the_disk_cannot_read_unless_the_window_is_tolerant() {
+    let (bytes, binding) = segment_of(5);
+    let disk = FaultyDisk::new(Arc::new(disk_with(&bytes)));
+    let file = disk.open("segment", Access::Read).unwrap();
+    let mut window = Window::new(&*file).unwrap();
+    disk.arm(When::nth(Call::Read, 1), Fault::Os(5));
+    let error = scan_window(&mut window, u64::MAX, binding, |_| {}).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(5));
+    disk.disarm();
+    // The read as a whole, and the first page of it: the frames behind that are found.
+    disk.arm(When::nth(Call::Read, 1), Fault::Os(5));
+    disk.arm(When::nth(Call::Read, 2), Fault::Os(5));
+    let mut window = Window::tolerant(&*file).unwrap();
+    let mut steps = Vec::new();
+    scan_window(&mut window, u64::MAX, binding, |step| steps.push(told(step))).unwrap();
+    assert_eq!(window.unreadable().map(|(at, error)| (*at, error.raw_os_error())), Some((64, Some(5))));
+    assert!(disk.fired() && !steps.is_empty());
 }

@@ -77,3 +77,12 @@ fn no_publication_is_slept_through() {
     });
     assert!(started.elapsed() < PATIENCE, "one was slept through until its time ran out");
 }
+
+#[test]
+fn after_the_end_nobody_waits_and_what_is_visible_is_told() {
+    let mark = Watermark::new(Position::new(5));
+    mark.end();
+    assert!(mark.has_ended());
+    assert!(mark.wait_beyond(Position::new(4), Duration::MAX));
+    assert!(!mark.wait_beyond(Position::new(5), Duration::MAX));
+}

@@ -1,8 +1,10 @@
 //! Reading and checking every byte of a store, without opening it and without changing anything.
 
+mod file;
 mod open;
 mod run;
 mod sealed;
+mod survey;
 
 use crate::catalog::read_manifest;
 use crate::error::OpenError;
@@ -10,7 +12,6 @@ use crate::open::{check_foreign, newest_unnamed, present_files};
 use annals_format::{Corruption, FormatError, Manifest, names};
 use annals_types::{EventRef, Position, Timestamp};
 use annals_vfs::{Disk, Env, RealDisk};
-use annals_wal::LogError;
 use open::{check_open, open_bytes};
 use sealed::Sealed;
 use std::io;
@@ -61,6 +62,10 @@ pub struct VerifyProgress {
 /// Reads and checks every byte of every file of the store at `path`: manifest, segments, footers, runs, and the
 /// runs against the log. Goes on after damage and lists all of it. Changes nothing.
 ///
+/// Of the segments that have no footer yet, what is behind the last position known to be durable is what a crash leaves,
+/// and noted; what is missing or wrong before it is damage. A file that the system does not give (it is a directory, the
+/// disk cannot read it) is a finding that says what the system said.
+///
 /// ```
 /// # let directory = tempfile::tempdir()?;
 /// # let path = directory.path().join("store");
@@ -75,7 +80,8 @@ pub struct VerifyProgress {
 /// ```
 ///
 /// # Errors
-/// As [`OpenError`] says, if there is no store, or one of a newer version. Damage is no error but a finding.
+/// As [`OpenError`] says, if there is no store, or one of a newer version, or if its directory or its manifest may not be
+/// read. Damage is no error but a finding.
 pub fn verify(
     path: impl AsRef<Path>,
     progress: &mut dyn FnMut(VerifyProgress),
@@ -145,6 +151,11 @@ fn verify_env(
             found.corrupt(corruption);
             return Ok(found);
         }
+        // What may not be read is not damaged, and nothing else can be said of a store without its manifest.
+        Err(OpenError::Io { what, source }) if source.kind() != io::ErrorKind::PermissionDenied => {
+            found.refused(names::MANIFEST, None, &what, &source);
+            return Ok(found);
+        }
         Err(error) => return Err(error),
     };
     let sealed = manifest.sealed.iter().map(|segment| segment.length);
@@ -157,12 +168,12 @@ fn verify_env(
     for entry in &manifest.sealed {
         let run = manifest.runs.iter().find(|run| run.first_position == entry.first_position);
         let sealed = Sealed { disk: &*env.disk, manifest: &manifest, entry, run };
-        sealed.check(&mut last_recorded, &mut found)?;
+        sealed.check(&mut last_recorded, &mut found);
         done(&found);
     }
     check_open(env, &manifest, last_recorded, &mut found)?;
     done(&found);
-    note_orphans(&*env.disk, &manifest, &mut found)?;
+    note_orphans(&*env.disk, &manifest, &mut found);
     if found.lost > 0 {
         let what = format!("{} positions are those of events that were lost before a repair", found.lost);
         found.notes.push(what);
@@ -199,25 +210,32 @@ impl Verification {
         self.findings.push(Finding { file: file.into(), offset, what: what.into() });
     }
 
-    /// Keeps damage as a finding; anything else ends the verification.
-    pub(crate) fn keep<T>(&mut self, result: Result<T, LogError>) -> Result<Option<T>, OpenError> {
-        match result.map_err(OpenError::from) {
-            Ok(value) => Ok(Some(value)),
-            Err(OpenError::Corrupt(corruption)) => {
-                self.corrupt(corruption);
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
+    /// The system does not let the file be read: `doing` is what was tried.
+    pub(crate) fn refused(&mut self, file: &str, offset: Option<u64>, doing: &str, error: &io::Error) {
+        self.finding(file, offset, format!("cannot {doing}: {error}"));
+    }
+
+    /// Positions that should be here and are not.
+    pub(crate) fn missing(&mut self, file: &str, offset: Option<u64>, first: Position, last: Position) {
+        let what = match first == last {
+            true => format!("position {first} is missing"),
+            false => format!("positions {first} to {last} are missing"),
+        };
+        self.finding(file, offset, what);
     }
 }
 
-fn note_orphans(disk: &dyn Disk, manifest: &Manifest, found: &mut Verification) -> Result<(), OpenError> {
-    let present = present_files(disk, names::LOG_DIR, names::parse_segment)?;
-    if let Some(segment) = newest_unnamed(disk, manifest, &present)? {
-        let what =
-            format!("the manifest is older than the log: it does not know of {}", names::segment(segment));
-        found.finding(names::MANIFEST, None, what);
+fn note_orphans(disk: &dyn Disk, manifest: &Manifest, found: &mut Verification) {
+    let present = present_files(disk, names::LOG_DIR, names::parse_segment);
+    match present.and_then(|present| newest_unnamed(disk, manifest, &present)) {
+        Ok(None) => {}
+        Ok(Some(segment)) => {
+            let segment = names::segment(segment);
+            let what = format!("the manifest is older than the log: it does not know of {segment}");
+            found.finding(names::MANIFEST, None, what);
+        }
+        Err(OpenError::Io { what, source }) => found.refused(names::LOG_DIR, None, &what, &source),
+        Err(error) => found.finding(names::LOG_DIR, None, error.to_string()),
     }
     let named = |name: &String| {
         let segments = manifest.sealed.iter().map(|segment| segment.id);
@@ -226,8 +244,13 @@ fn note_orphans(disk: &dyn Disk, manifest: &Manifest, found: &mut Verification) 
     };
     for directory in [names::LOG_DIR, names::INDEX_DIR] {
         let entries = match disk.list(directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            other => other.map_err(OpenError::io(format!("list {directory}")))?,
+            Ok(entries) => entries,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    found.refused(directory, None, "list", &error);
+                }
+                continue;
+            }
         };
         for entry in entries {
             let name = format!("{directory}/{}", entry.name);
@@ -236,5 +259,4 @@ fn note_orphans(disk: &dyn Disk, manifest: &Manifest, found: &mut Verification) 
             }
         }
     }
-    Ok(())
 }

@@ -1,8 +1,7 @@
 //! The part of `verify` that is about sealed segments: header, frames, footer, and the run made from them.
 
-use super::Verification;
 use super::run::check_run;
-use crate::error::OpenError;
+use super::{Verification, file};
 use crate::part::{identity, indexed};
 use annals_format::{
     FOOTER_TRAILER_BYTES, Footer, Manifest, RunEntry, SEGMENT_HEADER_BYTES, SealedSegment, SegmentHeader,
@@ -10,8 +9,8 @@ use annals_format::{
 };
 use annals_index::{MemoryIndex, Run};
 use annals_types::Timestamp;
-use annals_vfs::{Access, Disk, Mapping};
-use annals_wal::{Step, scan_mapped};
+use annals_vfs::{Access, Disk};
+use annals_wal::{Step, Window, scan_window};
 use std::cmp::Ordering;
 use std::io;
 
@@ -24,32 +23,37 @@ pub(crate) struct Sealed<'a> {
 }
 
 impl Sealed<'_> {
-    pub(crate) fn check(
-        &self,
-        last_recorded: &mut Timestamp,
-        found: &mut Verification,
-    ) -> Result<(), OpenError> {
-        let name = names::segment(self.entry.id);
-        let Some(mapping) = map_whole(self.disk, &name, self.entry.length, found)? else { return Ok(()) };
-        let bytes = mapping.bytes(0..mapping.len()).unwrap_or_default();
-        found.segments += 1;
-        found.bytes += bytes.len() as u64;
-        self.check_header(&name, bytes, found);
+    pub(crate) fn check(&self, last_recorded: &mut Timestamp, found: &mut Verification) {
         let before = found.findings.len();
-        let (index, offsets) = self.check_frames(&name, bytes, last_recorded, found);
-        self.check_footer(&name, bytes, &offsets, found);
+        let index = self.check_segment(last_recorded, found);
         // The run of a damaged segment cannot be compared.
-        let index = if found.findings.len() == before { index } else { None };
-        self.check_run(index.as_ref(), found)
+        let index = index.filter(|_| found.findings.len() == before);
+        self.check_run(index.as_ref(), found);
     }
 
-    fn check_header(&self, name: &str, bytes: &[u8], found: &mut Verification) {
+    /// Header, frames and footer; returns the index made from the frames, if all were sound.
+    fn check_segment(&self, last_recorded: &mut Timestamp, found: &mut Verification) -> Option<MemoryIndex> {
+        let name = names::segment(self.entry.id);
+        let file = file::open(self.disk, &name, found)?;
+        let mut window = file::window(&*file, &name, found)?;
+        let length = check_length(&name, window.file_length(), self.entry.length, found);
+        found.segments += 1;
+        found.bytes += length;
+        self.check_header(&name, &mut window, found);
+        let (index, offsets) = self.check_frames(&name, &mut window, last_recorded, found);
+        self.check_footer(&name, &mut window, length, &offsets, found);
+        file::unreadable(&window, &name, found);
+        index
+    }
+
+    fn check_header(&self, name: &str, window: &mut Window<'_>, found: &mut Verification) {
         let expected = SegmentHeader {
             store_id: self.manifest.store_id,
             segment_id: self.entry.id,
             first_position: self.entry.first_position,
             salt: self.entry.salt,
         };
+        let bytes = file::bytes(window, 0, SEGMENT_HEADER_BYTES);
         let header = bytes.first_chunk::<SEGMENT_HEADER_BYTES>().map(SegmentHeader::decode);
         match header {
             Some(Ok(header)) if header == expected => {}
@@ -65,17 +69,17 @@ impl Sealed<'_> {
     fn check_frames(
         &self,
         name: &str,
-        bytes: &[u8],
+        window: &mut Window<'_>,
         last_recorded: &mut Timestamp,
         found: &mut Verification,
     ) -> (Option<MemoryIndex>, Vec<u32>) {
-        let frames = usize::try_from(self.entry.frames_end).unwrap_or(usize::MAX).min(bytes.len());
+        let frames = self.entry.frames_end.min(self.entry.length);
         let binding = self.entry.binding(&self.manifest.store_id);
         let mut index = MemoryIndex::new(self.entry.first_position, 0);
         let mut offsets = Vec::new();
         let mut next = self.entry.first_position;
         let mut sound = true;
-        scan_mapped(&bytes[..frames], binding, |step| match step {
+        let walked = scan_window(window, frames, binding, |step| match step {
             Step::Record { offset, event } if event.position == next => {
                 found.count(&event);
                 if event.recorded_at < *last_recorded {
@@ -100,8 +104,7 @@ impl Sealed<'_> {
             Step::Record { offset, event } => {
                 sound = false;
                 if event.position > next {
-                    let what = format!("positions {next} to {} are missing", event.position.previous());
-                    found.finding(name, Some(offset), what);
+                    found.missing(name, Some(offset), next, event.position.previous());
                     found.count(&event);
                     next = event.position.next();
                 } else {
@@ -113,7 +116,7 @@ impl Sealed<'_> {
                 }
             }
             Step::Frame { .. } => {}
-            Step::Damaged { damage, next: goes_on } => {
+            Step::Damaged { damage, next: goes_on, .. } => {
                 sound = false;
                 found.corrupt(damage.in_file(name));
                 if goes_on.is_none() {
@@ -125,65 +128,86 @@ impl Sealed<'_> {
                 found.finding(name, Some(offset), "zeros where frames were");
             }
         });
+        debug_assert!(walked.is_ok(), "the window is tolerant");
         let end = self.entry.last_position().next();
         if next != end {
             sound = false;
-            found.finding(name, None, format!("positions {next} to {} are missing", end.previous()));
+            found.missing(name, None, next, end.previous());
         }
         (sound.then_some(index), offsets)
     }
 
-    fn check_footer(&self, name: &str, bytes: &[u8], offsets: &[u32], found: &mut Verification) {
+    fn check_footer(
+        &self,
+        name: &str,
+        window: &mut Window<'_>,
+        length: u64,
+        offsets: &[u32],
+        found: &mut Verification,
+    ) {
         let binding = self.entry.binding(&self.manifest.store_id);
-        let Some(trailer) = bytes.last_chunk::<FOOTER_TRAILER_BYTES>() else { return };
-        let footer = match Footer::decode_trailer(trailer, binding, bytes.len() as u64) {
+        let Some(trailer) = length.checked_sub(FOOTER_TRAILER_BYTES as u64) else { return };
+        let trailer = file::bytes(window, trailer, FOOTER_TRAILER_BYTES);
+        let Some(trailer) = trailer.first_chunk::<FOOTER_TRAILER_BYTES>() else { return };
+        let footer = match Footer::decode_trailer(trailer, binding, length) {
             Ok(footer) => footer,
             Err(error) => return found.undecodable(name, "footer", error),
         };
-        let start = usize::try_from(footer.frames_end).unwrap_or(usize::MAX);
-        let tables = bytes.get(start..).unwrap_or_default();
-        if let Err(damage) = footer.check_tables(tables) {
-            return found.corrupt(damage.in_file(name));
-        }
         let same_segment = footer.segment_id == self.entry.id
             && footer.first_position == self.entry.first_position
             && footer.count == self.entry.count
             && footer.frames_end == self.entry.frames_end
             && footer.recorded == self.entry.recorded
             && footer.occurred == self.entry.occurred;
-        let own = offsets.iter().flat_map(|offset| offset.to_le_bytes());
         if !same_segment {
-            found.finding(name, None, "the footer does not agree with the manifest");
-        } else if offsets.len() as u64 == footer.count && !own.eq(tables[..offsets.len() * 4].iter().copied())
-        {
+            return found.finding(name, None, "the footer does not agree with the manifest");
+        }
+        // As long as the number of records in the manifest says, which is bounded by that of their bytes.
+        let tables = usize::try_from(length - footer.frames_end).unwrap_or(usize::MAX);
+        let tables = file::bytes(window, footer.frames_end, tables);
+        if let Err(damage) = footer.check_tables(tables) {
+            return found.corrupt(damage.in_file(name));
+        }
+        let own = offsets.iter().flat_map(|offset| offset.to_le_bytes());
+        if offsets.len() as u64 == footer.count && !own.eq(tables[..offsets.len() * 4].iter().copied()) {
             found.finding(name, Some(footer.frames_end), "the footer does not agree with the frames");
         }
     }
 
-    fn check_run(&self, index: Option<&MemoryIndex>, found: &mut Verification) -> Result<(), OpenError> {
+    fn check_run(&self, index: Option<&MemoryIndex>, found: &mut Verification) {
         let first = self.entry.first_position;
         let Some(entry) = self.run else {
             found.notes.push(format!("no run for the positions from {first} on; it will be made again"));
-            return Ok(());
+            return;
         };
         let name = names::run(entry.id);
         let file = match self.disk.open(&name, Access::Read) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 found.notes.push(format!("{name} is not there; it will be made again"));
-                return Ok(());
+                return;
             }
-            other => other.map_err(OpenError::io(format!("open {name}")))?,
+            Err(error) => return found.refused(&name, None, "open", &error),
         };
-        let length = file.length().map_err(OpenError::io(format!("look at {name}")))?;
+        let length = match file.length() {
+            Ok(length) => length,
+            Err(error) => return found.refused(&name, None, "look at", &error),
+        };
         if length != entry.length {
             found.finding(
                 &name,
                 Some(length),
                 format!("the file has {length} bytes instead of {}", entry.length),
             );
-            return Ok(());
+            return;
         }
-        let mapping = file.map(length).map_err(OpenError::io(format!("map {name}")))?;
+        if !file::is_readable(&*file, &name, found) {
+            return;
+        }
+        let mapping = match file.map(length) {
+            Ok(mapping) => mapping,
+            Err(error) => return found.refused(&name, None, "map", &error),
+        };
         found.runs += 1;
         found.bytes += length;
         let run = Run::open(mapping, &self.manifest.store_id, &identity(entry));
@@ -193,25 +217,11 @@ impl Sealed<'_> {
             (Ok(_), None) => {}
             (Err(error), _) => found.undecodable(&name, "run", error),
         }
-        Ok(())
     }
 }
 
-/// Maps a whole file, or says what is wrong with it.
-fn map_whole(
-    disk: &dyn Disk,
-    name: &str,
-    expected: u64,
-    found: &mut Verification,
-) -> Result<Option<Mapping>, OpenError> {
-    let file = match disk.open(name, Access::Read) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            found.finding(name, None, "the file is not there");
-            return Ok(None);
-        }
-        other => other.map_err(OpenError::io(format!("open {name}")))?,
-    };
-    let length = file.length().map_err(OpenError::io(format!("look at {name}")))?;
+/// Says what is wrong with the length of a file, and how much of it is to be looked at.
+fn check_length(name: &str, length: u64, expected: u64, found: &mut Verification) -> u64 {
     let what = format!("the file has {length} bytes instead of {expected}");
     match length.cmp(&expected) {
         Ordering::Less => found.finding(name, Some(length), what),
@@ -219,5 +229,5 @@ fn map_whole(
         // Readers do not look there either.
         Ordering::Greater => found.notes.push(format!("{name}: {what}; what is too much is not looked at")),
     }
-    file.map(length.min(expected)).map(Some).map_err(OpenError::io(format!("map {name}")))
+    length.min(expected)
 }

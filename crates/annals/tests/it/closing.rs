@@ -1,8 +1,14 @@
-//! What is durable when a store without syncs is closed.
+//! Closing: what is durable after it, and that nobody waits for more.
 
 use crate::common::World;
 use annals::vfs::Survival;
 use annals::{AppendError, Durability, Expected, NewEvent, Store};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// After this long, who was to be let go never will be.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Five events that no sync covers.
 fn unsynced(world: &World) -> Store {
@@ -31,4 +37,25 @@ fn a_close_whose_sync_fails_does_not_say_that_what_was_appended_is_durable() {
     assert!(matches!(store.close(), Err(AppendError::DurabilityUnknown { .. })));
     let world = World::on(world.disk().crash(Survival::Synced), 17);
     assert!(!world.open().recovery().clean);
+}
+
+/// The first to be asked waits, perhaps, when the store is closed; the second asks a store that is closed.
+#[test]
+fn nobody_waits_for_events_of_a_closed_store() {
+    for read_only in [false, true] {
+        let world = World::new(18);
+        drop(unsynced(&world));
+        let store = world.options().read_only(read_only).open("memory").unwrap();
+        let last = store.last_position();
+        let (told, answers) = mpsc::channel();
+        let clone = store.clone();
+        thread::spawn(move || {
+            for after in [last, last, last.previous()] {
+                told.send(clone.wait_beyond(after, Duration::MAX).unwrap()).unwrap();
+            }
+        });
+        store.close().unwrap();
+        let answers: Vec<bool> = (0..3).map_while(|_| answers.recv_timeout(PATIENCE).ok()).collect();
+        assert_eq!(answers, [false, false, true], "read only: {read_only}");
+    }
 }

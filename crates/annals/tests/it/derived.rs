@@ -1,8 +1,9 @@
 //! Runs are derived from the log: whatever happens to them, the answers stay.
 
 use crate::common::World;
-use annals::vfs::MemoryDisk;
+use annals::vfs::{Call, Fault, FaultyDisk, MemoryDisk, When};
 use annals::{Expected, NewEvent, Uuid, Version};
+use std::sync::Arc;
 
 const STREAMS: u64 = 7;
 const EVENTS: u64 = 30;
@@ -34,4 +35,52 @@ fn every_stream_and_every_id_is_found_whatever_byte_of_a_run_is_damaged() {
         let next = append(&store, EVENTS);
         assert_eq!(next.streams[0].first_version.get(), EVENTS / STREAMS + 1, "byte {offset}");
     }
+}
+
+/// A store of several sealed segments whose first run is gone, over a disk that can fail.
+fn without_a_run() -> (World, FaultyDisk) {
+    let world = World::new(3);
+    let store = world.open();
+    (0..EVENTS).for_each(|number| drop(append(&store, number)));
+    store.maintain().unwrap();
+    store.close().unwrap();
+    let mut image = world.disk().image();
+    image.remove(&world.files("index/")[0]).unwrap();
+    let world = World::on(MemoryDisk::from_image(image).unwrap(), 4);
+    let disk = FaultyDisk::new(Arc::new(world.disk()));
+    (world, disk)
+}
+
+#[test]
+fn a_damaged_segment_without_a_run_is_read_once_for_it_and_not_at_every_wake_up() {
+    let (world, disk) = without_a_run();
+    let segment = world.files("log/").remove(0);
+    let whole = world.disk().image().remove(&segment).unwrap();
+    // Cut, it cannot be mapped, so that every attempt is seen at the disk.
+    world.disk().set_content(&segment, &whole[..whole.len() - 1]).unwrap();
+    let store = world.options_over(Arc::new(disk.clone())).open("memory").unwrap();
+    let runs = world.files("index/").len();
+    store.maintain().unwrap();
+    let opened = disk.calls(Call::Open);
+    (0..3).for_each(|_| store.maintain().unwrap());
+    assert_eq!((disk.calls(Call::Open), world.files("index/").len()), (opened, runs));
+    // Whoever reads it is told what is wrong, and once it is repaired and opened again the run is written.
+    assert!(store.view().stream("s-0").unwrap_err().is_corruption());
+    drop(store);
+    world.disk().set_content(&segment, whole).unwrap();
+    world.open().maintain().unwrap();
+    assert_eq!(world.files("index/").len(), runs + 1);
+}
+
+#[test]
+fn a_segment_that_the_system_could_not_read_is_read_again_for_its_run() {
+    let (world, disk) = without_a_run();
+    let store = world.options_over(Arc::new(disk.clone())).open("memory").unwrap();
+    let runs = world.files("index/").len();
+    disk.arm(When::nth(Call::Map, 1), Fault::Os(5));
+    store.maintain().unwrap();
+    assert!(disk.fired());
+    assert_eq!(world.files("index/").len(), runs);
+    store.maintain().unwrap();
+    assert_eq!(world.files("index/").len(), runs + 1);
 }

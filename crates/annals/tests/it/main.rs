@@ -16,5 +16,6 @@ mod processes;
 mod regressions;
 mod repair;
 mod slow;
+mod verify;
 mod views;
 mod workload;
