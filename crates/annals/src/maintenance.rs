@@ -85,18 +85,19 @@ pub(crate) fn mark_durable(core: &Core, queue: &CommitQueue<Committer>) -> Optio
     mark_and_tell(core, queue).map(|(_, result)| result)
 }
 
-/// The same, with the position up to which it is written down. A failure in the log has poisoned the writer, and the next
-/// append says so.
+/// The same, with the position up to which it is written down, or would be. A failure in the log has poisoned the writer,
+/// and the next append says so; one of the manifest loses nothing.
 fn mark_and_tell(core: &Core, queue: &CommitQueue<Committer>) -> Option<(Position, Result<(), AppendError>)> {
     let (durable, told) = queue.with_sink_within(PATIENCE, |sink| {
         // Nothing becomes durable as long as the writer is held.
         let durable = core.watermark.durable();
         (durable, sink.mark_durable())
     })?;
-    if matches!(told, Ok(false)) {
-        let _ = core.catalog.lock().note_durable(durable);
-    }
-    Some((durable, told.map(|_| ())))
+    let told = told.and_then(|in_log| {
+        let noted = if in_log { Ok(()) } else { core.catalog.lock().note_durable(durable) };
+        noted.map_err(|error| ReadError::from(error).into())
+    });
+    Some((durable, told))
 }
 
 /// Sleeps until there is work, or an append that will have to be marked.

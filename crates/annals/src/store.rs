@@ -206,8 +206,9 @@ impl Store {
     }
 
     /// Appends several batches with one write and one sync, where they fit into one segment. Each is all or nothing by
-    /// itself and has its own outcome, in the order given: one that is refused does not keep the others out, and each
-    /// sees those before it.
+    /// itself and has its own outcome (that of [`Store::append_batch`]), in the order given: one that is refused does not
+    /// keep the others out, and each sees those before it. If the write or the sync fails, all of them that it was for
+    /// have an unknown outcome, and those behind them are refused.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
@@ -322,10 +323,13 @@ impl Store {
 
     /// Tells behind the last batch, or in the manifest, what is durable, so that damage to that batch can be told from a
     /// torn tail. The background thread does this after a tenth of a second without appends; only needed with
-    /// [`Options::background`] switched off.
+    /// [`Options::background`] switched off. While other threads append it may do nothing: each batch tells what was durable
+    /// before it.
     ///
     /// # Errors
-    /// [`AppendError::DurabilityUnknown`] if the write failed; the store takes no more appends then.
+    /// [`AppendError::Io`] if the manifest could not be written: nothing is lost, and the next call tries again.
+    /// [`AppendError::DurabilityUnknown`] if the write to the log failed, [`AppendError::Poisoned`] if one has failed
+    /// before; the store takes no more appends then.
     pub fn mark_durable(&self) -> Result<(), AppendError> {
         let Some(writing) = &self.0.writing else { return Ok(()) };
         let closed = writing.closed.lock();

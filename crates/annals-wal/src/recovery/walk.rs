@@ -161,9 +161,10 @@ pub(super) fn search(
         let mut slot = 0;
         while slot < slots {
             let rest = &bytes[slot * FRAME_ALIGNMENT..];
-            if rest.starts_with(&ZEROS) {
-                // Most of a segment's end was never written: a page at a time, by memory comparison. The
-                // bytes of a header that begins in the zeros are looked at in the slots that follow.
+            let here = at + (slot * FRAME_ALIGNMENT) as u64;
+            if here.is_multiple_of(ZEROS.len() as u64) && rest.starts_with(&ZEROS) {
+                // Most of a segment's end was never written: a page at a time, by memory comparison, and only once
+                // in a page, so that zeros with a byte in between are not compared at every slot.
                 slot += ZEROS.len() / FRAME_ALIGNMENT;
                 continue;
             }

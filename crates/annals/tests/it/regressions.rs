@@ -721,3 +721,68 @@ fn damage_to_a_frame_without_events_is_noticed_after_a_close_in_good_order() {
         assert!(error.is_corruption(), "offset {offset}: {error:?}");
     }
 }
+
+/// `verify` did not look at the versions in segments without a footer, and found nothing in a store that could not be
+/// opened for them.
+#[test]
+fn versions_that_do_not_follow_in_an_open_segment_are_found_by_verify() {
+    let world = World::new(45);
+    let store = world.open();
+    append(&store, 9000).unwrap();
+    append(&store, 9000).unwrap();
+    store.append("s", Expected::Any, &[NewEvent::json("t", "1"), NewEvent::json("t", "2")]).unwrap();
+    let open = World::on(world.disk().crash(Survival::All), 46);
+    assert_eq!(verified(&open.disk()), Vec::<String>::new());
+    skip_a_version(&open.disk(), "log/000000000002.seg");
+    assert!(open.try_open().unwrap_err().is_corruption());
+    let found = verified(&open.disk()).concat();
+    assert!(found.contains("version in its stream (position 4)"), "{found}");
+}
+
+/// `verify` took a last frame without events that was damaged or gone for a torn tail, or for nothing at all, also after
+/// a close in good order, when the store cannot be opened for it.
+#[test]
+fn a_frame_without_events_that_is_damaged_or_missing_after_a_close_is_found_by_verify() {
+    let world = World::new(47);
+    let store = world.open();
+    append(&store, 10).unwrap();
+    store.mark_durable().unwrap();
+    store.close().unwrap();
+    assert_eq!(verified(&world.disk()), Vec::<String>::new());
+    let segment = &world.files("log/")[0];
+    let sound = world.disk().image().remove(segment).unwrap();
+    let last = sound.len() - FRAME_HEADER_BYTES;
+    let mut flipped = sound.clone();
+    flipped[last + 9] ^= 1;
+    let mut blank = sound.clone();
+    blank[last..].fill(0);
+    let mut rubbish_behind = sound.clone();
+    rubbish_behind.extend([7; 64]);
+    for harmed in [flipped, blank, sound[..last].to_vec(), sound[..last + 8].to_vec()] {
+        world.disk().set_content(segment, harmed).unwrap();
+        assert_eq!(verified(&world.disk()).len(), 1);
+        assert!(world.try_open().unwrap_err().is_corruption());
+    }
+    world.disk().set_content(segment, rubbish_behind).unwrap();
+    assert_eq!(verified(&world.disk()).len(), 1);
+}
+
+/// Where the log has no room for it, the manifest tells what is durable. If that could not be written, `mark_durable` said
+/// that all was well.
+#[test]
+fn what_is_durable_and_cannot_be_told_in_the_manifest_is_an_error_and_can_be_told_later() {
+    let (world, disk) = faulty(48);
+    let store = world.options_over(Arc::new(disk.clone())).open("memory").unwrap();
+    // It has a segment to itself, which it fills.
+    append(&store, 30_000).unwrap();
+    let told = |disk: &MemoryDisk| Manifest::decode(&disk.image()[names::MANIFEST]).unwrap().durable;
+    disk.arm(When::nth(Call::Rename, 1), Fault::Error(ErrorKind::StorageFull));
+    let refused = store.mark_durable();
+    assert!(
+        matches!(&refused, Err(AppendError::Io { source, .. }) if source.kind() == ErrorKind::StorageFull)
+    );
+    assert_eq!(told(&world.disk()), Position::ZERO);
+    store.mark_durable().unwrap();
+    assert_eq!(told(&world.disk()), Position::FIRST);
+    append(&store, 10).unwrap();
+}

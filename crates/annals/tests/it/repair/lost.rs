@@ -1,9 +1,9 @@
 //! A store with lost positions is a store like any other.
 
 use super::{Image, env_of, original, place_of, repaired};
-use crate::common::{World, events_of};
+use crate::common::{Dice, World, events_of};
 use annals::vfs::MemoryDisk;
-use annals::{AsOf, Clock, Expected, NewEvent, Position, Query, ReadError, Uuid, verify_in};
+use annals::{AsOf, Clock, Expected, NewEvent, Position, Query, ReadError, Uuid, Version, verify_in};
 
 /// A repaired store that has lost every fifth event, and some at the end.
 fn store_with_losses() -> (Image, Vec<annals::Event>, Vec<u64>) {
@@ -120,4 +120,47 @@ fn a_run_that_is_deleted_is_made_again_with_its_lost_positions() {
     super::check_reads(&store, &wanted, &lost);
     store.close().unwrap();
     assert!(crate::common::verified(&world.disk()).is_empty());
+}
+
+/// Filters, limits, directions, ranges and moments, put together by chance, against what is kept of the events.
+#[test]
+fn whatever_is_asked_lost_events_neither_show_nor_count() {
+    let (new, wanted, lost) = store_with_losses();
+    let store = World::on(MemoryDisk::from_image(new).unwrap(), 1).open();
+    let mut dice = Dice::new(5);
+    for _ in 0..3000 {
+        let end = dice.below(92) as u64;
+        let view = store.view().as_of(AsOf::Position(Position::new(end))).unwrap();
+        let kept = wanted.iter().filter(|e| e.position.get() <= end && !lost.contains(&e.position.get()));
+        let mut kept: Vec<&annals::Event> = kept.collect();
+        let mut query = Query::all();
+        if dice.one_in(2) {
+            let stream = format!("s-{}", dice.below(7));
+            let (from, to) = (dice.below(12) as u64, dice.below(20) as u64);
+            let (from, to) = (Version::new(from), Version::new(to));
+            query = Query::stream(&stream).from_version(from).to_version(to);
+            kept.retain(|e| e.stream == stream && (from..=to).contains(&e.version));
+        }
+        if dice.one_in(3) {
+            let event_type = format!("type-{}", dice.below(4));
+            query = query.of_type(&event_type);
+            kept.retain(|e| e.event_type == event_type);
+        }
+        if dice.one_in(3) {
+            let from = Position::new(dice.below(92) as u64);
+            query = query.from_position(from);
+            kept.retain(|e| e.position >= from);
+        }
+        if dice.one_in(2) {
+            query = query.backwards();
+            kept.reverse();
+        }
+        if dice.one_in(2) {
+            let limit = dice.below(6);
+            query = query.limit(limit as u64);
+            kept.truncate(limit);
+        }
+        let read = view.read(query.clone()).unwrap().map(|event| event.unwrap().to_event());
+        assert!(read.eq(kept.into_iter().cloned()), "{query:?} as of {end}");
+    }
 }
