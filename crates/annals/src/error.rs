@@ -65,6 +65,12 @@ pub enum OpenError {
         /// The destination.
         path: PathBuf,
     },
+    /// A repair would write into the store that it reads. Nothing was changed.
+    #[error("{} lies within the store that is to be repaired: name a directory outside it", path.display())]
+    DestinationWithin {
+        /// The destination.
+        path: PathBuf,
+    },
 }
 
 /// Why something cannot be read.

@@ -77,7 +77,14 @@ fn records(out: &mut Out, file: &Path, offset: u64) -> Result<()> {
     written?;
     table.flush(out)?;
     out.flush()?;
-    inspected.map_err(|error| not_inspected(error, file))
+    inspected.map_err(|error| match error {
+        // Nothing says that there should be a frame: the offset may be any.
+        OpenError::Corrupt(damage) if damage.offset == offset => anyhow!(
+            "no whole frame begins at byte {offset} of {file} ({damage}): `annals inspect {file}` lists those that there are",
+            file = file.display()
+        ),
+        error => not_inspected(error, file),
+    })
 }
 
 fn write_record(out: &mut Out, table: &mut Table, record: &InspectedRecord<'_>) -> Result<()> {

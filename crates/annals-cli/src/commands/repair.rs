@@ -4,8 +4,8 @@ use crate::failure::Damaged;
 use crate::output::{Facts, Out};
 use crate::progress;
 use crate::tool::Tool;
-use annals::{LostRange, RepairReport};
-use anyhow::{Result, bail};
+use annals::{LostRange, OpenError, RepairReport};
+use anyhow::{Error, Result, anyhow, bail};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
         bar.set_position(progress.bytes_done);
     });
     bar.finish_and_clear();
-    let report = repaired?;
+    let report = repaired.map_err(|error| explained(error, tool))?;
     let mut out = tool.out();
     for range in &report.lost {
         lost(&mut out, range)?;
@@ -47,6 +47,18 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
                 tool.store.display()
             )))
         }
+    }
+}
+
+/// What the library's texts, which are written for those who open a store, do not say to somebody who repairs one.
+fn explained(error: OpenError, tool: &Tool) -> Error {
+    match error {
+        OpenError::Locked { .. } => anyhow!(
+            "the store {} is open for writing, or was written while it was read: stop what writes it, and repair it \
+            then, or a copy of it",
+            tool.store.display()
+        ),
+        other => other.into(),
     }
 }
 

@@ -110,7 +110,7 @@ fn a_destination_that_is_taken_is_refused_with_what_to_do() {
     let said = place.fails(1, &["repair", &to]);
     assert!(said.contains("is not empty") && said.contains("does not exist"), "{said}");
     let said = place.fails(1, &["repair", place.store().join("new").to_str().unwrap()]);
-    assert!(said.contains("directory of its own"), "{said}");
+    assert!(said.contains("lies within the store"), "{said}");
     assert!(!place.store().join("new").exists());
     assert_eq!(place.run(&["repair"]).status, 2);
 }
@@ -121,7 +121,8 @@ fn a_store_that_is_in_use_and_one_that_is_not_there_are_refused() {
     let lock = fs::File::open(place.store().join("LOCK")).unwrap();
     lock.lock().unwrap();
     let said = place.fails(1, &["repair", &to(&place)]);
-    assert!(said.contains("open for writing"), "{said}");
+    assert!(said.contains("open for writing") && said.contains("stop what writes it"), "{said}");
+    assert!(!said.contains("read-only") && !said.contains("only read"), "{said}");
     drop(lock);
     assert!(!place.path("new").exists());
     assert!(Place::new().fails(1, &["repair", "new"]).contains("there is no store"));

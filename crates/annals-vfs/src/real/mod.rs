@@ -81,6 +81,32 @@ impl RealDisk {
         Ok(RealDisk { root: Arc::new(inner), path: path.to_path_buf() })
     }
 
+    /// Whether `path` is this directory or lies within it, whatever links and `..` lead there. What does not exist lies
+    /// where it would be created.
+    ///
+    /// # Errors
+    /// What the system says; `NotFound` if nothing can be created at `path`.
+    pub fn contains(&self, path: impl AsRef<Path>) -> io::Result<bool> {
+        let identity = |directory: BorrowedFd<'_>| {
+            let stat = rustix::fs::fstat(directory)?;
+            io::Result::Ok((stat.st_dev, stat.st_ino))
+        };
+        let own = identity(self.root.as_fd())?;
+        let (mut directory, _) = deepest_existing(path.as_ref())?;
+        loop {
+            let here = identity(directory.as_fd())?;
+            if here == own {
+                return Ok(true);
+            }
+            // Only the way is of interest, so the right to list the directory is not asked for.
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            directory = rustix::fs::openat(&directory, "..", flags, Mode::empty())?;
+            if identity(directory.as_fd())? == here {
+                return Ok(false);
+            }
+        }
+    }
+
     /// Walks to a directory.
     fn directory(&self, path: &str) -> io::Result<Directory<'_>> {
         let mut directory = Directory { root: self.root.as_fd(), inner: None };

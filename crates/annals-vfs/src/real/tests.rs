@@ -126,3 +126,26 @@ fn a_lock_holds_the_process_id_of_its_holder_and_nothing_else() {
     drop(lock);
     assert!(RealDisk::open(root.path()).unwrap().try_lock("LOCK").unwrap().is_some());
 }
+
+#[test]
+fn a_directory_contains_what_lies_below_it_by_whatever_way() {
+    let (root, _) = temporary();
+    let (inside, beside) = (root.path().join("inside"), root.path().join("beside"));
+    std::fs::create_dir_all(inside.join("log")).unwrap();
+    std::fs::create_dir(&beside).unwrap();
+    symlink(&inside, beside.join("link")).unwrap();
+    let disk = RealDisk::open(&inside).unwrap();
+    for path in [
+        "inside",
+        "inside/log",
+        "inside/new/newer",
+        "beside/link",
+        "beside/link/log/new",
+        "beside/../inside/x",
+    ] {
+        assert!(disk.contains(root.path().join(path)).unwrap(), "{path}");
+    }
+    for path in ["", "beside", "beside/new", "inside/..", "inside/../new", "inside2"] {
+        assert!(!disk.contains(root.path().join(path)).unwrap(), "{path}");
+    }
+}

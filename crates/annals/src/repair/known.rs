@@ -173,15 +173,8 @@ impl<'d> Known<'d> {
     }
 }
 
-/// The last position that a run covers. A run is made of sealed segments only, so that is proof of what was durable.
-pub(super) fn covered(disk: &dyn Disk, store_id: &StoreId) -> Result<Position, OpenError> {
-    let ends =
-        identities(disk, store_id)?.into_iter().map(|run| run.first_position.plus(run.count).previous());
-    Ok(ends.max().unwrap_or(Position::ZERO))
-}
-
 /// What the files in `index/` that are runs of this store say of themselves.
-fn identities(disk: &dyn Disk, store_id: &StoreId) -> Result<Vec<RunIdentity>, OpenError> {
+pub(super) fn identities(disk: &dyn Disk, store_id: &StoreId) -> Result<Vec<RunIdentity>, OpenError> {
     let mut ids: Vec<u64> = present_files(disk, names::INDEX_DIR, names::parse_run)?.into_iter().collect();
     ids.sort_unstable();
     Ok(ids.into_iter().filter_map(|id| identity(disk, store_id, id)).collect())

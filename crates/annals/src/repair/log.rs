@@ -10,8 +10,13 @@ use annals_wal::Window;
 /// Hands over all positions of the log in order, kept or lost, up to the last one that is proven.
 pub(super) fn walk_log(source: &Source, sink: &mut Sink<'_>) -> Result<(), OpenError> {
     let mut next = Position::FIRST;
-    let mut cause =
-        Cause { file: annals_format::names::MANIFEST.into(), offset: 0, what: "no segment".into() };
+    let mut cause = Cause {
+        file: annals_format::names::LOG_DIR.into(),
+        offset: 0,
+        what: "the first segment is not there".into(),
+    };
+    // Whether something was met that explains why positions are missing from here on.
+    let mut explained = false;
     for (index, segment) in source.segments.iter().enumerate() {
         if let Some(first) = segment.first {
             lose(&mut next, first, &cause, sink)?;
@@ -22,8 +27,13 @@ pub(super) fn walk_log(source: &Source, sink: &mut Sink<'_>) -> Result<(), OpenE
         let (end, reached, trouble) = walk_segment(source, segment, next, until, sink)?;
         // A segment that has nothing, and of which nothing says that it should have, explains nothing.
         let was_begun = segment.first.is_some() || segment.file.is_none() || reached > next;
-        if was_begun || end == End::Torn {
+        if segment.end == Some(reached) {
+            let offset = segment.frames_end.unwrap_or(0);
+            cause = Cause { file: segment.name.clone(), offset, what: "no segment follows".into() };
+            explained = false;
+        } else if was_begun || end == End::Torn || (!explained && reached <= source.evidence) {
             cause = trouble;
+            explained = true;
         }
         next = reached;
         if end == End::Torn {

@@ -9,6 +9,7 @@ mod copy;
 mod evidence;
 mod known;
 mod log;
+mod plausible;
 mod progress;
 mod report;
 mod salvage;
@@ -71,7 +72,7 @@ use write::{Destination, Inherited};
 ///
 /// # Errors
 /// [`OpenError::Locked`] if the original is open for writing, or was written meanwhile;
-/// [`OpenError::DestinationTaken`]; what else keeps it from being read at all ([`OpenError::NotFound`],
+/// [`OpenError::DestinationTaken`] and [`OpenError::DestinationWithin`]; what else keeps it from being read at all ([`OpenError::NotFound`],
 /// [`OpenError::NotAStore`], [`OpenError::Newer`]), and what the system says, in particular that the disk is full. Then
 /// `to` holds what was written so far, which is no store and can be removed.
 pub fn repair(
@@ -80,8 +81,8 @@ pub fn repair(
     progress: &mut dyn FnMut(RepairProgress),
 ) -> Result<RepairReport, OpenError> {
     let (from, to) = (from.as_ref(), to.as_ref());
-    let original = match RealDisk::open(from) {
-        Ok(disk) => Env::system(Arc::new(disk)),
+    let disk = match RealDisk::open(from) {
+        Ok(disk) => disk,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(OpenError::NotFound { path: from.to_owned() });
         }
@@ -91,17 +92,16 @@ pub fn repair(
         }
         Err(error) => return Err(OpenError::io(format!("open {}", from.display()))(error)),
     };
-    if let (Ok(from), Ok(to)) = (std::path::absolute(from), std::path::absolute(to))
-        && to.starts_with(from)
-    {
-        return Err(OpenError::DestinationTaken { path: to });
+    let refused = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotADirectory => OpenError::DestinationTaken { path: to.to_owned() },
+        _ => OpenError::io(format!("create {}", to.display()))(error),
+    };
+    if disk.contains(to).map_err(refused)? {
+        return Err(OpenError::DestinationWithin { path: to.to_owned() });
     }
-    run(&original, progress, || match RealDisk::create(to) {
-        Ok(disk) => Ok(Env::system(Arc::new(disk))),
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            Err(OpenError::DestinationTaken { path: to.to_owned() })
-        }
-        Err(error) => Err(OpenError::io(format!("create {}", to.display()))(error)),
+    run(&Env::system(Arc::new(disk)), progress, || {
+        let disk = RealDisk::create(to).map_err(refused)?;
+        Ok(Env::system(Arc::new(disk)))
     })
 }
 

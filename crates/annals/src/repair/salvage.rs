@@ -104,6 +104,9 @@ impl Salvage<'_, '_, '_, '_> {
             (self.sink)(Piece::Done(done))?;
             offset += done;
         }
+        if self.next < self.until && !behind_damage && offset > SEGMENT_HEADER_BYTES as u64 {
+            self.cause = self.cause_at(offset, "no frame follows");
+        }
         (self.sink)(Piece::Done(limit.saturating_sub(offset)))?;
         Ok(End::Open)
     }

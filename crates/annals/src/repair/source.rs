@@ -2,6 +2,7 @@
 //! headers; its runs; and what is proven to have been durable.
 
 use super::evidence::durable_in;
+use super::plausible::{Reach, records_in};
 use super::report::Cause;
 use crate::catalog::read_manifest;
 use crate::error::OpenError;
@@ -54,6 +55,8 @@ pub(super) struct SourceSegment {
 
 /// What the file of a segment says of itself.
 struct Found {
+    /// The number that its name says.
+    file_id: u64,
     file: Arc<dyn File>,
     header: Result<SegmentHeader, FormatError>,
     blank: bool,
@@ -84,31 +87,52 @@ impl Source {
                 }
             },
         };
+        put_right(store_id, manifest.as_ref(), &mut files, &mut notes);
         let mut segments = named(manifest.as_ref(), &mut files);
         segments.extend(unnamed(store_id, manifest.as_ref(), files, &mut notes));
+        let reach = Reach::of(&mut segments, manifest.as_ref(), &mut notes);
         let bytes = segments.iter().map(SourceSegment::length).sum();
         let mut source = Source { store_id, manifest, segments, evidence: Position::ZERO, bytes, notes };
-        source.evidence = source.weigh(disk)?;
+        source.evidence = source.weigh(disk, reach)?;
         Ok(source)
     }
 
-    /// What is proven to have been durable: by the manifest, by segments that were begun behind it, and by frames.
-    fn weigh(&self, disk: &dyn Disk) -> Result<Position, OpenError> {
+    /// What is proven to have been durable: by the manifest, by segments that were begun behind it, by runs, and by
+    /// frames.
+    fn weigh(&mut self, disk: &dyn Disk, reach: Reach) -> Result<Position, OpenError> {
         let mut evidence = Position::ZERO;
         if let Some(manifest) = &self.manifest {
-            evidence = manifest.durable.max(manifest.sealed_end().previous());
+            evidence = manifest.sealed_end().previous().min(reach.end.previous());
+            if manifest.durable < reach.end {
+                evidence = evidence.max(manifest.durable);
+            } else {
+                self.notes.push(format!(
+                    "the MANIFEST says that position {} was durable, for which its segments have no room: not believed",
+                    manifest.durable
+                ));
+            }
         }
-        let known = |segment: &&SourceSegment| segment.first.is_some();
-        let starts = self.segments.iter().filter(known).filter_map(|segment| segment.first);
+        let starts = self.segments.iter().filter_map(|segment| segment.first);
         evidence = starts.fold(evidence, |all, first| all.max(first.previous()));
-        evidence = evidence.max(super::known::covered(disk, &self.store_id)?);
+        for run in super::known::identities(disk, &self.store_id)? {
+            let last = run.first_position.plus(run.count).previous();
+            // A run is made of sealed segments only, so that is proof of what was durable.
+            if last < reach.before(run.run_id) {
+                evidence = evidence.max(last);
+            } else {
+                let name = names::run(run.run_id);
+                self.notes
+                    .push(format!("{name} has position {last}, for which there was no room: not believed"));
+            }
+        }
         // Frames tell only of what lies before them, so those of the last segments are enough.
         let from = self.segments.iter().rposition(|segment| segment.first.is_some()).unwrap_or(0);
         for segment in &self.segments[from..] {
             if let Some(file) = segment.file.as_ref().filter(|_| segment.end.is_none()) {
                 let failed = OpenError::io(format!("look at {}", segment.name));
                 let mut window = Window::tolerant(&**file).map_err(failed)?;
-                evidence = evidence.max(durable_in(&mut window, segment)?);
+                let durable = durable_in(&mut window, segment)?;
+                evidence = evidence.max(if durable < reach.end { durable } else { Position::ZERO });
             }
         }
         Ok(evidence.min(Position::MAX))
@@ -116,15 +140,20 @@ impl Source {
 }
 
 impl SourceSegment {
-    fn length(&self) -> u64 {
+    /// How long its file is.
+    pub(super) fn length(&self) -> u64 {
         self.file.as_ref().and_then(|file| file.length().ok()).unwrap_or(0)
     }
 
     fn new(id: u64, binding: Binding, found: Option<Found>) -> (Self, Option<SegmentHeader>) {
-        let name = names::segment(id);
+        let name = found.as_ref().map_or_else(|| names::segment(id), |found| names::segment(found.file_id));
         let what = match &found {
             None => "the file is not there".into(),
             Some(found) => match &found.header {
+                Ok(header) if header.binding() != binding && header.segment_id == id => {
+                    "the file holds this segment of another store, or of a copy that was written on its own"
+                        .into()
+                }
                 Ok(header) if header.binding() != binding => {
                     format!("the file holds segment {} of a store, and not this one", header.segment_id)
                 }
@@ -192,7 +221,9 @@ fn manifest_of(
         }
         Err(error) => return Err(error),
     };
-    notes.push(format!("{what}; the segments were taken by their own headers"));
+    notes.push(format!(
+        "{what}; the segments were taken by their own headers, and whether others followed cannot be told"
+    ));
     Ok((None, error))
 }
 
@@ -208,7 +239,7 @@ fn look(disk: &dyn Disk, id: u64) -> Result<Found, OpenError> {
     if let Err(error @ FormatError::Newer { .. }) = header {
         return Err(OpenError::format(&name, error));
     }
-    Ok(Found { file, header, blank: bytes == [0; SEGMENT_HEADER_BYTES] })
+    Ok(Found { file_id: id, file, header, blank: bytes == [0; SEGMENT_HEADER_BYTES] })
 }
 
 /// Whether there are sound segments, and none of them is of the manifest's store.
@@ -231,6 +262,37 @@ fn store_of(files: &BTreeMap<u64, Found>, path: &Path) -> Result<Option<StoreId>
         return Err(OpenError::NotAStore { path: path.to_owned(), reason });
     }
     Ok(chosen)
+}
+
+/// Files that were given the name of another segment get their own place, if that is free.
+fn put_right(
+    store_id: StoreId,
+    manifest: Option<&Manifest>,
+    files: &mut BTreeMap<u64, Found>,
+    notes: &mut Vec<String>,
+) {
+    let salt = |id: u64| {
+        let manifest = manifest?;
+        let sealed = manifest.sealed.iter().map(|entry| (entry.id, entry.salt));
+        let mut entries = sealed.chain(manifest.open.iter().map(|entry| (entry.id, entry.salt)));
+        entries.find(|entry| entry.0 == id).map(|entry| entry.1)
+    };
+    let is_misplaced = |id: u64, found: &Found| {
+        found.header.as_ref().is_ok_and(|header| header.store_id == store_id && header.segment_id != id)
+    };
+    let ids: Vec<u64> =
+        files.iter().filter(|(id, found)| is_misplaced(**id, found)).map(|(id, _)| *id).collect();
+    let misplaced: Vec<_> = ids.into_iter().filter_map(|id| Some((id, files.remove(&id)?))).collect();
+    for (id, found) in misplaced {
+        let own = found.header.as_ref().ok().map(|header| (header.segment_id, header.salt));
+        let place = own.filter(|(own, stated)| {
+            !files.contains_key(own) && salt(*own).is_none_or(|salt| salt == *stated)
+        });
+        if let Some((own, _)) = place {
+            notes.push(format!("{} is segment {own} by its header and was taken for it", names::segment(id)));
+        }
+        files.insert(place.map_or(id, |(own, _)| own), found);
+    }
 }
 
 /// The segments of the manifest. Their files are taken out of `files`.
@@ -260,7 +322,7 @@ fn unnamed(
     let mut segments = Vec::new();
     let from = manifest.map_or(0, |manifest| manifest.next_file_id);
     for (id, found) in files {
-        let name = names::segment(id);
+        let name = names::segment(found.file_id);
         if found.blank {
             continue;
         }
@@ -284,14 +346,15 @@ fn unnamed(
                 continue;
             }
         };
-        if let Some(manifest) = manifest {
-            let generation = manifest.generation;
-            notes.push(format!(
-                "{name} is newer than the manifest (generation {generation}), which is an old one"
-            ));
-        }
         let entry = OpenSegment { id, salt: header.salt };
         segments.push(SourceSegment::open(&store_id, entry, Some(found)));
+    }
+    if let (Some(manifest), [first, others @ ..]) = (manifest, segments.as_slice()) {
+        let (name, generation) = (&first.name, manifest.generation);
+        let others = if others.is_empty() { String::new() } else { format!(", as {} others", others.len()) };
+        notes.push(format!(
+            "{name} is newer than the manifest (generation {generation}), which is an old one{others}"
+        ));
     }
     segments.sort_by_key(|segment| (segment.first, segment.id));
     segments
@@ -304,5 +367,7 @@ fn footer_of(file: &dyn File, binding: Binding) -> Option<Footer> {
     let mut trailer = [0; FOOTER_TRAILER_BYTES];
     let read: io::Result<()> = annals_vfs::read_exact_at(file, &mut trailer, start);
     read.ok()?;
-    Footer::decode_trailer(&trailer, binding, length).ok().filter(|footer| footer.count > 0)
+    Footer::decode_trailer(&trailer, binding, length)
+        .ok()
+        .filter(|footer| footer.count > 0 && footer.count <= records_in(footer.frames_end))
 }

@@ -26,10 +26,40 @@ fn a_directory_within_the_original_is_no_place_for_the_new_store() {
     let path = directory.path().join("store");
     Store::open(&path).unwrap().close().unwrap();
     for to in [path.clone(), path.join("log/new"), path.join("new")] {
-        assert!(matches!(repair(&path, &to, &mut |_| {}), Err(OpenError::DestinationTaken { .. })), "{to:?}");
+        assert!(
+            matches!(repair(&path, &to, &mut |_| {}), Err(OpenError::DestinationWithin { .. })),
+            "{to:?}"
+        );
     }
     assert!(!path.join("new").exists());
     repair(&path, directory.path().join("new"), &mut |_| {}).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_way_into_the_original_through_links_is_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, link) = (directory.path().join("store"), directory.path().join("link"));
+    Store::open(&path).unwrap().close().unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let empty = directory.path().join("empty");
+    std::os::unix::fs::symlink(path.join("snapshots"), &empty).unwrap();
+    let files =
+        || std::fs::read_dir(&path).unwrap().count() + std::fs::read_dir(path.join("log")).unwrap().count();
+    let before = files();
+    for (from, to) in [
+        (&path, link.join("new")),
+        (&link, path.join("new")),
+        (&path, link.join("snapshots")),
+        (&path, empty),
+        (&path, path.join("log/../new")),
+        (&path, directory.path().join("link/../store/new")),
+    ] {
+        let repaired = repair(from, &to, &mut |_| {});
+        assert!(matches!(repaired, Err(OpenError::DestinationWithin { .. })), "{to:?}: {repaired:?}");
+    }
+    assert_eq!(files(), before);
+    repair(&link, directory.path().join("outside"), &mut |_| {}).unwrap();
 }
 
 #[test]

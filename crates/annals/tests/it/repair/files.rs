@@ -177,3 +177,45 @@ fn an_event_that_contradicts_those_before_it_is_lost_and_not_written() {
     assert!(report.lost[0].what.contains("contradicts"), "{:?}", report.lost);
     assert_eq!(super::check(&report, &disk, &wanted), [3]);
 }
+
+#[test]
+fn segments_under_the_names_of_others_are_taken_for_what_they_are() {
+    let (image, wanted) = original(90);
+    let files = segments(&image);
+    for with_manifest in [true, false] {
+        let mut mixed = image.clone();
+        mixed.insert(files[0].clone(), image[&files[2]].clone());
+        mixed.insert(files[2].clone(), image[&files[1]].clone());
+        mixed.insert(files[1].clone(), image[&files[0]].clone());
+        if !with_manifest {
+            mixed.remove("MANIFEST");
+        }
+        let (report, _, lost) = repaired(&mixed, &wanted);
+        assert_eq!((report.events, lost), (90, vec![]), "{:?}", report.notes);
+        assert_eq!(report.notes.iter().filter(|note| note.contains("was taken for it")).count(), 3);
+        // A second file with a name of its own changes nothing.
+        mixed.insert("log/000000000999.seg".into(), image[&files[1]].clone());
+        let (report, _, lost) = repaired(&mixed, &wanted);
+        assert_eq!((report.events, lost), (90, vec![]), "{:?}", report.notes);
+    }
+}
+
+#[test]
+fn a_segment_that_is_sound_is_not_blamed_for_one_that_is_missing() {
+    let (image, wanted) = original(90);
+    let files = segments(&image);
+    let mut damaged = image.clone();
+    damaged.remove("MANIFEST");
+    damaged.remove(&files[1]);
+    let (report, _, lost) = repaired(&damaged, &wanted);
+    assert_eq!(lost, within(&image, &wanted, &files[1]));
+    assert_eq!((&report.lost[0].file, report.lost[0].what.as_str()), (&files[0], "no segment follows"));
+    assert!(report.lost[0].offset > 64);
+    // The last segment with events is there, but it is empty: the manifest says that it was not.
+    let last = files.iter().rfind(|name| !within(&image, &wanted, name).is_empty()).unwrap();
+    let mut damaged = image.clone();
+    damaged.insert(last.clone(), Vec::new());
+    let (report, _, lost) = repaired(&damaged, &wanted);
+    assert_eq!(lost, within(&image, &wanted, last));
+    assert_eq!(&report.lost[0].file, last);
+}

@@ -7,6 +7,7 @@ mod destination;
 mod files;
 mod flips;
 mod lost;
+mod plausible;
 
 use crate::common::{World, events_of};
 use annals::vfs::{Env, ManualClock, MemoryDisk, SeededRandom};
