@@ -3,8 +3,8 @@
 use super::kinds::Damaged;
 use super::layout::{Frame, manifest, same};
 use super::specimen::Specimen;
-use annals_format::{FOOTER_TRAILER_BYTES, Manifest, SEGMENT_HEADER_BYTES, names};
-use std::collections::BTreeSet;
+use annals_format::{FOOTER_TRAILER_BYTES, Manifest, SEGMENT_HEADER_BYTES, SegmentHeader, StoreId, names};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is left of a specimen.
 pub(super) struct Left<'a> {
@@ -29,6 +29,33 @@ impl<'a> Left<'a> {
 
     pub(super) fn has_manifest(&self) -> bool {
         self.damaged.image.contains_key(names::MANIFEST)
+    }
+
+    /// Whether what is left tells that it is this store: by the manifest, and if there is none that is sound, or it is
+    /// that of another store without a segment of its own, by most headers of segments.
+    pub(super) fn is_own(&self) -> bool {
+        let Some(own) = manifest(&self.specimen.image).map(|manifest| manifest.store_id) else {
+            return false;
+        };
+        let headers = self.damaged.image.iter().filter_map(|(file, bytes)| {
+            names::parse_segment(file.strip_prefix(names::LOG_DIR)?.strip_prefix('/')?)?;
+            SegmentHeader::decode(bytes.first_chunk()?).ok()
+        });
+        let mut votes: BTreeMap<StoreId, usize> = BTreeMap::new();
+        headers.for_each(|header| *votes.entry(header.store_id).or_default() += 1);
+        let named = self.manifest.as_ref().map(|manifest| manifest.store_id);
+        let named = named.filter(|named| votes.is_empty() || votes.contains_key(named));
+        let most = |(store, votes_of): (&StoreId, &usize)| {
+            *store == own || *votes_of < votes.get(&own).copied().unwrap_or(0)
+        };
+        named.map_or_else(|| votes.contains_key(&own) && votes.iter().all(most), |named| named == own)
+    }
+
+    /// The positions in segments whose bytes are all as they were.
+    pub(super) fn in_untouched_segments(&self) -> Vec<u64> {
+        let whole =
+            self.specimen.layout.frames.iter().filter(|frame| !self.touched.contains(frame.file.as_str()));
+        whole.flat_map(|frame| frame.first..frame.next()).collect()
     }
 
     /// Whether anything is damaged that the store cannot make again: the manifest, or the log.

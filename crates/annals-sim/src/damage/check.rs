@@ -2,6 +2,7 @@
 
 use super::allowed::Left;
 use super::kinds::Damaged;
+use super::repaired::{check_repair, survive_repair};
 use super::specimen::{Image, Specimen};
 use super::witness::Witness;
 use crate::suite::Failure;
@@ -11,20 +12,25 @@ use annals::{Event, Expected, NewEvent, OpenError, Store, Verification, inspect_
 use annals_format::names;
 use std::sync::Arc;
 
-/// Looks at a damaged store in every way, each on a copy of its own.
+/// Looks at a damaged store in every way, each on a copy of its own. It is repaired if it is refused, and if `repaired`
+/// says so.
 ///
 /// # Errors
 /// The first thing that does not hold.
-pub(super) fn check(specimen: &Specimen, damaged: &Damaged) -> Result<(), Failure> {
+pub(super) fn check(specimen: &Specimen, damaged: &Damaged, repaired: bool) -> Result<(), Failure> {
     let left = Left::new(specimen, damaged);
     if damaged.resealed {
-        return survive(damaged);
+        survive(damaged)?;
+        return if repaired { survive_repair(damaged) } else { Ok(()) };
     }
     let verified = verify(&world(&damaged.image)?);
     inspect_all(&world(&damaged.image)?, damaged);
     let reading = read_only(&left)?;
     compare_with_verify(&left, &reading, &verified)?;
     let writing = to_write(&left)?;
+    if repaired || reading.refused {
+        check_repair(&left)?;
+    }
     match reading.refused == writing.refused || !left.has_manifest() {
         true => Ok(()),
         false => Err(Failure::new("it opens for reading and not for writing, or the other way round")),
@@ -54,7 +60,7 @@ fn survive(damaged: &Damaged) -> Result<(), Failure> {
 }
 
 /// All that can be asked without knowing what is there; the answers may be anything.
-fn read_whatever(store: &Store) {
+pub(super) fn read_whatever(store: &Store) {
     let view = store.view();
     let events: Vec<Event> = match view.read(annals::Query::all()) {
         Ok(events) => events.map_while(Result::ok).take(10_000).map(|event| event.to_event()).collect(),
@@ -73,12 +79,12 @@ fn read_whatever(store: &Store) {
     let _ = (view.streams("").take(10_000).count(), view.types(), store.stats());
 }
 
-fn world(image: &Image) -> Result<World, Failure> {
+pub(super) fn world(image: &Image) -> Result<World, Failure> {
     let disk = MemoryDisk::from_image(image.clone()).map_err(|error| Failure::new(format!("{error}")))?;
     Ok(World::on(disk, 77, 16 << 10))
 }
 
-fn verify(world: &World) -> Result<Verification, OpenError> {
+pub(super) fn verify(world: &World) -> Result<Verification, OpenError> {
     let disk: Arc<dyn Disk> = Arc::new(world.disk.clone());
     verify_in(&world.env_over(disk), &mut |_| {})
 }
@@ -210,7 +216,7 @@ fn go_on(world: &World, store: Store, mut truth: Vec<Event>, before: &Witness) -
     }
 }
 
-fn append(store: &Store) -> Result<Event, String> {
+pub(super) fn append(store: &Store) -> Result<Event, String> {
     let new = [NewEvent::new("after", b"the damage".as_slice())];
     let appended = store.append("late-1", Expected::Any, &new).map_err(|error| format!("{error:?}"))?;
     let view = store.view();

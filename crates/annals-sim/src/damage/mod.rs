@@ -1,6 +1,7 @@
 //! The suite of damaged stores: small stores of every shape, with bits flipped, blocks, records, frames and files lost,
 //! replaced, swapped, cut, with absurd numbers under right checksums. Whatever is done to a store, what it says is exactly
-//! what was written, or an error that names the file; never a panic, a hang, or more memory than there should be.
+//! what was written, or an error that names the file; never a panic, a hang, or more memory than there should be. A repair of
+//! it keeps what is whole, invents nothing, and leaves the original as it is.
 //!
 //! There is a case for every number. The first ones are spread over all kinds; the more are run, the more of all that can
 //! be done is done.
@@ -12,10 +13,12 @@ mod check;
 mod fields;
 mod kinds;
 mod layout;
+mod repaired;
 mod seal;
 mod specimen;
 mod witness;
 
+use crate::dice::Dice;
 use crate::suite::{Failure, Suite};
 use cases::Cases;
 use check::check;
@@ -26,6 +29,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The most memory that a case may take at once. The stores have less than a megabyte, and there are several copies of
 /// each at a time; what the engine itself may take is 64 MiB.
 const MEMORY_MAX: u64 = 80 << 20;
+
+/// Once in so many cases a store is repaired that opens all the same. One that is refused always is.
+const REPAIRED_IN: u64 = 4;
 
 /// The suite of damaged stores.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,10 +58,11 @@ impl Suite for Damage {
     fn run(&self, case: u64) -> Result<u64, Failure> {
         let cases = CASES.as_ref().map_err(Clone::clone)?;
         let (specimen, damaged) = cases.case(case);
+        let repaired = Dice::new(case).fork(1).one_in(REPAIRED_IN);
         let mut result = Ok(Ok(()));
         let taken = allocation_counter::measure(|| {
             // The counter must see the end of a case that panics, too.
-            result = catch_unwind(AssertUnwindSafe(|| check(specimen, &damaged)));
+            result = catch_unwind(AssertUnwindSafe(|| check(specimen, &damaged, repaired)));
         });
         PEAK.fetch_max(taken.bytes_max, Ordering::SeqCst);
         let result = result.unwrap_or_else(|panic| resume_unwind(panic));

@@ -23,8 +23,9 @@ impl<'p> Progress<'p> {
         self.set(self.done.saturating_add(bytes));
     }
 
+    /// So much is done in all. Less than was told before changes nothing.
     pub(super) fn set(&mut self, done: u64) {
-        self.done = done.min(self.total);
+        self.done = done.min(self.total).max(self.done);
         if self.done - self.told >= TELL_EVERY || self.done == self.total {
             self.told = self.done;
             (self.report)(RepairProgress { bytes_done: self.done, bytes_total: self.total });

@@ -70,7 +70,7 @@ impl Salvage<'_, '_, '_, '_> {
         let limit = self.limit();
         let mut offset = SEGMENT_HEADER_BYTES as u64;
         let mut behind_damage = false;
-        (self.sink)(Piece::Done(offset))?;
+        (self.sink)(Piece::Done(offset.min(limit)))?;
         while offset < limit && self.next < self.until {
             let done = match self.frame(offset, limit)? {
                 Ok(header) if self.in_order(&header) => {

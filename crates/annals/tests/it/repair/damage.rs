@@ -56,6 +56,19 @@ fn of_a_file_that_is_cut_what_lies_before_the_cut_is_kept() {
     }
 }
 
+/// A header was counted as read of a file that is shorter: more than all was done, and then less.
+#[test]
+fn of_a_segment_that_is_cut_in_its_header_no_more_is_told_to_be_done_than_there_is() {
+    let (image, wanted) = original(1);
+    let name = segments(&image).remove(0);
+    for length in 0..100 {
+        let mut damaged = image.clone();
+        damaged.get_mut(&name).unwrap().truncate(length);
+        let (_, _, lost) = repaired(&damaged, &wanted);
+        assert_eq!(lost, [1], "cut at {length}");
+    }
+}
+
 #[test]
 fn a_torn_tail_is_cut_and_noted_and_nothing_is_lost() {
     let world = crate::common::World::new(3);

@@ -59,10 +59,14 @@ pub(crate) fn original(events: u64) -> (Image, Vec<Event>) {
 /// Repairs an image into an empty disk. The image must stay as it is.
 pub(crate) fn try_repair(image: &Image) -> Result<(RepairReport, MemoryDisk), OpenError> {
     let (from, to) = (MemoryDisk::from_image(image.clone()).unwrap(), MemoryDisk::new());
+    let (mut done, mut total) = (0, 0);
     let repaired = repair_in(&env_of(&from, 1), &env_of(&to, 2), &mut |progress| {
         assert!(progress.bytes_done <= progress.bytes_total);
+        assert!(progress.bytes_done >= done, "less than before");
+        (done, total) = (progress.bytes_done, progress.bytes_total);
     });
     assert!(from.image() == *image, "the original was changed");
+    assert!(repaired.is_err() || done == total, "{done} of {total} bytes done");
     repaired.map(|report| (report, to))
 }
 
