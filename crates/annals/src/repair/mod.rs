@@ -7,6 +7,7 @@
 mod assign;
 mod copy;
 mod evidence;
+mod found;
 mod known;
 mod log;
 mod plausible;

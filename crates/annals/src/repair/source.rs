@@ -2,17 +2,18 @@
 //! headers; its runs; and what is proven to have been durable.
 
 use super::evidence::durable_in;
+use super::found::{Found, is_of_another_store, look, put_right, store_of};
 use super::plausible::{Reach, records_in};
 use super::report::Cause;
 use crate::catalog::read_manifest;
 use crate::error::OpenError;
 use crate::open::{check_foreign, present_files};
 use annals_format::{
-    Binding, FOOTER_TRAILER_BYTES, Footer, FormatError, Manifest, OpenSegment, SEGMENT_HEADER_BYTES,
-    SealedSegment, SegmentHeader, StoreId, names,
+    Binding, FOOTER_TRAILER_BYTES, Footer, FormatError, Manifest, OpenSegment, SealedSegment, SegmentHeader,
+    StoreId, names,
 };
 use annals_types::Position;
-use annals_vfs::{Access, Disk, File};
+use annals_vfs::{Disk, File};
 use annals_wal::Window;
 use std::collections::BTreeMap;
 use std::io;
@@ -51,15 +52,6 @@ pub(super) struct SourceSegment {
     pub(super) frames_end: Option<u64>,
     /// What is to be said of it if its events cannot be found.
     pub(super) missing: Cause,
-}
-
-/// What the file of a segment says of itself.
-struct Found {
-    /// The number that its name says.
-    file_id: u64,
-    file: Arc<dyn File>,
-    header: Result<SegmentHeader, FormatError>,
-    blank: bool,
 }
 
 impl Source {
@@ -225,74 +217,6 @@ fn manifest_of(
         "{what}; the segments were taken by their own headers, and whether others followed cannot be told"
     ));
     Ok((None, error))
-}
-
-fn look(disk: &dyn Disk, id: u64) -> Result<Found, OpenError> {
-    let name = names::segment(id);
-    let file = disk.open(&name, Access::Read).map_err(OpenError::io(format!("open {name}")))?;
-    let mut bytes = [0; SEGMENT_HEADER_BYTES];
-    let mut window = Window::tolerant(&*file).map_err(OpenError::io(format!("look at {name}")))?;
-    let read = window.at(0, SEGMENT_HEADER_BYTES).map_err(OpenError::io(format!("read {name}")))?;
-    let taken = read.len().min(SEGMENT_HEADER_BYTES);
-    bytes[..taken].copy_from_slice(&read[..taken]);
-    let header = SegmentHeader::decode(&bytes);
-    if let Err(error @ FormatError::Newer { .. }) = header {
-        return Err(OpenError::format(&name, error));
-    }
-    Ok(Found { file_id: id, file, header, blank: bytes == [0; SEGMENT_HEADER_BYTES] })
-}
-
-/// Whether there are sound segments, and none of them is of the manifest's store.
-fn is_of_another_store(manifest: &Manifest, files: &BTreeMap<u64, Found>) -> bool {
-    let mut headers = files.values().filter_map(|found| found.header.as_ref().ok()).peekable();
-    headers.peek().is_some() && headers.all(|header| header.store_id != manifest.store_id)
-}
-
-/// The store that most segments belong to.
-fn store_of(files: &BTreeMap<u64, Found>, path: &Path) -> Result<Option<StoreId>, OpenError> {
-    let mut votes: BTreeMap<StoreId, usize> = BTreeMap::new();
-    for header in files.values().filter_map(|found| found.header.as_ref().ok()) {
-        *votes.entry(header.store_id).or_default() += 1;
-    }
-    let most = votes.values().copied().max().unwrap_or(0);
-    let mut first = votes.iter().filter(|(_, count)| **count == most).map(|(store_id, _)| *store_id);
-    let chosen = first.next();
-    if first.next().is_some() {
-        let reason = "it has no sound MANIFEST, and segments of several stores: leave those of one".into();
-        return Err(OpenError::NotAStore { path: path.to_owned(), reason });
-    }
-    Ok(chosen)
-}
-
-/// Files that were given the name of another segment get their own place, if that is free.
-fn put_right(
-    store_id: StoreId,
-    manifest: Option<&Manifest>,
-    files: &mut BTreeMap<u64, Found>,
-    notes: &mut Vec<String>,
-) {
-    let salt = |id: u64| {
-        let manifest = manifest?;
-        let sealed = manifest.sealed.iter().map(|entry| (entry.id, entry.salt));
-        let mut entries = sealed.chain(manifest.open.iter().map(|entry| (entry.id, entry.salt)));
-        entries.find(|entry| entry.0 == id).map(|entry| entry.1)
-    };
-    let is_misplaced = |id: u64, found: &Found| {
-        found.header.as_ref().is_ok_and(|header| header.store_id == store_id && header.segment_id != id)
-    };
-    let ids: Vec<u64> =
-        files.iter().filter(|(id, found)| is_misplaced(**id, found)).map(|(id, _)| *id).collect();
-    let misplaced: Vec<_> = ids.into_iter().filter_map(|id| Some((id, files.remove(&id)?))).collect();
-    for (id, found) in misplaced {
-        let own = found.header.as_ref().ok().map(|header| (header.segment_id, header.salt));
-        let place = own.filter(|(own, stated)| {
-            !files.contains_key(own) && salt(*own).is_none_or(|salt| salt == *stated)
-        });
-        if let Some((own, _)) = place {
-            notes.push(format!("{} is segment {own} by its header and was taken for it", names::segment(id)));
-        }
-        files.insert(place.map_or(id, |(own, _)| own), found);
-    }
 }
 
 /// The segments of the manifest. Their files are taken out of `files`.
