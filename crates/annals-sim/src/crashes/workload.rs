@@ -203,7 +203,8 @@ pub(super) fn proposal(dice: &mut Dice, bytes: u64) -> Proposal {
             _ if large && index == 0 => 17_000,
             _ => dice.below(bytes),
         };
-        let byte = u8::try_from(dice.below(256)).unwrap_or(0);
+        // Never zero: the disk takes a sector of zeros for one that was never written, where a crash may leave rubbish.
+        let byte = u8::try_from(1 + dice.below(255)).unwrap_or(1);
         Fact {
             stream: format!("s-{}", dice.below(4)),
             event_type: (*dice.one_of(&["t", "u"])).into(),

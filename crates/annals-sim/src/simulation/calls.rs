@@ -77,6 +77,8 @@ impl Machine {
             Ok(()) => ensure!(!self.poisoned, "a mark after a failure"),
             Err(AppendError::Poisoned) => ensure!(self.poisoned, "poisoned without a failure"),
             Err(AppendError::DurabilityUnknown { .. }) if self.has_trouble(fired) => self.poisoned = true,
+            // It could not be told in the manifest, and can be the next time.
+            Err(AppendError::Io { .. }) if self.has_trouble(fired) && !self.poisoned => {}
             Err(error) => ensure!(false, "mark: {error:?}"),
         }
         Ok(())

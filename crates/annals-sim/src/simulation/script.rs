@@ -132,7 +132,8 @@ impl Habits {
             2..=4 => 0,
             _ => dice.below(self.usual),
         };
-        let byte = u8::try_from(dice.below(256)).unwrap_or(0);
+        // Never zero: the disk takes a sector of zeros for one that was never written, where a crash may leave rubbish.
+        let byte = u8::try_from(1 + dice.below(255)).unwrap_or(1);
         Fact {
             stream: self.stream(dice),
             event_type: (*dice.one_of(TYPES)).into(),
