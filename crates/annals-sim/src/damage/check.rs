@@ -79,8 +79,14 @@ pub(super) fn read_whatever(store: &Store) {
     let _ = (view.streams("").take(10_000).count(), view.types(), store.stats());
 }
 
+/// Bytes of a disk that has room for any store of the suite, and for no segment of the usual size: a manifest may say that
+/// segments have gigabytes, which the engine reserves on a disk, and which the simulated one has to take from memory.
+pub(super) const SMALL_DISK: u64 = 16 << 20;
+
+/// A damaged store, on a small disk.
 pub(super) fn world(image: &Image) -> Result<World, Failure> {
     let disk = MemoryDisk::from_image(image.clone()).map_err(|error| Failure::new(format!("{error}")))?;
+    disk.set_capacity(Some(SMALL_DISK));
     Ok(World::on(disk, 77, 16 << 10))
 }
 

@@ -1,7 +1,7 @@
 //! What must hold of the repair of a damaged store.
 
 use super::allowed::Left;
-use super::check::{append, read_whatever, verify, world};
+use super::check::{SMALL_DISK, append, read_whatever, verify, world};
 use super::kinds::Damaged;
 use crate::suite::Failure;
 use crate::world::World;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// # Errors
 /// The first thing that does not hold.
 pub(super) fn check_repair(left: &Left<'_>) -> Result<(), Failure> {
-    let (repaired, to) = repair(left.damaged)?;
+    let (repaired, to) = repair(left.damaged, None)?;
     let report = match repaired {
         Ok(report) => report,
         Err(error) => return may_be_refused(left, &error),
@@ -33,8 +33,9 @@ pub(super) fn check_repair(left: &Left<'_>) -> Result<(), Failure> {
 }
 
 /// Where checksums are right but what was written is not: a repair ends, and leaves the original as it is.
+/// The new store is on a small disk, too.
 pub(super) fn survive_repair(damaged: &Damaged) -> Result<(), Failure> {
-    let (repaired, to) = repair(damaged)?;
+    let (repaired, to) = repair(damaged, Some(SMALL_DISK))?;
     if repaired.is_ok()
         && let Ok(store) = to.open()
     {
@@ -46,9 +47,13 @@ pub(super) fn survive_repair(damaged: &Damaged) -> Result<(), Failure> {
 }
 
 /// What came of the repair, and the world with the new store.
-fn repair(damaged: &Damaged) -> Result<(Result<RepairReport, OpenError>, World), Failure> {
+fn repair(
+    damaged: &Damaged,
+    capacity: Option<u64>,
+) -> Result<(Result<RepairReport, OpenError>, World), Failure> {
     let from = world(&damaged.image)?;
     let to = from.after(MemoryDisk::new());
+    to.disk.set_capacity(capacity);
     let mut env = to.env_over(Arc::new(to.disk.clone()));
     env.random = Arc::new(SeededRandom::new(78));
     let (mut well, mut done) = (true, 0);

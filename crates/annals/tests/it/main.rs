@@ -11,6 +11,7 @@ mod expectations;
 mod full_disk;
 mod inspect;
 mod limits;
+mod made_up_files;
 mod opening;
 mod processes;
 mod regressions;
