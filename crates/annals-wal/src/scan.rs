@@ -190,13 +190,14 @@ fn find_frame_in(
         let mut slot = 0;
         while slot < slots {
             let rest = bytes.get(slot * FRAME_ALIGNMENT..).unwrap_or_default();
-            if rest.starts_with(&ZEROS) {
+            let offset = at + (slot * FRAME_ALIGNMENT) as u64;
+            // Asked once in a page, as above.
+            if offset.is_multiple_of(ZEROS.len() as u64) && rest.starts_with(&ZEROS) {
                 slot += ZEROS.len() / FRAME_ALIGNMENT;
                 continue;
             }
             if rest.iter().take(FRAME_ALIGNMENT).any(|byte| *byte != 0) {
                 blank = false;
-                let offset = at + (slot * FRAME_ALIGNMENT) as u64;
                 if FrameHeader::decode(rest, binding, offset).is_ok() {
                     return Ok((Some(offset), blank));
                 }

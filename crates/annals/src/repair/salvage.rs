@@ -241,13 +241,14 @@ impl Salvage<'_, '_, '_, '_> {
             let mut slot = 0;
             while slot < slots {
                 let rest = bytes.get(slot * FRAME_ALIGNMENT..).unwrap_or_default();
-                if rest.starts_with(&ZEROS) {
+                let offset = at + (slot * FRAME_ALIGNMENT) as u64;
+                // Asked once in a page: zeros with a byte in between are not to be compared at every slot.
+                if offset.is_multiple_of(ZEROS.len() as u64) && rest.starts_with(&ZEROS) {
                     slot += ZEROS.len() / FRAME_ALIGNMENT;
                     continue;
                 }
                 if rest.iter().take(FRAME_ALIGNMENT).any(|byte| *byte != 0) {
                     blank = false;
-                    let offset = at + (slot * FRAME_ALIGNMENT) as u64;
                     if let Ok(header) = FrameHeader::decode(rest, binding, offset)
                         && header.first_position >= next
                         && header.first_position <= until
