@@ -138,17 +138,24 @@ impl Catalog {
         self.change(durable, |manifest| manifest.open.retain(|open| open.id != id))
     }
 
-    /// Puts a run in the place of the one that covered the same positions, if there was one. Returns the old
-    /// one's number: its file can go.
-    pub(crate) fn replace_run(&mut self, durable: Position, run: RunEntry) -> Result<Option<u64>, LogError> {
-        let old =
-            self.manifest.runs.iter().find(|old| old.first_position == run.first_position).map(|old| old.id);
+    /// Puts a run, or none, in the place of all that are about positions from `first` to `last`. Returns the numbers of
+    /// these: their files can go.
+    pub(crate) fn replace_runs(
+        &mut self,
+        durable: Position,
+        first: Position,
+        last: Position,
+        run: Option<RunEntry>,
+    ) -> Result<Vec<u64>, LogError> {
+        let within =
+            |old: &RunEntry| old.first_position <= last && old.first_position.plus(old.count) > first;
+        let gone = self.manifest.runs.iter().filter(|old| within(old)).map(|old| old.id).collect();
         self.change(durable, |manifest| {
-            manifest.runs.retain(|old| old.first_position != run.first_position);
-            let at = manifest.runs.partition_point(|other| other.first_position < run.first_position);
-            manifest.runs.insert(at, run);
+            manifest.runs.retain(|old| !within(old));
+            let at = manifest.runs.partition_point(|other| other.first_position < first);
+            manifest.runs.splice(at..at, run);
         })?;
-        Ok(old)
+        Ok(gone)
     }
 
     /// Records where the log ends (closed in good order), or that it may grow from now on.

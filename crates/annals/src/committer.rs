@@ -1,10 +1,11 @@
 //! The writer's side of an append: decide on each batch of a group, write the group, publish it.
 
 use crate::batch::{Appended, AppendedStream, Batch};
-use crate::core::Core;
+use crate::core::{Core, FullSegment};
 use crate::error::{AppendError, ReadError};
 use crate::options::Durability;
-use crate::part::{Part, Parts, indexed};
+use crate::part::{Part, indexed};
+use crate::parts::Parts;
 use annals_format::{FrameBuilder, FrameStamp, same_content};
 use annals_index::MemoryIndex;
 use annals_types::planted::{Bug, planted};
@@ -163,8 +164,13 @@ impl Committer {
     /// Whether segment and index of the active part take a frame.
     fn has_room_for(&self, frame: &FrameBuilder) -> bool {
         let (events, bytes) = (frame.record_count() as u64, frame.bytes().len() as u64);
-        let index = self.active.as_ref().is_some_and(|index| index.read().has_room_for(events, bytes));
-        index && self.writer.has_room_for(frame)
+        let budget = self.core.budget.active;
+        let room = |index: &MemoryIndex| {
+            // The first batch of a segment goes into it whatever it takes.
+            let within = index.memory_bytes() < budget || index.event_count() == 0;
+            within && index.has_room_for(events, bytes)
+        };
+        self.active.as_ref().is_some_and(|index| room(&index.read())) && self.writer.has_room_for(frame)
     }
 
     /// Writes and syncs what is staged, and publishes it. If that fails, nothing decided since the last flush
@@ -223,11 +229,17 @@ impl Committer {
         let last = self.writer.next_position().previous();
         let Some((segment, _)) = self.writer.active() else { return Err(AppendError::Poisoned) };
         let segment = Arc::clone(segment);
-        let index = MemoryIndex::new(self.writer.next_position(), self.core.hash_seed);
-        let index = Arc::new(RwLock::new(index));
-        let part = Part::in_memory(segment, Arc::clone(&index));
-        self.active = Some(index);
-        self.core.begin_part(part, full.map(|(segment, end)| (segment, last, end)));
+        let index = Arc::new(RwLock::new(self.core.plan.begin(self.writer.next_position())));
+        let part = Part::in_memory(Arc::clone(&segment), Arc::clone(&index));
+        let before = self.active.replace(index);
+        let index_bytes = before.map_or(0, |index| index.read().memory_bytes());
+        let full = full.map(|(segment, frames_end)| FullSegment {
+            segment,
+            last_position: last,
+            frames_end,
+            index_bytes,
+        });
+        self.core.begin_part(&segment, part, full);
         Ok(())
     }
 
@@ -276,7 +288,7 @@ impl Committer {
 
     /// The version of a stream's last event, staged ones included.
     fn head(&self, parts: &Parts, stream: &str) -> Result<Version, AppendError> {
-        for part in parts.0.iter().rev() {
+        for part in parts.index.iter().rev() {
             if let Some(version) = part.last_version(stream)? {
                 return Ok(version);
             }
@@ -350,8 +362,8 @@ impl Committer {
         {
             candidates.push(position);
         }
-        let asked = |part: &&Arc<Part>| !(planted(Bug::IdNotLookedUpInRuns) && part.has_run());
-        for part in parts.0.iter().filter(asked) {
+        let asked = |part: &&Arc<Part>| !(planted(Bug::IdNotLookedUpInRuns) && part.as_run().is_some());
+        for part in parts.index.iter().filter(asked) {
             part.find_id(id, &mut candidates)?;
         }
         for position in candidates {
@@ -390,8 +402,8 @@ impl Committer {
         if let Some((_, index, frame)) = self.staged_at(position) {
             return Ok(look(frame.record(index)));
         }
-        match parts.of(position) {
-            Some(part) => Ok(look(part.segment.record(position).map_err(ReadError::from)?)),
+        match parts.segment_of(position) {
+            Some(segment) => Ok(look(segment.record(position).map_err(ReadError::from)?)),
             None => Ok(look(&[])),
         }
     }

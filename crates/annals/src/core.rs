@@ -1,8 +1,10 @@
 //! What all handles, views and the background worker of one open store share.
 
+use crate::budget::Budget;
 use crate::catalog::Catalog;
 use crate::options::Durability;
-use crate::part::{Part, Parts};
+use crate::part::{IndexPlan, Part, Rebuilt};
+use crate::parts::Parts;
 use annals_format::StoreId;
 use annals_types::{Position, Timestamp};
 use annals_vfs::Env;
@@ -15,8 +17,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many full segments may wait for their footer before an append waits for them: it bounds the memory
-/// that their indexes take. Models have few segments, and are to see appends wait.
+/// How many full segments may wait for their footer before an append waits for them, whatever memory their indexes take:
+/// after a kill all of them are read again. Models have few segments, and are to see appends wait.
 const FULL_SEGMENTS_MAX: usize = if cfg!(feature = "shuttle") { 2 } else { 4 };
 /// How long an append waits for that.
 const SEALING_PATIENCE: Duration = Duration::from_secs(10);
@@ -28,7 +30,10 @@ pub(crate) struct Core {
     pub(crate) segment_bytes: u64,
     pub(crate) durability: Durability,
     pub(crate) created_at: Timestamp,
-    pub(crate) hash_seed: u64,
+    pub(crate) plan: IndexPlan,
+    pub(crate) budget: Budget,
+    /// What stands in for runs that are missing or damaged.
+    pub(crate) rebuilt: Arc<Rebuilt>,
     pub(crate) parts: ArcSwap<Parts>,
     pub(crate) watermark: Arc<Watermark>,
     /// Held while the manifest is changed, input and output included. Never taken with `ahead` held.
@@ -60,6 +65,16 @@ pub(crate) struct FullSegment {
     pub(crate) segment: Arc<Segment>,
     pub(crate) last_position: Position,
     pub(crate) frames_end: u64,
+    /// Memory that its index takes.
+    pub(crate) index_bytes: usize,
+}
+
+impl Ahead {
+    /// Whether no more segments may become full before one is sealed.
+    fn is_crowded(&self, budget: Budget) -> bool {
+        let bytes: usize = self.full.iter().map(|full| full.index_bytes).sum();
+        self.full.len() >= FULL_SEGMENTS_MAX || bytes > budget.full
+    }
 }
 
 impl Core {
@@ -67,7 +82,8 @@ impl Core {
         env: Env,
         catalog: Catalog,
         durability: Durability,
-        parts: Parts,
+        budget: Budget,
+        (parts, rebuilt): (Parts, Arc<Rebuilt>),
         watermark: Arc<Watermark>,
         prepared: Vec<PreparedSegment>,
         worker: Option<Sender<()>>,
@@ -79,7 +95,9 @@ impl Core {
             created_at: manifest.created_at,
             env,
             durability,
-            hash_seed: manifest.hash_seed,
+            plan: IndexPlan::of(manifest),
+            budget,
+            rebuilt,
             parts: ArcSwap::from_pointee(parts),
             watermark,
             catalog: Mutex::new(catalog),
@@ -116,7 +134,7 @@ impl Core {
     fn wait_for_sealing(&self) -> Result<(), LogError> {
         let mut ahead = self.ahead.lock();
         let deadline = Deadline::after(SEALING_PATIENCE);
-        while ahead.full.len() >= FULL_SEGMENTS_MAX {
+        while ahead.is_crowded(self.budget) {
             let Some(worker) = &self.worker else {
                 drop(ahead);
                 self.seal_next()?;
@@ -127,7 +145,7 @@ impl Core {
             ahead.failure = None;
             let _ = worker.try_send(());
             let timed_out = self.sealed_one.wait_until(&mut ahead, deadline);
-            if ahead.full.len() < FULL_SEGMENTS_MAX {
+            if !ahead.is_crowded(self.budget) {
                 break;
             }
             // A full disk, say. Going on would take memory without a bound.
@@ -151,12 +169,15 @@ impl Core {
     }
 
     /// Makes a new part the active one, and hands the one before it to the worker.
-    pub(crate) fn begin_part(&self, part: Part, full: Option<(Arc<Segment>, Position, u64)>) {
+    pub(crate) fn begin_part(&self, segment: &Arc<Segment>, part: Part, full: Option<FullSegment>) {
         let part = Arc::new(part);
-        self.change_parts(|parts| parts.push(Arc::clone(&part)));
+        self.change_parts(|parts| {
+            parts.segments.push(Arc::clone(segment));
+            parts.index.push(Arc::clone(&part));
+        });
         self.next_needed.store(false, Ordering::SeqCst);
-        if let Some((segment, last_position, frames_end)) = full {
-            self.add_full(FullSegment { segment, last_position, frames_end });
+        if let Some(full) = full {
+            self.add_full(full);
         }
         self.wake_worker();
     }
@@ -220,12 +241,12 @@ impl Core {
         self.ahead.lock().prepared.push_back(prepared);
     }
 
-    /// Replaces the list of parts. Views that were made before keep theirs.
-    pub(crate) fn change_parts(&self, change: impl Fn(&mut Vec<Arc<Part>>)) {
+    /// Replaces the lists of segments and parts. Views that were made before keep theirs.
+    pub(crate) fn change_parts(&self, change: impl Fn(&mut Parts)) {
         self.parts.rcu(|parts| {
-            let mut list = parts.0.clone();
-            change(&mut list);
-            Parts(list)
+            let mut parts = Parts::clone(parts);
+            change(&mut parts);
+            parts
         });
     }
 }

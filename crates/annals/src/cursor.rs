@@ -34,7 +34,7 @@ impl Candidates {
     ) -> Result<Self, ReadError> {
         let mut best: Option<(u64, Vec<Located>)> = None;
         let mut offer = |terms: Vec<Located>| {
-            let count = terms.iter().map(|term| term.postings.count()).sum();
+            let count = terms.iter().map(|term| term.count()).sum();
             if best.as_ref().is_none_or(|(least, _)| count < *least) {
                 best = Some((count, terms));
             }
@@ -140,12 +140,11 @@ impl TermCursor {
         first: Position,
         last: Position,
     ) -> Result<Self, ReadError> {
-        let mut low =
-            if first > part.segment.first_position() { part.rank(&mut term, first.previous())? } else { 0 };
+        let mut low = if first > part.first_position() { part.rank(&mut term, first.previous())? } else { 0 };
         let mut high = part.rank(&mut term, last)?;
         if query.stream.is_some() {
             // A stream's versions are dense, so the version is the ordinal.
-            let base = term.postings.first_version();
+            let base = term.first_version();
             let before = |version: Version| version.get().saturating_sub(base.get());
             low = low.max(before(query.versions.0));
             high = high.min(before(query.versions.1.next()));

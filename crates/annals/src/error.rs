@@ -1,6 +1,6 @@
 //! What can go wrong, by what the caller can do about it.
 
-use annals_format::{Corruption, Damage, FormatError};
+use annals_format::{Corruption, FormatError};
 use annals_types::{Conflict, Invalid, Position, Uuid};
 use annals_wal::LogError;
 use std::io;
@@ -194,10 +194,6 @@ impl ReadError {
     #[must_use]
     pub fn is_corruption(&self) -> bool {
         matches!(self, ReadError::Corrupt(_))
-    }
-
-    pub(crate) fn damage(file: &str, damage: Damage) -> ReadError {
-        ReadError::Corrupt(damage.in_file(file))
     }
 }
 

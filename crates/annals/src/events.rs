@@ -7,6 +7,7 @@ use crate::query::Query;
 use crate::view::{Shown, View};
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position};
+use annals_wal::Segment;
 use std::collections::VecDeque;
 use std::iter::FusedIterator;
 
@@ -37,8 +38,10 @@ impl<'v> Events<'v> {
             let last = until.as_nanos().checked_sub(1).map(annals_types::Timestamp::from_nanos);
             to = last.map_or(Ok(Position::ZERO), |last| view.position_at(last))?.min(to);
         }
-        let parts =
-            view.parts.ranges(to).filter(|(part, _, last)| *last >= from && may_hold(view, &query, part));
+        let parts = view
+            .parts
+            .ranges(to)
+            .filter(|(_, first, last)| *last >= from && may_hold(view, &query, *first, *last));
         let parts = parts.map(|(part, first, last)| (part, first.max(from), last)).collect();
         Ok(Events { view, left: query.limit, query, parts, current: None })
     }
@@ -56,7 +59,7 @@ impl<'v> Events<'v> {
                 self.current = None;
                 continue;
             };
-            let event = part.segment.event(position)?;
+            let Some(event) = self.view.parts.event(position)? else { continue };
             if self.query.matches(&event) && self.view.shows(&event) {
                 self.left -= 1;
                 return Ok(Some(event));
@@ -80,11 +83,13 @@ impl<'v> Iterator for Events<'v> {
 
 impl FusedIterator for Events<'_> {}
 
-/// Whether a part can hold events of the query, as far as its times tell.
-fn may_hold(view: &View, query: &Query, part: &Part) -> bool {
+/// Whether there can be events of the query between two positions, as far as the times of their segments tell.
+fn may_hold(view: &View, query: &Query, first: Position, last: Position) -> bool {
     let (since, until) = query.occurred;
-    let within = part.segment.sealed_entry().is_none_or(|entry| {
-        entry.occurred.max >= since && until.is_none_or(|until| entry.occurred.min < until)
-    });
-    within && view.shows_of(part) != Shown::None
+    let within = |segment: &Segment| {
+        segment.sealed_entry().is_none_or(|entry| {
+            entry.occurred.max >= since && until.is_none_or(|until| entry.occurred.min < until)
+        })
+    };
+    view.parts.segments_within(first, last).any(within) && view.shows_of(first, last) != Shown::None
 }

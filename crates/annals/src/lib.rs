@@ -36,6 +36,7 @@
 //! read it.
 
 mod batch;
+mod budget;
 mod catalog;
 mod committer;
 mod core;
@@ -49,9 +50,12 @@ mod maintenance;
 mod open;
 mod options;
 mod part;
+mod parts;
 mod query;
 mod recovery;
 mod repair;
+mod run_file;
+mod sealing;
 mod stats;
 mod store;
 mod verify;

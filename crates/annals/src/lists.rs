@@ -91,8 +91,8 @@ pub(crate) fn type_list(view: &View) -> Result<Vec<TypeInfo>, ReadError> {
 
 /// How many streams and types there are in a view of the whole log.
 pub(crate) fn count_names(view: &View, kind: TermKind) -> Result<u64, ReadError> {
-    if let [part] = view.parts.0.as_slice()
-        && let Some(count) = part.term_count(kind, view.position)?
+    if let [part] = view.parts.index.as_slice()
+        && let Some(count) = part.term_count(kind, view.position)
     {
         let lost = kind == TermKind::Type && part.lost(view.position)? > 0;
         return Ok(count - u64::from(lost));
@@ -130,8 +130,8 @@ fn count(
     lost: bool,
 ) -> Result<Counted, ReadError> {
     let events = part.rank(located, last)?;
-    let last_version = located.postings.first_version().plus(events.saturating_sub(1));
-    match view.shows_of(part) {
+    let last_version = located.first_version().plus(events.saturating_sub(1));
+    match view.shows_of(part.first_position(), last) {
         Shown::None => Ok(Counted::default()),
         Shown::All if events == 0 => Ok(Counted::default()),
         Shown::All if !lost => Ok(Counted { events, last_version }),
@@ -153,7 +153,7 @@ fn count_shown(view: &View, part: &Part, events: u64, located: &mut Located) -> 
         positions.clear();
         part.positions(located, from, usize::try_from(length).unwrap_or(PAGE), &mut positions)?;
         for position in &positions {
-            let event = part.segment.event(*position)?;
+            let Some(event) = view.parts.event(*position)? else { continue };
             if view.shows(&event) {
                 counted.add(&Counted { events: 1, last_version: event.version });
             }
@@ -192,7 +192,8 @@ struct Page<'v> {
 
 impl<'v> Names<'v> {
     fn new(view: &'v View, kind: TermKind, prefix: &str) -> Self {
-        let parts = view.parts.ranges(view.position).filter(|(part, ..)| view.shows_of(part) != Shown::None);
+        let ranges = view.parts.ranges(view.position);
+        let parts = ranges.filter(|(_, first, last)| view.shows_of(*first, *last) != Shown::None);
         let pages = parts
             .map(|(part, _, last)| Page {
                 part,
@@ -229,7 +230,9 @@ impl<'v> Names<'v> {
     fn is_visible(&self, found: Vec<(usize, Located)>) -> Result<bool, ReadError> {
         for (index, mut located) in found {
             let page = &self.pages[index];
-            if page.part.segment.sealed_entry().is_some() || page.part.rank(&mut located, page.last)? > 0 {
+            if page.part.as_run().is_some_and(|run| run.last_position() <= page.last)
+                || page.part.rank(&mut located, page.last)? > 0
+            {
                 return Ok(true);
             }
         }

@@ -4,18 +4,13 @@
 //! first, made durable; then the manifest that names them; then what it no longer names may go.
 
 use crate::committer::Committer;
-use crate::core::{Core, FullSegment};
+use crate::core::Core;
 use crate::error::{AppendError, ReadError};
 use crate::options::Durability;
-use crate::part::{Part, PartIndex};
-use annals_format::{RunEntry, names};
-use annals_index::{MemoryIndex, write_run};
 use annals_types::Position;
 use annals_vfs::sync::atomic::{Ordering, fence};
 use annals_vfs::sync::channel::{Receiver, RecvTimeoutError};
-use annals_vfs::{Disk, write_all_at};
-use annals_wal::{CommitQueue, LogError, Segment, seal_segment};
-use std::io::{self, IoSlice};
+use annals_wal::{CommitQueue, LogError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -137,122 +132,6 @@ impl Core {
         }
         Ok(())
     }
-
-    /// Gives the oldest full segment its footer and its run.
-    pub(crate) fn seal_next(&self) -> Result<(), LogError> {
-        let mut catalog = self.catalog.lock();
-        let Some(FullSegment { segment, last_position, frames_end }) = self.next_full() else {
-            return Ok(());
-        };
-        let id = segment.id();
-        let open = catalog.manifest().open.iter().find(|open| open.id == id).copied();
-        let parts = self.parts.load_full();
-        let part = parts.0.iter().find(|part| part.segment.id() == id);
-        let (Some(open), Some(part)) = (open, part) else {
-            self.full_is_sealed();
-            return Ok(());
-        };
-        if last_position < segment.first_position() {
-            // It was begun, and its first batch did not fit: nothing is in it.
-            catalog.forget_open(self.watermark.durable(), id)?;
-            self.change_parts(|parts| parts.retain(|part| part.segment.id() != id));
-            let _ = self.env.disk.remove(segment.path());
-            self.full_is_sealed();
-            return Ok(());
-        }
-        let entry = seal_segment(&*self.env.disk, &segment, open.salt, last_position, frames_end)?;
-        let run_id = catalog.new_file_id();
-        let run = match &part.index {
-            PartIndex::Memory(index) => Some(self.write_run_file(&index.read(), run_id)?),
-            PartIndex::Run(_) => None,
-        };
-        let sealed = catalog.sealed(self.watermark.durable(), entry.clone(), run);
-        sealed.inspect_err(|_| self.remove_run(run))?;
-        let sealed = Segment::sealed(Arc::clone(&self.env.disk), &self.store_id, entry);
-        self.replace_part(id, &Arc::new(sealed), run);
-        self.full_is_sealed();
-        Ok(())
-    }
-
-    /// Writes a run for a part whose run is missing or damaged. Says whether there was one.
-    fn write_missing_run(&self) -> Result<bool, LogError> {
-        let parts = self.parts.load_full();
-        // A damaged segment cannot be indexed again; reading it says what is wrong.
-        let missing = parts.0.iter().find_map(|part| Some((part, part.missing_run()?)));
-        let Some((part, index)) = missing else {
-            return Ok(false);
-        };
-        let mut catalog = self.catalog.lock();
-        let run_id = catalog.new_file_id();
-        let run = self.write_run_file(&index, run_id)?;
-        let old = catalog.replace_run(self.watermark.durable(), run);
-        let old = old.inspect_err(|_| self.remove_run(Some(run)))?;
-        self.replace_part(part.segment.id(), &part.segment, Some(run));
-        if let Some(old) = old {
-            // What the manifest does not name is only rubbish; if it stays, the next open removes it.
-            let _ = self.env.disk.remove(&names::run(old));
-        }
-        Ok(true)
-    }
-
-    fn replace_part(&self, id: u64, segment: &Arc<Segment>, run: Option<RunEntry>) {
-        self.change_parts(|parts| {
-            if let Some(slot) = parts.iter_mut().find(|part| part.segment.id() == id) {
-                let disk = Arc::clone(&self.env.disk);
-                *slot = Arc::new(Part::sealed(Arc::clone(segment), disk, self.store_id, run, self.hash_seed));
-            }
-        });
-    }
-
-    /// Removes a run whose manifest could not be written, for the next attempt makes another one. Should the manifest
-    /// name it all the same, then it is a run that is missing, and is made again.
-    fn remove_run(&self, run: Option<RunEntry>) {
-        if let Some(run) = run {
-            let _ = self.env.disk.remove(&names::run(run.id));
-        }
-    }
-
-    /// Writes a run and makes it durable, name included. The manifest does not name it yet.
-    fn write_run_file(&self, index: &MemoryIndex, run_id: u64) -> Result<RunEntry, LogError> {
-        let name = names::run(run_id);
-        write_run_file(&*self.env.disk, index, &self.store_id, run_id, self.hash_seed).map_err(|source| {
-            let _ = self.env.disk.remove(&name);
-            LogError::Io { what: format!("write {name}"), source }
-        })
-    }
-}
-
-/// Writes a run and makes it durable, name included.
-pub(crate) fn write_run_file(
-    disk: &dyn Disk,
-    index: &MemoryIndex,
-    store_id: &annals_format::StoreId,
-    run_id: u64,
-    hash_seed: u64,
-) -> io::Result<RunEntry> {
-    const BUFFER: usize = 1 << 20;
-    let file = disk.create(&names::run(run_id))?;
-    let (mut buffer, mut end) = (Vec::with_capacity(BUFFER), 0);
-    let mut put = |buffer: &mut Vec<u8>| {
-        write_all_at(&*file, &mut [IoSlice::new(buffer)], end)?;
-        end += buffer.len() as u64;
-        buffer.clear();
-        io::Result::Ok(())
-    };
-    let identity = write_run(index, store_id, run_id, hash_seed, &mut |bytes| {
-        buffer.extend_from_slice(bytes);
-        if buffer.len() >= BUFFER { put(&mut buffer) } else { Ok(()) }
-    })?;
-    put(&mut buffer)?;
-    file.sync_data()?;
-    disk.sync_dir(names::INDEX_DIR)?;
-    Ok(RunEntry {
-        id: identity.run_id,
-        first_position: identity.first_position,
-        count: identity.count,
-        length: identity.length,
-        trailer_checksum: identity.trailer_checksum,
-    })
 }
 
 impl From<LogError> for MaintainError {

@@ -1,9 +1,11 @@
 //! Opening a store: find it or create it, lock it, recover its log, put its parts together.
 
+use crate::budget::Budget;
 use crate::catalog::{Catalog, read_manifest};
 use crate::error::OpenError;
 use crate::options::{Durability, Options};
-use crate::part::{Part, Parts, insert_stored};
+use crate::part::{IndexPlan, Part, Rebuilt, RunPart, insert_stored};
+use crate::parts::Parts;
 use crate::recovery::RecoveryReport;
 use annals_format::{Manifest, SEGMENT_HEADER_BYTES, names};
 use annals_index::MemoryIndex;
@@ -26,6 +28,8 @@ pub(crate) struct Opened {
     pub(crate) manifest: Manifest,
     pub(crate) recovered: Recovered,
     pub(crate) parts: Parts,
+    /// What stands in for runs that are missing or damaged.
+    pub(crate) rebuilt: Arc<Rebuilt>,
     /// Index of the active part.
     pub(crate) active: Option<Arc<RwLock<MemoryIndex>>>,
     pub(crate) report: RecoveryReport,
@@ -70,7 +74,7 @@ pub(crate) fn open_for_writing(
         None => create(options, env, path)?,
     };
     let manifest = catalog.manifest().clone();
-    let opened = assemble(env, manifest, Mode::Repair, &Parts::default())?;
+    let opened = assemble(env, manifest, Mode::Repair, options.budget(), &Parts::default())?;
     if !created && !planted(Bug::CleanMarkKept) {
         // From here on the log may grow behind the mark of a close in good order. And if the process before this
         // one was killed between the renaming of the manifest and the sync of its name, the next loss of power
@@ -101,13 +105,18 @@ fn take_lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn Lock>, OpenError> {
 }
 
 /// Opens for reading. With a living writer, and where nothing can be written, nothing is changed.
-pub(crate) fn open_for_reading(env: &Env, path: &Path) -> Result<(Opened, Position), OpenError> {
+pub(crate) fn open_for_reading(
+    env: &Env,
+    budget: Budget,
+    path: &Path,
+) -> Result<(Opened, Position), OpenError> {
     check_foreign(&*env.disk, false, path)?;
     match env.disk.try_lock(names::LOCK) {
         Ok(Some(_lock)) => {
             let manifest = existing_manifest(env, path)?;
-            let look = || assemble(env, manifest.clone(), Mode::Observe, &Parts::default());
-            let (opened, proven_only) = match assemble(env, manifest.clone(), Mode::Mend, &Parts::default()) {
+            let go = |mode| assemble(env, manifest.clone(), mode, budget, &Parts::default());
+            let look = || go(Mode::Observe);
+            let (opened, proven_only) = match go(Mode::Mend) {
                 // A disk that is full or cannot be written: the recovered log can be read all the same.
                 Err(OpenError::Io { source, .. }) if is_refusal(&source) => (look()?, false),
                 // A disk that fails: after a failed sync the bytes that are seen may not be on it.
@@ -118,9 +127,10 @@ pub(crate) fn open_for_reading(env: &Env, path: &Path) -> Result<(Opened, Positi
             let visible = if proven_only { opened.recovered.durable.min(last) } else { last };
             Ok((opened, visible))
         }
-        Ok(None) => observe(env, path, &Parts::default()),
+        Ok(None) => observe(env, path, budget, &Parts::default()),
         Err(_) => {
-            let opened = assemble(env, existing_manifest(env, path)?, Mode::Observe, &Parts::default())?;
+            let manifest = existing_manifest(env, path)?;
+            let opened = assemble(env, manifest, Mode::Observe, budget, &Parts::default())?;
             let visible = opened.recovered.next.previous();
             Ok((opened, visible))
         }
@@ -135,11 +145,16 @@ fn is_refusal(error: &io::Error) -> bool {
 
 /// Looks at a store that another process writes. Files change while they are looked at: what seems damaged is
 /// looked at again. Only what is known to be durable is visible.
-pub(crate) fn observe(env: &Env, path: &Path, known: &Parts) -> Result<(Opened, Position), OpenError> {
+pub(crate) fn observe(
+    env: &Env,
+    path: &Path,
+    budget: Budget,
+    known: &Parts,
+) -> Result<(Opened, Position), OpenError> {
     let mut looks = 0;
     loop {
         looks += 1;
-        match assemble(env, existing_manifest(env, path)?, Mode::Observe, known) {
+        match assemble(env, existing_manifest(env, path)?, Mode::Observe, budget, known) {
             Ok(opened) => {
                 let last = opened.recovered.next.previous();
                 let all = planted(Bug::ReaderShowsWhatIsNotDurable);
@@ -222,15 +237,22 @@ fn create(options: &Options, env: &Env, path: &Path) -> Result<Catalog, OpenErro
 }
 
 /// Recovers the log and puts the parts together. Parts in `known` are taken over, with what they have mapped.
-fn assemble(env: &Env, manifest: Manifest, mode: Mode, known: &Parts) -> Result<Opened, OpenError> {
+fn assemble(
+    env: &Env,
+    manifest: Manifest,
+    mode: Mode,
+    budget: Budget,
+    known: &Parts,
+) -> Result<Opened, OpenError> {
     if Durability::from_code(manifest.durability).is_none() {
         let what = "durability of a newer version";
         let damage = annals_format::Damage::new(0, what, manifest.durability, 1u8);
         return Err(OpenError::Corrupt(damage.in_file(names::MANIFEST)));
     }
-    let hash_seed = manifest.hash_seed;
+    let plan = IndexPlan::of(&manifest);
     check_present(&*env.disk, &manifest)?;
-    let mut parts = sealed_parts(env, &manifest, known, hash_seed)?;
+    let rebuilt = Arc::new(Rebuilt::new(plan, budget.rebuilt));
+    let mut parts = sealed_parts(env, &manifest, known, &rebuilt)?;
 
     let mut indexes: HashMap<u64, MemoryIndex> = HashMap::new();
     let input = RecoveryInput {
@@ -243,43 +265,58 @@ fn assemble(env: &Env, manifest: Manifest, mode: Mode, known: &Parts) -> Result<
         clean: manifest.clean,
     };
     let recovered = recover(&*env.disk, mode, &input, &mut |segment, event| {
-        let new = || MemoryIndex::new(segment.first_position(), hash_seed);
+        let new = || plan.begin(segment.first_position());
         let index = indexes.entry(segment.id()).or_insert_with(new);
         insert_stored(index, segment, &event).map_err(LogError::Corrupt)
     })?;
     let mut active = None;
     for segment in &recovered.segments {
-        let new = || MemoryIndex::new(segment.first_position(), hash_seed);
+        let new = || plan.begin(segment.first_position());
         let index = Arc::new(RwLock::new(indexes.remove(&segment.id()).unwrap_or_else(new)));
-        parts.push(Arc::new(Part::in_memory(Arc::clone(segment), Arc::clone(&index))));
+        parts.segments.push(Arc::clone(segment));
+        parts.index.push(Arc::new(Part::in_memory(Arc::clone(segment), Arc::clone(&index))));
         active = Some(index);
     }
     let report = RecoveryReport::new(&manifest, &recovered);
-    Ok(Opened { manifest, recovered, parts: Parts(parts), active, report })
+    Ok(Opened { manifest, recovered, parts, rebuilt, active, report })
 }
 
+/// The sealed segments, and the runs that are about them; where there is none, a part that stands for a missing one.
 fn sealed_parts(
     env: &Env,
     manifest: &Manifest,
     known: &Parts,
-    hash_seed: u64,
-) -> Result<Vec<Arc<Part>>, OpenError> {
-    let mut parts = Vec::with_capacity(manifest.sealed.len() + 2);
+    rebuilt: &Arc<Rebuilt>,
+) -> Result<Parts, OpenError> {
     let present = present_files(&*env.disk, names::INDEX_DIR, names::parse_run)?;
+    let mut parts = Parts::default();
     for entry in &manifest.sealed {
-        let same = |part: &&Arc<Part>| part.segment.sealed_entry() == Some(entry) && !part.needs_run();
-        if let Some(part) = known.0.iter().find(same) {
-            parts.push(Arc::clone(part));
-            continue;
-        }
-        let run = manifest.runs.iter().find(|run| {
-            run.first_position == entry.first_position
-                && run.count == entry.count
-                && present.contains(&run.id)
+        let same = |segment: &&Arc<Segment>| segment.sealed_entry() == Some(entry);
+        let new = || Arc::new(Segment::sealed(Arc::clone(&env.disk), &manifest.store_id, entry.clone()));
+        parts.segments.push(known.segments.iter().find(same).cloned().unwrap_or_else(new));
+    }
+    let mut runs = manifest.runs.iter().filter(|run| present.contains(&run.id)).peekable();
+    let mut from = 0;
+    while let Some(entry) = manifest.sealed.get(from) {
+        // What begins before is about segments that another run is about as well, or about none.
+        while runs.next_if(|run| run.first_position < entry.first_position).is_some() {}
+        let run = runs.peek().filter(|run| run.first_position == entry.first_position);
+        let end = run.map(|run| run.first_position.plus(run.count));
+        let covered = &manifest.sealed[from..];
+        let whole = covered.iter().position(|entry| Some(entry.last_position().next()) == end);
+        let count = whole.map_or(1, |last| last + 1);
+        let entry = run.filter(|_| whole.is_some()).map(|run| **run);
+        let same = |part: &&Arc<Part>| {
+            part.as_run()
+                .is_some_and(|run| entry.is_some() && run.entry() == entry.as_ref() && !run.is_missing())
+        };
+        let part = known.index.iter().find(same).cloned().unwrap_or_else(|| {
+            let segments = parts.segments[from..from + count].to_vec();
+            let disk = Arc::clone(&env.disk);
+            Arc::new(Part::run(RunPart::new(disk, manifest.store_id, entry, segments, Arc::clone(rebuilt))))
         });
-        let disk = Arc::clone(&env.disk);
-        let segment = Arc::new(Segment::sealed(Arc::clone(&disk), &manifest.store_id, entry.clone()));
-        parts.push(Arc::new(Part::sealed(segment, disk, manifest.store_id, run.copied(), hash_seed)));
+        parts.index.push(part);
+        from += count;
     }
     Ok(parts)
 }

@@ -1,5 +1,6 @@
 //! How a store is opened.
 
+use crate::budget::{Budget, INDEX_MEMORY_DEFAULT, INDEX_MEMORY_MIN};
 use crate::error::OpenError;
 use crate::store::Store;
 use annals_types::limits::{SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
@@ -72,6 +73,8 @@ pub struct Options {
     pub(crate) durability: Option<Durability>,
     pub(crate) env: Option<Env>,
     pub(crate) background: bool,
+    pub(crate) index_memory: usize,
+    pub(crate) index_ids: Option<bool>,
 }
 
 impl Default for Options {
@@ -91,6 +94,8 @@ impl Options {
             durability: None,
             env: None,
             background: true,
+            index_memory: INDEX_MEMORY_DEFAULT,
+            index_ids: None,
         }
     }
 
@@ -128,6 +133,30 @@ impl Options {
         self
     }
 
+    /// How much memory the index may take, in bytes: at least 4 MiB, default 64 MiB.
+    ///
+    /// It holds what is known of the newest events until that is written to files, the heads of hot streams, and the
+    /// buffers of merging. With less, segments end earlier and more files are merged; nothing else changes. A single
+    /// batch may exceed it, and so may what stands in for a damaged file of the index until that is written again. What
+    /// is mapped of files is not part of it: the system takes that memory back when it needs it.
+    #[must_use]
+    pub fn index_memory(mut self, bytes: usize) -> Self {
+        self.index_memory = bytes;
+        self
+    }
+
+    /// Whether events can be looked up by the ids that their producers gave. Default: yes. For a new store; an existing
+    /// one keeps what it was created with.
+    ///
+    /// It costs about ten bytes of disk per event that has such an id. Without it [`View::event`](crate::View::event)
+    /// finds only events whose id the store made, and an append that is repeated is not recognized by its ids: expect
+    /// versions to make repetitions safe.
+    #[must_use]
+    pub fn index_ids(mut self, index: bool) -> Self {
+        self.index_ids = Some(index);
+        self
+    }
+
     /// The disk, the clock and the randomness to use, instead of the operating system's. The path given to
     /// [`Options::open`] is then only a name for messages.
     #[must_use]
@@ -158,7 +187,17 @@ impl Options {
                 "a segment has {SEGMENT_BYTES_MIN} to {SEGMENT_BYTES_MAX} bytes, not {bytes}"
             )));
         }
+        if self.index_memory < INDEX_MEMORY_MIN {
+            return Err(OpenError::InvalidOption(format!(
+                "the index needs at least {INDEX_MEMORY_MIN} bytes of memory, not {}; give it more",
+                self.index_memory
+            )));
+        }
         Store::open_with(&self, path.as_ref())
+    }
+
+    pub(crate) fn budget(&self) -> Budget {
+        Budget::new(self.index_memory)
     }
 
     pub(crate) fn new_segment_bytes(&self) -> u64 {

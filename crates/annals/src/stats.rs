@@ -71,11 +71,16 @@ impl Stats {
             lost,
             streams: count_names(view, TermKind::Stream)?,
             types: count_names(view, TermKind::Type)?,
-            segments: view.parts.ranges(view.position()).count() as u64,
+            segments: view.parts.segments_up_to(view.position()).count() as u64,
             bytes,
             log_bytes,
             index_bytes,
-            runs: view.parts.0.iter().filter(|part| part.has_run()).count() as u64,
+            runs: view
+                .parts
+                .index
+                .iter()
+                .filter(|part| part.as_run().is_some_and(|run| !run.is_missing()))
+                .count() as u64,
             last_position: view.position(),
             durable_position: core.watermark.durable(),
             first_recorded: first.map(|event| event.recorded_at),
@@ -97,14 +102,14 @@ fn occurred_range(view: &View) -> Result<Option<(Timestamp, Timestamp)>, ReadErr
     let mut include = |min: Timestamp, max: Timestamp| {
         range = Some(range.map_or((min, max), |(first, last)| (first.min(min), last.max(max))));
     };
-    for (part, first, last) in view.parts.ranges(view.position()) {
-        if let Some(entry) = part.segment.sealed_entry().filter(|entry| entry.last_position() == last) {
+    for (segment, first, last) in view.parts.segments_up_to(view.position()) {
+        if let Some(entry) = segment.sealed_entry().filter(|entry| entry.last_position() == last) {
             include(entry.occurred.min, entry.occurred.max);
             continue;
         }
         let mut position = first;
         while position <= last {
-            let event = part.segment.event(position)?;
+            let event = segment.event(position)?;
             if !event.is_lost() {
                 include(event.occurred_at, event.occurred_at);
             }

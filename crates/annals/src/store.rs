@@ -9,6 +9,7 @@ use crate::follow::LogEnd;
 use crate::maintenance::{MaintainError, maintain, mark_durable, run_worker};
 use crate::open::{Opened, environment, observe, open_for_reading, open_for_writing};
 use crate::options::{Durability, Options};
+use crate::parts::Parts;
 use crate::recovery::RecoveryReport;
 use crate::stats::Stats;
 use crate::view::View;
@@ -94,18 +95,20 @@ impl Store {
     pub(crate) fn open_with(options: &Options, path: &Path) -> Result<Store, OpenError> {
         let env = environment(options, path)?;
         if options.read_only {
-            return Self::read_only(env, path);
+            return Self::read_only(options, env, path);
         }
         let (opened, catalog, lock) = open_for_writing(options, &env, path)?;
         Self::writing(options, env, path, opened, catalog, lock)
     }
 
-    fn read_only(env: Env, path: &Path) -> Result<Store, OpenError> {
-        let (opened, visible) = open_for_reading(&env, path)?;
+    fn read_only(options: &Options, env: Env, path: &Path) -> Result<Store, OpenError> {
+        let budget = options.budget();
+        let (opened, visible) = open_for_reading(&env, budget, path)?;
         let catalog = Catalog::new(env.clone(), opened.manifest.clone());
         let durability = Durability::from_code(opened.manifest.durability).unwrap_or_default();
         let watermark = Arc::new(Watermark::new(visible));
-        let core = Core::new(env, catalog, durability, opened.parts, watermark, Vec::new(), None);
+        let index = (opened.parts, opened.rebuilt);
+        let core = Core::new(env, catalog, durability, budget, index, watermark, Vec::new(), None);
         Ok(Self::new(path, Arc::new(core), opened.report, None))
     }
 
@@ -117,19 +120,20 @@ impl Store {
         catalog: Catalog,
         lock: Box<dyn Lock>,
     ) -> Result<Store, OpenError> {
-        let Opened { manifest, mut recovered, parts, active, report } = opened;
+        let Opened { manifest, mut recovered, parts, rebuilt, active, report } = opened;
         let last = recovered.next.previous();
         let watermark = Arc::new(Watermark::new(last));
         let (sender, mailbox) = channel::bounded(1);
         let own = Durability::from_code(manifest.durability).unwrap_or_default();
         let prepared = std::mem::take(&mut recovered.prepared);
-        let full = full_segments(&recovered);
+        let full = full_segments(&recovered, &parts);
         let writer = LogWriter::new(manifest.store_id, &mut recovered, Arc::clone(&watermark));
         let core = Arc::new(Core::new(
             env,
             catalog,
             options.durability.unwrap_or(own),
-            parts,
+            options.budget(),
+            (parts, rebuilt),
             watermark,
             prepared,
             options.background.then_some(sender),
@@ -286,7 +290,7 @@ impl Store {
             return Ok(());
         }
         let known = core.parts.load_full();
-        let (opened, visible) = observe(&core.env, &self.0.path, &known)?;
+        let (opened, visible) = observe(&core.env, &self.0.path, core.budget, &known)?;
         *end = Some(LogEnd::of(&opened));
         if visible > core.watermark.visible() {
             let parts = Arc::new(opened.parts);
@@ -420,7 +424,11 @@ impl Drop for Handle {
 }
 
 /// Segments that were full when the store was last open: all but the last.
-fn full_segments(recovered: &annals_wal::Recovered) -> Vec<FullSegment> {
+fn full_segments(recovered: &annals_wal::Recovered, parts: &Parts) -> Vec<FullSegment> {
+    let index_bytes = |id: u64| {
+        let part = parts.index.iter().find(|part| part.open_segment_id() == Some(id));
+        part.map_or(0, |part| part.memory_bytes())
+    };
     let next_starts = recovered.segments.iter().skip(1).map(|segment| segment.first_position());
     recovered
         .segments
@@ -431,6 +439,7 @@ fn full_segments(recovered: &annals_wal::Recovered) -> Vec<FullSegment> {
             segment: Arc::clone(segment),
             last_position: next.previous(),
             frames_end: *end,
+            index_bytes: index_bytes(segment.id()),
         })
         .collect()
 }

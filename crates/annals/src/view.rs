@@ -3,10 +3,11 @@
 use crate::error::ReadError;
 use crate::events::Events;
 use crate::lists::{StreamInfo, Streams, TypeInfo, stream_info, type_list};
-use crate::part::{Part, Parts};
+use crate::parts::Parts;
 use crate::query::{AsOf, Query};
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Timestamp, Uuid};
+use annals_wal::Segment;
 use std::sync::Arc;
 
 /// A read-only picture of the store, pinned at a position and perhaps at a time. Cheap to clone, usable from any
@@ -87,7 +88,7 @@ impl View {
             return Ok(Some(event));
         }
         let mut candidates = Vec::new();
-        for part in &self.parts.0 {
+        for part in &self.parts.index {
             part.find_id(id, &mut candidates)?;
         }
         for position in candidates {
@@ -166,7 +167,7 @@ impl View {
 
     /// Whether this store can have made the id for the event at a position, whenever that was recorded.
     fn may_have_made(&self, id: Uuid, position: Position) -> bool {
-        self.parts.of(position).is_some_and(|part| part.segment.binding().may_have_made(id, position))
+        self.parts.segment_of(position).is_some_and(|segment| segment.binding().may_have_made(id, position))
     }
 
     /// The last position recorded at or before a time.
@@ -174,12 +175,12 @@ impl View {
         let excluded = i64::from(planted(Bug::AsOfExcludesItsMoment));
         let time = Timestamp::from_nanos(time.as_nanos().saturating_sub(excluded));
         let mut found = Position::ZERO;
-        for (part, first, last) in self.parts.ranges(self.position).rev() {
-            if part.segment.sealed_entry().is_some_and(|entry| entry.recorded.min > time) {
+        for (segment, first, last) in self.parts.segments_up_to(self.position).rev() {
+            if segment.sealed_entry().is_some_and(|entry| entry.recorded.min > time) {
                 found = first.previous();
                 continue;
             }
-            found = part.segment.position_at(time, first..last.next())?;
+            found = segment.position_at(time, first..last.next())?;
             if found >= first {
                 break;
             }
@@ -187,18 +188,21 @@ impl View {
         Ok(found)
     }
 
-    /// Whether all, none or some of a part's events had occurred.
-    pub(crate) fn shows_of(&self, part: &Part) -> Shown {
-        match (self.occurred, part.segment.sealed_entry()) {
-            (None, _) => Shown::All,
-            (Some(time), Some(entry)) if entry.occurred.max <= time => Shown::All,
-            (Some(time), Some(entry)) if entry.occurred.min > time => Shown::None,
+    /// Whether all, none or some of the events between two positions had occurred, as far as their segments tell.
+    pub(crate) fn shows_of(&self, first: Position, last: Position) -> Shown {
+        let Some(time) = self.occurred else { return Shown::All };
+        let of_segment = |segment: &Segment| match segment.sealed_entry() {
+            Some(entry) if entry.occurred.max <= time => Shown::All,
+            Some(entry) if entry.occurred.min > time => Shown::None,
             _ => Shown::Some,
-        }
+        };
+        let mut shown = self.parts.segments_within(first, last).map(of_segment);
+        let first = shown.next().unwrap_or(Shown::None);
+        if shown.all(|shown| shown == first) { first } else { Shown::Some }
     }
 }
 
-/// How much of a part a view shows.
+/// How much of a stretch of the log a view shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
     All,

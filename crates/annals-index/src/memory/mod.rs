@@ -48,6 +48,7 @@ pub struct MemoryIndex {
     terms: Terms,
     lists: Lists,
     ids: Ids,
+    ids_wanted: bool,
 }
 
 impl MemoryIndex {
@@ -61,7 +62,15 @@ impl MemoryIndex {
             terms: Terms::new(hash_seed),
             lists: Lists::default(),
             ids: Ids::new(hash_seed),
+            ids_wanted: true,
         }
+    }
+
+    /// The same, for a store whose events are not looked up by id: ids are left out, and take no room.
+    #[must_use]
+    pub fn without_ids(mut self) -> Self {
+        self.ids_wanted = false;
+        self
     }
 
     /// Adds the next event, which the store has made. Positions come without gaps, and the versions of a stream
@@ -106,7 +115,7 @@ impl MemoryIndex {
                 self.push(tag, position);
             }
         }
-        if let Some(id) = event.id {
+        if let Some(id) = event.id.filter(|_| self.ids_wanted) {
             self.ids.insert(id, position);
         }
         Ok(())

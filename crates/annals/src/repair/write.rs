@@ -5,7 +5,7 @@
 //! the original never look valid here. The manifest is written last; until then there is no store.
 
 use crate::error::OpenError;
-use crate::maintenance::write_run_file;
+use crate::run_file::write_run_file;
 use annals_format::{
     Binding, CleanMark, FrameBuilder, FrameStamp, Manifest, OpenSegment, RunEntry, SealedSegment, StoreId,
     names,

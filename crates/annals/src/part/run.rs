@@ -1,0 +1,294 @@
+//! A part of the index in a file.
+//!
+//! It is derived data: where the file is missing or damaged, the segments that it is about answer through indexes made
+//! again from each of them, and the background worker writes new runs.
+
+use super::Located;
+use super::rebuilt::Rebuilt;
+use crate::error::ReadError;
+use annals_format::{Damage, RunEntry, StoreId, names};
+use annals_index::{MemoryIndex, Postings, Run, RunIdentity, TermKind};
+use annals_types::planted::{Bug, planted};
+use annals_types::{Position, Uuid, Version};
+use annals_vfs::sync::OnceLock;
+use annals_vfs::sync::atomic::{AtomicBool, Ordering};
+use annals_vfs::{Access, Disk};
+use annals_wal::Segment;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The index of one or several sealed segments that follow each other.
+#[derive(Debug)]
+pub(crate) struct RunPart {
+    disk: Arc<dyn Disk>,
+    store_id: StoreId,
+    entry: Option<RunEntry>,
+    /// At least one.
+    segments: Vec<Arc<Segment>>,
+    run: OnceLock<Option<Arc<Run>>>,
+    damaged: AtomicBool,
+    /// Whether the segment turned out to be damaged, so that no index can be made from it.
+    unbuildable: AtomicBool,
+    rebuilt: Arc<Rebuilt>,
+}
+
+/// Where the positions of a term are.
+#[derive(Clone, Debug)]
+pub(super) enum Found {
+    /// In the run, or in the memory index.
+    Whole(Postings),
+    /// In the indexes made again: of which segments, and how many positions each has. The indexes are not kept here, for
+    /// there may be more of them than fit into memory.
+    Pieces(Vec<(usize, u64)>),
+}
+
+impl RunPart {
+    /// `entry` is `None` if there is no file.
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        store_id: StoreId,
+        entry: Option<RunEntry>,
+        segments: Vec<Arc<Segment>>,
+        rebuilt: Arc<Rebuilt>,
+    ) -> Self {
+        debug_assert!(!segments.is_empty());
+        let (run, damaged, unbuildable) = (OnceLock::new(), AtomicBool::new(false), AtomicBool::new(false));
+        RunPart { disk, store_id, entry, segments, run, damaged, unbuildable, rebuilt }
+    }
+
+    pub(crate) fn first_position(&self) -> Position {
+        self.segments.first().map_or(Position::FIRST, |segment| segment.first_position())
+    }
+
+    pub(crate) fn last_position(&self) -> Position {
+        let last = self.segments.last().and_then(|segment| segment.sealed_entry());
+        last.map_or(Position::ZERO, annals_format::SealedSegment::last_position)
+    }
+
+    /// What the manifest says of the file, if there is one.
+    pub(crate) fn entry(&self) -> Option<&RunEntry> {
+        self.entry.as_ref()
+    }
+
+    pub(crate) fn segments(&self) -> &[Arc<Segment>] {
+        &self.segments
+    }
+
+    /// The file, unless it is missing, or has turned out to be damaged.
+    pub(crate) fn sound(&self) -> Option<&Arc<Run>> {
+        if self.damaged.load(Ordering::Relaxed) {
+            return None;
+        }
+        let run = self.run.get_or_init(|| self.open().map(Arc::new)).as_ref();
+        if run.is_none() {
+            self.damaged.store(true, Ordering::Relaxed);
+        }
+        run
+    }
+
+    /// Whether run files have to be written for this part: there is none, or it turned out to be damaged.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.entry.is_none() || self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the file is damaged: it is not asked again.
+    pub(crate) fn condemn(&self) {
+        self.damaged.store(true, Ordering::Relaxed);
+    }
+
+    /// The index for the run file that is missing; `None` if it cannot be made. A segment that turned out to be damaged
+    /// is not read again for it before the store is opened the next time; one that the system could not read is.
+    pub(crate) fn made_again(&self) -> Option<MemoryIndex> {
+        let [segment] = &self.segments[..] else { return None };
+        if !self.is_missing() || self.unbuildable.load(Ordering::Relaxed) {
+            return None;
+        }
+        let built = self.rebuilt.build(segment);
+        if built.as_ref().is_err_and(ReadError::is_corruption) {
+            self.unbuildable.store(true, Ordering::Relaxed);
+        }
+        built.ok()
+    }
+
+    pub(super) fn find(&self, kind: TermKind, name: &str) -> Result<Option<Located>, ReadError> {
+        if let Some(answer) = self.ask(|run| run.find(kind, name)) {
+            return Ok(answer.map(|postings| Located::new(kind, name, postings)));
+        }
+        if self.answers_nothing() {
+            return Ok(None);
+        }
+        self.find_in_segments(kind, name)
+    }
+
+    pub(super) fn last_version(&self, stream: &str) -> Result<Option<Version>, ReadError> {
+        if let Some(answer) = self.ask(|run| run.find(TermKind::Stream, stream)) {
+            return Ok(answer.map(|postings| postings.last_version()));
+        }
+        if self.answers_nothing() {
+            return Ok(None);
+        }
+        Ok(self.find_in_segments(TermKind::Stream, stream)?.map(|located| located.last_version()))
+    }
+
+    pub(super) fn positions(
+        &self,
+        term: &mut Located,
+        from: u64,
+        limit: usize,
+        out: &mut Vec<Position>,
+    ) -> Result<(), ReadError> {
+        if let Found::Whole(postings) = term.found {
+            if self.ask(|run| run.positions(&postings, from, limit, out)).is_some() {
+                return Ok(());
+            }
+            self.find_again(term)?;
+        }
+        let Found::Pieces(pieces) = &term.found else { return Ok(()) };
+        let (mut start, wanted) = (0, from..from.saturating_add(limit as u64));
+        for (segment, count) in pieces {
+            let (low, high) = (wanted.start.max(start), wanted.end.min(start + count));
+            if low < high {
+                let index = self.rebuilt.of(&self.segments[*segment])?;
+                if let Some(postings) = index.find(term.kind, &term.name) {
+                    let length = usize::try_from(high - low).unwrap_or(limit);
+                    index.positions(&postings, low - start, length, out);
+                }
+            }
+            start += count;
+        }
+        Ok(())
+    }
+
+    pub(super) fn rank(&self, term: &mut Located, position: Position) -> Result<u64, ReadError> {
+        if let Found::Whole(postings) = term.found {
+            if let Some(rank) = self.ask(|run| run.rank(&postings, position)) {
+                return Ok(rank);
+            }
+            self.find_again(term)?;
+        }
+        let Found::Pieces(pieces) = &term.found else { return Ok(0) };
+        let mut rank = 0;
+        for (segment, count) in pieces {
+            let segment = &self.segments[*segment];
+            let last =
+                segment.sealed_entry().map_or(Position::ZERO, annals_format::SealedSegment::last_position);
+            if last <= position {
+                rank += count;
+            } else if segment.first_position() <= position {
+                let index = self.rebuilt.of(segment)?;
+                rank += index.find(term.kind, &term.name).map_or(0, |found| index.rank(&found, position));
+            }
+        }
+        Ok(rank)
+    }
+
+    pub(super) fn find_id(&self, id: Uuid, out: &mut Vec<Position>) -> Result<(), ReadError> {
+        if self.ask(|run| run.find_id(id, out)).is_some() {
+            return Ok(());
+        }
+        for segment in &self.segments {
+            self.rebuilt.of(segment)?.find_id(id, out);
+        }
+        Ok(())
+    }
+
+    pub(super) fn terms(
+        &self,
+        kind: TermKind,
+        prefix: &str,
+        after: Option<&str>,
+        least: usize,
+    ) -> Result<Vec<(String, Located)>, ReadError> {
+        if let Some(terms) = self.ask(|run| run.terms(kind, prefix, after, least)) {
+            let located = |(name, postings): (String, Postings)| {
+                let located = Located::new(kind, &name, postings);
+                (name, located)
+            };
+            return Ok(terms.into_iter().map(located).collect());
+        }
+        // The first names of all are among the first ones of each.
+        let mut names: BTreeMap<String, Located> = BTreeMap::new();
+        for (number, segment) in self.segments.iter().enumerate() {
+            let index = self.rebuilt.of(segment)?;
+            for (name, postings) in index.terms(kind, prefix, after, least) {
+                match names.get_mut(&name) {
+                    Some(located) => located.add_piece(number, postings.count()),
+                    None => drop(names.insert(name.clone(), Located::piece(kind, &name, number, postings))),
+                }
+            }
+            while names.len() > least {
+                names.pop_last();
+            }
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    /// Puts a question to the file; `None` if there is no sound one.
+    fn ask<R>(&self, question: impl FnOnce(&Run) -> Result<R, Damage>) -> Option<R> {
+        let answer = question(self.sound()?);
+        if answer.is_err() {
+            self.condemn();
+        }
+        answer.ok()
+    }
+
+    fn answers_nothing(&self) -> bool {
+        planted(Bug::DamagedRunSaysNotThere) && self.entry.is_some()
+    }
+
+    fn find_in_segments(&self, kind: TermKind, name: &str) -> Result<Option<Located>, ReadError> {
+        let mut found: Option<Located> = None;
+        for (number, segment) in self.segments.iter().enumerate() {
+            let index = self.rebuilt.of(segment)?;
+            let Some(postings) = index.find(kind, name) else { continue };
+            match &mut found {
+                Some(located) => located.add_piece(number, postings.count()),
+                None => found = Some(Located::piece(kind, name, number, postings)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// What was found in the file, found in the segments: the file has turned out to be damaged since.
+    fn find_again(&self, term: &mut Located) -> Result<(), ReadError> {
+        let found = self.find_in_segments(term.kind, &term.name)?;
+        term.found = found.map_or(Found::Pieces(Vec::new()), |located| located.found);
+        Ok(())
+    }
+
+    /// `None` if the file is missing, damaged, or not the one that the manifest means.
+    fn open(&self) -> Option<Run> {
+        let entry = self.entry?;
+        let file = self.disk.open(&names::run(entry.id), Access::Read).ok()?;
+        if file.length().ok()? != entry.length {
+            return None;
+        }
+        let mapping = file.map(entry.length).ok()?;
+        Run::open(mapping, &self.store_id, &identity(&entry)).ok()
+    }
+}
+
+impl Located {
+    fn piece(kind: TermKind, name: &str, segment: usize, postings: Postings) -> Self {
+        let count = postings.count();
+        let found = Found::Pieces(vec![(segment, count)]);
+        Located { kind, name: name.into(), count, first_version: postings.first_version(), found }
+    }
+
+    fn add_piece(&mut self, segment: usize, count: u64) {
+        self.count += count;
+        if let Found::Pieces(pieces) = &mut self.found {
+            pieces.push((segment, count));
+        }
+    }
+}
+
+pub(crate) fn identity(entry: &RunEntry) -> RunIdentity {
+    RunIdentity {
+        run_id: entry.id,
+        first_position: entry.first_position,
+        count: entry.count,
+        length: entry.length,
+        trailer_checksum: entry.trailer_checksum,
+    }
+}

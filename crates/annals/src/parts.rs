@@ -1,0 +1,75 @@
+//! The log as of some moment: its segments, and the parts of the index.
+
+use crate::error::ReadError;
+use crate::part::Part;
+use annals_types::{EventRef, Position};
+use annals_wal::Segment;
+use std::sync::Arc;
+
+/// All segments in order of positions, and the parts of the index, which cover the same positions. Never changed, only
+/// replaced.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) segments: Vec<Arc<Segment>>,
+    pub(crate) index: Vec<Arc<Part>>,
+}
+
+impl Parts {
+    /// The segment that holds a position.
+    #[inline]
+    pub(crate) fn segment_of(&self, position: Position) -> Option<&Segment> {
+        let after = self.segments.partition_point(|segment| segment.first_position() <= position);
+        self.segments.get(after.checked_sub(1)?).map(|segment| &**segment)
+    }
+
+    /// The event at a position, which must be visible.
+    #[inline]
+    pub(crate) fn event(&self, position: Position) -> Result<Option<EventRef<'_>>, ReadError> {
+        match self.segment_of(position) {
+            Some(segment) => Ok(Some(segment.event(position)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The parts of the index that may have events up to `last`: first and last position of each.
+    pub(crate) fn ranges(
+        &self,
+        last: Position,
+    ) -> impl DoubleEndedIterator<Item = (&Part, Position, Position)> {
+        stretches(&self.index, last, |part| part.first_position())
+    }
+
+    /// The segments that may have events up to `last`: first and last position of each.
+    pub(crate) fn segments_up_to(
+        &self,
+        last: Position,
+    ) -> impl DoubleEndedIterator<Item = (&Segment, Position, Position)> {
+        stretches(&self.segments, last, |segment| segment.first_position())
+    }
+
+    /// The segments that hold the positions of a range.
+    pub(crate) fn segments_within(
+        &self,
+        first: Position,
+        last: Position,
+    ) -> impl DoubleEndedIterator<Item = &Segment> {
+        let from = self.segments.partition_point(|segment| segment.first_position() <= first);
+        let to = self.segments.partition_point(|segment| segment.first_position() <= last);
+        self.segments[from.saturating_sub(1)..to.max(from.saturating_sub(1))].iter().map(|segment| &**segment)
+    }
+}
+
+/// What lies side by side, with the first and the last position of each, up to `last`.
+fn stretches<T>(
+    all: &[Arc<T>],
+    last: Position,
+    first_of: impl Fn(&T) -> Position + Copy,
+) -> impl DoubleEndedIterator<Item = (&T, Position, Position)> {
+    let within = all.partition_point(|one| first_of(one) <= last);
+    (0..within)
+        .map(move |index| {
+            let end = all.get(index + 1).map_or(last, |next| first_of(next).previous().min(last));
+            (&*all[index], first_of(&all[index]), end)
+        })
+        .filter(|(_, first, last)| first <= last)
+}

@@ -1,0 +1,145 @@
+//! Giving full segments their footer and their run, and writing runs that are missing.
+
+use crate::core::{Core, FullSegment};
+use crate::part::{Part, PartIndex, RunPart};
+use crate::run_file::write_run_file;
+use annals_format::{RunEntry, names};
+use annals_index::MemoryIndex;
+use annals_wal::{LogError, Segment, seal_segment};
+use std::sync::Arc;
+
+impl Core {
+    /// Gives the oldest full segment its footer and its run.
+    pub(crate) fn seal_next(&self) -> Result<(), LogError> {
+        let mut catalog = self.catalog.lock();
+        let Some(FullSegment { segment, last_position, frames_end, .. }) = self.next_full() else {
+            return Ok(());
+        };
+        let id = segment.id();
+        let open = catalog.manifest().open.iter().find(|open| open.id == id).copied();
+        let parts = self.parts.load_full();
+        let part = parts.index.iter().find(|part| part.open_segment_id() == Some(id));
+        let (Some(open), Some(part)) = (open, part) else {
+            self.full_is_sealed();
+            return Ok(());
+        };
+        if last_position < segment.first_position() {
+            // It was begun, and its first batch did not fit: nothing is in it.
+            catalog.forget_open(self.watermark.durable(), id)?;
+            self.change_parts(|parts| {
+                parts.segments.retain(|segment| segment.id() != id);
+                parts.index.retain(|part| part.open_segment_id() != Some(id));
+            });
+            let _ = self.env.disk.remove(segment.path());
+            self.full_is_sealed();
+            return Ok(());
+        }
+        let entry = seal_segment(&*self.env.disk, &segment, open.salt, last_position, frames_end)?;
+        let run_id = catalog.new_file_id();
+        let run = match &part.index {
+            PartIndex::Memory { index, .. } => Some(self.write_run_file(&index.read(), run_id)?),
+            PartIndex::Run(_) => None,
+        };
+        let sealed = catalog.sealed(self.watermark.durable(), entry.clone(), run);
+        sealed.inspect_err(|_| self.remove_run(run))?;
+        let sealed = Arc::new(Segment::sealed(Arc::clone(&self.env.disk), &self.store_id, entry));
+        let part = Arc::new(self.run_part(run, vec![Arc::clone(&sealed)]));
+        self.change_parts(|parts| {
+            if let Some(slot) = parts.segments.iter_mut().find(|segment| segment.id() == id) {
+                *slot = Arc::clone(&sealed);
+            }
+            if let Some(slot) = parts.index.iter_mut().find(|part| part.open_segment_id() == Some(id)) {
+                *slot = Arc::clone(&part);
+            }
+        });
+        self.full_is_sealed();
+        Ok(())
+    }
+
+    /// Writes a run for a segment whose run is missing or damaged. Says whether there was one.
+    pub(crate) fn write_missing_run(&self) -> Result<bool, LogError> {
+        let parts = self.parts.load_full();
+        let missing = parts.index.iter().filter(|part| part.as_run().is_some_and(RunPart::is_missing));
+        for part in missing {
+            let Some(run) = part.as_run() else { continue };
+            if run.segments().len() > 1 {
+                self.break_up(part, run)?;
+                return Ok(true);
+            }
+            // A damaged segment cannot be indexed again; reading it says what is wrong.
+            if let Some(index) = run.made_again() {
+                self.write_single_run(part, run, &index)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn write_single_run(&self, part: &Arc<Part>, run: &RunPart, index: &MemoryIndex) -> Result<(), LogError> {
+        let mut catalog = self.catalog.lock();
+        let run_id = catalog.new_file_id();
+        let entry = self.write_run_file(index, run_id)?;
+        let (first, last) = (run.first_position(), run.last_position());
+        let gone = catalog.replace_runs(self.watermark.durable(), first, last, Some(entry));
+        let gone = gone.inspect_err(|_| self.remove_run(Some(entry)))?;
+        let new = Arc::new(self.run_part(Some(entry), run.segments().to_vec()));
+        self.replace_parts(&[Arc::clone(part)], &[new]);
+        run.segments().iter().for_each(|segment| self.rebuilt.forget(segment.id()));
+        self.remove_runs(&gone);
+        Ok(())
+    }
+
+    /// Puts missing runs of single segments, which can be made one by one, in the place of a damaged one of many.
+    fn break_up(&self, part: &Arc<Part>, run: &RunPart) -> Result<(), LogError> {
+        let mut catalog = self.catalog.lock();
+        let (first, last) = (run.first_position(), run.last_position());
+        let gone = catalog.replace_runs(self.watermark.durable(), first, last, None)?;
+        let single = |segment: &Arc<Segment>| Arc::new(self.run_part(None, vec![Arc::clone(segment)]));
+        let singles: Vec<Arc<Part>> = run.segments().iter().map(single).collect();
+        self.replace_parts(&[Arc::clone(part)], &singles);
+        self.remove_runs(&gone);
+        Ok(())
+    }
+
+    /// Puts parts in the place of others, which lie side by side.
+    pub(crate) fn replace_parts(&self, old: &[Arc<Part>], new: &[Arc<Part>]) {
+        self.change_parts(|parts| {
+            let Some(first) = old.first() else { return };
+            let at = parts.index.iter().position(|part| Arc::ptr_eq(part, first));
+            if let Some(at) = at {
+                parts.index.splice(at..at + old.len(), new.iter().cloned());
+            }
+        });
+    }
+
+    pub(crate) fn run_part(&self, entry: Option<RunEntry>, segments: Vec<Arc<Segment>>) -> Part {
+        let (disk, rebuilt) = (Arc::clone(&self.env.disk), Arc::clone(&self.rebuilt));
+        Part::run(RunPart::new(disk, self.store_id, entry, segments, rebuilt))
+    }
+
+    /// Removes runs that the manifest does not name any more. What stays is only rubbish; the next open removes it.
+    pub(crate) fn remove_runs(&self, ids: &[u64]) {
+        for id in ids {
+            let _ = self.env.disk.remove(&names::run(*id));
+        }
+    }
+
+    /// Removes a run whose manifest could not be written, for the next attempt makes another one. Should the manifest
+    /// name it all the same, then it is a run that is missing, and is made again.
+    pub(crate) fn remove_run(&self, run: Option<RunEntry>) {
+        if let Some(run) = run {
+            self.remove_runs(&[run.id]);
+        }
+    }
+
+    /// Writes a run and makes it durable, name included. The manifest does not name it yet.
+    fn write_run_file(&self, index: &MemoryIndex, run_id: u64) -> Result<RunEntry, LogError> {
+        let name = names::run(run_id);
+        write_run_file(&*self.env.disk, index, &self.store_id, run_id, self.plan.hash_seed).map_err(
+            |source| {
+                let _ = self.env.disk.remove(&name);
+                LogError::Io { what: format!("write {name}"), source }
+            },
+        )
+    }
+}
