@@ -99,14 +99,21 @@ impl Committer {
     }
 
     /// Refuses appends from now on, and makes everything durable. Says where the log ends.
-    pub(crate) fn close(&mut self) -> Result<Option<(u64, u64)>, AppendError> {
+    pub(crate) fn close(&mut self) -> Result<Option<FullSegment>, AppendError> {
         self.closed = true;
         if !planted(Bug::CloseWithoutSync) {
             self.sync()?;
         }
         // Space that is not given back only takes room until the store is opened again.
         let _ = self.writer.cut_unused();
-        Ok(self.writer.active().map(|(segment, end)| (segment.id(), end)))
+        let last_position = self.writer.next_position().previous();
+        let index_bytes = self.active.as_ref().map_or(0, |index| index.read().memory_bytes());
+        Ok(self.writer.active().map(|(segment, frames_end)| FullSegment {
+            segment: Arc::clone(segment),
+            last_position,
+            frames_end,
+            index_bytes,
+        }))
     }
 
     /// Decides on a batch and gives it its place among the staged ones.

@@ -8,7 +8,25 @@ use annals_index::MemoryIndex;
 use annals_wal::{LogError, Segment, seal_segment};
 use std::sync::Arc;
 
+/// A segment with fewer bytes is read again when the store is opened the next time, which takes a few milliseconds.
+/// Otherwise a program that opens, appends one event and closes would leave a segment each time.
+const SEALED_AT_CLOSE_BYTES: u64 = 1 << 20;
+
 impl Core {
+    /// Seals the active segment of a store that is being closed, if it is worth it. What cannot be done is left for the next
+    /// opening: the log is whole as it is.
+    pub(crate) fn seal_at_close(&self, active: FullSegment) {
+        if active.frames_end < SEALED_AT_CLOSE_BYTES {
+            return;
+        }
+        self.add_full(active);
+        while self.next_full().is_some() {
+            if self.seal_next().is_err() {
+                return;
+            }
+        }
+    }
+
     /// Gives the oldest full segment its footer and its run.
     pub(crate) fn seal_next(&self) -> Result<(), LogError> {
         let mut catalog = self.catalog.lock();

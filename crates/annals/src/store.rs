@@ -386,7 +386,11 @@ impl Handle {
         writing.stop_worker(&self.core);
         self.core.cut_unused();
         let result = end.and_then(|end| {
-            let (segment_id, frames_end) = end.unwrap_or_default();
+            let (segment_id, frames_end) =
+                end.as_ref().map_or((0, 0), |end| (end.segment.id(), end.frames_end));
+            if let Some(active) = end {
+                self.core.seal_at_close(active);
+            }
             let clean = CleanMark { segment_id, frames_end };
             let durable = self.core.watermark.durable();
             let noted = self.core.catalog.lock().set_clean(durable, Some(clean));

@@ -13,6 +13,7 @@ use annals_format::{Corruption, FormatError, Manifest, names};
 use annals_types::{EventRef, Position, Timestamp};
 use annals_vfs::{Disk, Env, RealDisk};
 use open::{check_open, open_bytes};
+use run::Runs;
 use sealed::Sealed;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -165,10 +166,13 @@ fn verify_env(
     let mut done = |found: &Verification| progress(VerifyProgress { bytes_done: found.bytes, bytes_total });
     done(&found);
     let mut last_recorded = Timestamp::MIN;
+    let mut runs = Runs::new(&*env.disk, &manifest);
     for entry in &manifest.sealed {
-        let run = manifest.runs.iter().find(|run| run.first_position == entry.first_position);
-        let sealed = Sealed { disk: &*env.disk, manifest: &manifest, entry, run };
-        sealed.check(&mut last_recorded, &mut found);
+        Sealed { disk: &*env.disk, manifest: &manifest, entry }.check(
+            &mut runs,
+            &mut last_recorded,
+            &mut found,
+        );
         done(&found);
     }
     check_open(env, &manifest, last_recorded, &mut found)?;

@@ -1,57 +1,236 @@
-//! Comparing a run with an index made from the log.
+//! Comparing runs with the log: segment by segment, with the index made of each, so that it takes no more memory than
+//! one of them, however much a run is about.
 
-use super::Verification;
-use annals_format::Damage;
-use annals_index::{MemoryIndex, Postings, Run, TermKind};
+use super::{Verification, file};
+use crate::part::identity;
+use annals_format::{Damage, Manifest, RunEntry, SealedSegment, names};
+use annals_index::{IndexedEvent, MemoryIndex, Postings, Run, TermKind};
 use annals_types::Position;
+use annals_vfs::{Access, Disk};
+use std::io;
 
 const PAGE: usize = 1024;
-const KINDS: [TermKind; 4] = [TermKind::Stream, TermKind::Category, TermKind::Type, TermKind::Tag];
+const IDS: bool = true;
 
-/// Compares every term and its positions. `index` was made from the segment that the run is about.
-pub(crate) fn check_run(name: &str, run: &Run, index: &MemoryIndex, found: &mut Verification) {
-    for kind in KINDS {
-        match compare(kind, run, index) {
-            Ok(None) => {}
-            Ok(Some(what)) => found.finding(name, None, what),
-            Err(damage) => found.finding(name, Some(damage.offset), damage.to_string()),
+/// The runs of a store, looked at one after the other while the segments are.
+pub(crate) struct Runs<'a> {
+    disk: &'a dyn Disk,
+    manifest: &'a Manifest,
+    current: Option<Current>,
+}
+
+/// A run, and what the segments that it is about have said of it so far.
+struct Current {
+    entry: RunEntry,
+    name: String,
+    /// `None` if it cannot be compared.
+    run: Option<Run>,
+    /// Terms that occurred, positions they have, for each kind; ids.
+    terms: [u64; 4],
+    positions: [u64; 4],
+    ids: u64,
+}
+
+impl<'a> Runs<'a> {
+    pub(crate) fn new(disk: &'a dyn Disk, manifest: &'a Manifest) -> Self {
+        Runs { disk, manifest, current: None }
+    }
+
+    /// Turns to the run that a segment is in.
+    pub(crate) fn enter(&mut self, segment: &SealedSegment, found: &mut Verification) {
+        let first = segment.first_position;
+        if self.current.as_ref().is_some_and(|current| holds(&current.entry, first)) {
+            return;
+        }
+        let Some(entry) = self.manifest.runs.iter().find(|run| holds(run, first)).copied() else {
+            found.notes.push(format!("no run for the positions from {first} on; it will be made again"));
+            return;
+        };
+        let name = names::run(entry.id);
+        let mut run = self.open(&entry, &name, found);
+        if entry.first_position != first {
+            found.finding(&name, None, format!("the run begins within the segment of position {first}"));
+            run = None;
+        }
+        self.current = Some(Current { entry, name, run, terms: [0; 4], positions: [0; 4], ids: 0 });
+    }
+
+    /// An event of the log: if it has an id, the run has to lead to it.
+    pub(crate) fn event(&mut self, event: &IndexedEvent<'_>, found: &mut Verification) {
+        let (Some(id), true) = (event.id, IDS) else { return };
+        let Some(current) = self.current.as_mut() else { return };
+        current.ids += 1;
+        let Some(run) = &current.run else { return };
+        let mut candidates = Vec::new();
+        let answer = run.find_id(id, &mut candidates);
+        if answer.is_ok() && !candidates.contains(&event.position) {
+            let what = format!("the id of position {} is not found", event.position);
+            current.differs(Ok(Some(what)), found);
+        } else if let Err(damage) = answer {
+            current.differs(Err(damage), found);
         }
     }
-    if run.id_count() != index.id_count() {
-        let what = format!("{} ids, and the log has {}", run.id_count(), index.id_count());
-        found.finding(name, None, what);
+
+    /// Compares what the run has of a segment with the index made from it: `None` if the segment is damaged.
+    pub(crate) fn leave(
+        &mut self,
+        segment: &SealedSegment,
+        index: Option<&MemoryIndex>,
+        found: &mut Verification,
+    ) {
+        let last = segment.last_position();
+        let Some(current) = self.current.as_mut().filter(|current| holds(&current.entry, last)) else {
+            return;
+        };
+        match index {
+            None => current.run = None,
+            Some(index) => {
+                for kind in TermKind::ALL {
+                    let compared = current.compare(kind, index, segment);
+                    current.differs(compared, found);
+                }
+            }
+        }
+        if current.entry.first_position.plus(current.entry.count) == last.next() {
+            if let Some(mut current) = self.current.take() {
+                current.finish(found);
+            }
+        }
+    }
+
+    fn open(&self, entry: &RunEntry, name: &str, found: &mut Verification) -> Option<Run> {
+        let file = match self.disk.open(name, Access::Read) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                found.notes.push(format!("{name} is not there; it will be made again"));
+                return None;
+            }
+            Err(error) => {
+                found.refused(name, None, "open", &error);
+                return None;
+            }
+        };
+        let length = match file.length() {
+            Ok(length) => length,
+            Err(error) => {
+                found.refused(name, None, "look at", &error);
+                return None;
+            }
+        };
+        if length != entry.length {
+            let what = format!("the file has {length} bytes instead of {}", entry.length);
+            found.finding(name, Some(length), what);
+            return None;
+        }
+        if !file::is_readable(&*file, name, found) {
+            return None;
+        }
+        let mapping = match file.map(length) {
+            Ok(mapping) => mapping,
+            Err(error) => {
+                found.refused(name, None, "map", &error);
+                return None;
+            }
+        };
+        found.runs += 1;
+        found.bytes += length;
+        let run = Run::open(mapping, &self.manifest.store_id, &identity(entry));
+        match run.and_then(|run| run.check_all().map(|()| run).map_err(Into::into)) {
+            Ok(run) => Some(run),
+            Err(error) => {
+                found.undecodable(name, "run", error);
+                None
+            }
+        }
     }
 }
 
-/// The first difference between the terms of a kind.
-fn compare(kind: TermKind, run: &Run, index: &MemoryIndex) -> Result<Option<String>, Damage> {
-    let ours = index.terms(kind, "", None, usize::MAX);
-    let mut after: Option<&str> = None;
-    for page in ours.chunks(PAGE) {
-        let theirs = run.terms(kind, "", after, PAGE)?;
-        for ((our_name, ours), (their_name, theirs)) in page.iter().zip(&theirs) {
-            if our_name != their_name {
-                return Ok(Some(format!("{kind:?} {their_name:?} stands where the log has {our_name:?}")));
+impl Current {
+    /// Reports a difference; one is enough for a run.
+    fn differs(&mut self, compared: Result<Option<String>, Damage>, found: &mut Verification) {
+        match compared {
+            Ok(None) => return,
+            Ok(Some(what)) => found.finding(&self.name, None, what),
+            Err(damage) => found.finding(&self.name, Some(damage.offset), damage.to_string()),
+        }
+        self.run = None;
+    }
+
+    /// The first difference between the terms of a kind in one segment.
+    fn compare(
+        &mut self,
+        kind: TermKind,
+        index: &MemoryIndex,
+        segment: &SealedSegment,
+    ) -> Result<Option<String>, Damage> {
+        let Some(run) = &self.run else { return Ok(None) };
+        for (name, ours) in index.terms(kind, "", None, usize::MAX) {
+            let Some(theirs) = run.find(kind, &name)? else {
+                return Ok(Some(format!("{kind:?} {name:?} of the log is not found")));
+            };
+            let before = run.rank(&theirs, segment.first_position.previous())?;
+            if !same_positions(run, index, &ours, &theirs, before, segment.last_position())? {
+                return Ok(Some(format!("the positions of {kind:?} {name:?} are not the log's")));
             }
-            if !same_positions(run, index, ours, theirs)? {
-                return Ok(Some(format!("the positions of {kind:?} {our_name:?} are not the log's")));
+            self.terms[kind.index()] += u64::from(before == 0);
+            self.positions[kind.index()] += ours.count();
+        }
+        Ok(None)
+    }
+
+    /// Whether there is anything in the run that is not in the log.
+    fn finish(&mut self, found: &mut Verification) {
+        let Some(run) = &self.run else { return };
+        let mut wrong = None;
+        for kind in TermKind::ALL {
+            match positions_of(run, kind) {
+                Ok(positions) if positions != self.positions[kind.index()] => {
+                    wrong = Some(Ok(Some(format!("the number of positions ({kind:?}) is not the log's"))));
+                }
+                Ok(_) if run.term_count(kind) != self.terms[kind.index()] => {
+                    wrong = Some(Ok(Some(format!("the number of terms ({kind:?}) is not the log's"))));
+                }
+                Ok(_) => {}
+                Err(damage) => wrong = Some(Err(damage)),
             }
         }
-        after = page.last().map(|(name, _)| name.as_str());
+        if wrong.is_none() && run.id_count() != self.ids {
+            wrong = Some(Ok(Some(format!("{} ids, and the log has {}", run.id_count(), self.ids))));
+        }
+        if let Some(wrong) = wrong {
+            self.differs(wrong, found);
+        }
     }
-    if run.term_count(kind) != index.term_count(kind) {
-        return Ok(Some(format!("the number of terms ({kind:?}) is not the log's")));
-    }
-    Ok(None)
 }
 
+fn holds(run: &RunEntry, position: Position) -> bool {
+    run.first_position <= position && position < run.first_position.plus(run.count)
+}
+
+/// How many positions all terms of a kind have together.
+fn positions_of(run: &Run, kind: TermKind) -> Result<u64, Damage> {
+    let (mut sum, mut after) = (0u64, None::<String>);
+    loop {
+        let page = run.terms(kind, "", after.as_deref(), PAGE)?;
+        sum = page.iter().fold(sum, |sum, (_, postings)| sum.saturating_add(postings.count()));
+        match page.into_iter().last() {
+            Some((name, _)) => after = Some(name),
+            None => return Ok(sum),
+        }
+    }
+}
+
+/// Whether a run has the positions of a term in a segment, and no more up to `last`; `before` is how many lie before it.
 fn same_positions(
     run: &Run,
     index: &MemoryIndex,
     ours: &Postings,
     theirs: &Postings,
+    before: u64,
+    last: Position,
 ) -> Result<bool, Damage> {
-    if ours.count() != theirs.count() || ours.first_version() != theirs.first_version() {
+    let version = theirs.first_version().plus(if ours.first_version().get() == 0 { 0 } else { before });
+    if run.rank(theirs, last)?.saturating_sub(before) != ours.count() || version != ours.first_version() {
         return Ok(false);
     }
     let (mut mine, mut other): (Vec<Position>, Vec<Position>) = (Vec::new(), Vec::new());
@@ -60,7 +239,8 @@ fn same_positions(
         mine.clear();
         other.clear();
         index.positions(ours, from, PAGE, &mut mine);
-        run.positions(theirs, from, PAGE, &mut other)?;
+        let left = usize::try_from(ours.count() - from).unwrap_or(PAGE).min(PAGE);
+        run.positions(theirs, before + from, left, &mut other)?;
         if mine != other {
             return Ok(false);
         }

@@ -1,38 +1,41 @@
-//! The part of `verify` that is about sealed segments: header, frames, footer, and the run made from them.
+//! The part of `verify` that is about sealed segments: header, frames, footer.
 
-use super::run::check_run;
+use super::run::Runs;
 use super::{Verification, file};
-use crate::part::{identity, indexed};
+use crate::part::indexed;
 use annals_format::{
-    FOOTER_TRAILER_BYTES, Footer, Manifest, RunEntry, SEGMENT_HEADER_BYTES, SealedSegment, SegmentHeader,
-    names,
+    FOOTER_TRAILER_BYTES, Footer, Manifest, SEGMENT_HEADER_BYTES, SealedSegment, SegmentHeader, names,
 };
-use annals_index::{MemoryIndex, Run};
+use annals_index::MemoryIndex;
 use annals_types::Timestamp;
-use annals_vfs::{Access, Disk};
+use annals_vfs::Disk;
 use annals_wal::{Step, Window, scan_window};
 use std::cmp::Ordering;
-use std::io;
 
-/// A sealed segment and its run, to be checked.
+/// A sealed segment, to be checked.
 pub(crate) struct Sealed<'a> {
     pub(crate) disk: &'a dyn Disk,
     pub(crate) manifest: &'a Manifest,
     pub(crate) entry: &'a SealedSegment,
-    pub(crate) run: Option<&'a RunEntry>,
 }
 
 impl Sealed<'_> {
-    pub(crate) fn check(&self, last_recorded: &mut Timestamp, found: &mut Verification) {
+    pub(crate) fn check(&self, runs: &mut Runs<'_>, last_recorded: &mut Timestamp, found: &mut Verification) {
+        runs.enter(self.entry, found);
         let before = found.findings.len();
-        let index = self.check_segment(last_recorded, found);
+        let index = self.check_segment(runs, last_recorded, found);
         // The run of a damaged segment cannot be compared.
         let index = index.filter(|_| found.findings.len() == before);
-        self.check_run(index.as_ref(), found);
+        runs.leave(self.entry, index.as_ref(), found);
     }
 
     /// Header, frames and footer; returns the index made from the frames, if all were sound.
-    fn check_segment(&self, last_recorded: &mut Timestamp, found: &mut Verification) -> Option<MemoryIndex> {
+    fn check_segment(
+        &self,
+        runs: &mut Runs<'_>,
+        last_recorded: &mut Timestamp,
+        found: &mut Verification,
+    ) -> Option<MemoryIndex> {
         let name = names::segment(self.entry.id);
         let file = file::open(self.disk, &name, found)?;
         let mut window = file::window(&*file, &name, found)?;
@@ -40,7 +43,7 @@ impl Sealed<'_> {
         found.segments += 1;
         found.bytes += length;
         self.check_header(&name, &mut window, found);
-        let (index, offsets) = self.check_frames(&name, &mut window, last_recorded, found);
+        let (index, offsets) = self.check_frames(&name, &mut window, runs, last_recorded, found);
         self.check_footer(&name, &mut window, length, &offsets, found);
         file::unreadable(&window, &name, found);
         index
@@ -70,6 +73,7 @@ impl Sealed<'_> {
         &self,
         name: &str,
         window: &mut Window<'_>,
+        runs: &mut Runs<'_>,
         last_recorded: &mut Timestamp,
         found: &mut Verification,
     ) -> (Option<MemoryIndex>, Vec<u32>) {
@@ -90,7 +94,9 @@ impl Sealed<'_> {
                     );
                 }
                 *last_recorded = event.recorded_at;
-                if sound && let Err(expected) = index.try_insert(&indexed(&event, binding)) {
+                let indexed = indexed(&event, binding);
+                runs.event(&indexed, found);
+                if sound && let Err(expected) = index.try_insert(&indexed) {
                     sound = false;
                     let what = format!(
                         "position {next} has version {} in its stream instead of {expected}",
@@ -171,51 +177,6 @@ impl Sealed<'_> {
         let own = offsets.iter().flat_map(|offset| offset.to_le_bytes());
         if offsets.len() as u64 == footer.count && !own.eq(tables[..offsets.len() * 4].iter().copied()) {
             found.finding(name, Some(footer.frames_end), "the footer does not agree with the frames");
-        }
-    }
-
-    fn check_run(&self, index: Option<&MemoryIndex>, found: &mut Verification) {
-        let first = self.entry.first_position;
-        let Some(entry) = self.run else {
-            found.notes.push(format!("no run for the positions from {first} on; it will be made again"));
-            return;
-        };
-        let name = names::run(entry.id);
-        let file = match self.disk.open(&name, Access::Read) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                found.notes.push(format!("{name} is not there; it will be made again"));
-                return;
-            }
-            Err(error) => return found.refused(&name, None, "open", &error),
-        };
-        let length = match file.length() {
-            Ok(length) => length,
-            Err(error) => return found.refused(&name, None, "look at", &error),
-        };
-        if length != entry.length {
-            found.finding(
-                &name,
-                Some(length),
-                format!("the file has {length} bytes instead of {}", entry.length),
-            );
-            return;
-        }
-        if !file::is_readable(&*file, &name, found) {
-            return;
-        }
-        let mapping = match file.map(length) {
-            Ok(mapping) => mapping,
-            Err(error) => return found.refused(&name, None, "map", &error),
-        };
-        found.runs += 1;
-        found.bytes += length;
-        let run = Run::open(mapping, &self.manifest.store_id, &identity(entry));
-        let checked = run.and_then(|run| run.check_all().map(|()| run).map_err(Into::into));
-        match (checked, index) {
-            (Ok(run), Some(index)) => check_run(&name, &run, index, found),
-            (Ok(_), None) => {}
-            (Err(error), _) => found.undecodable(&name, "run", error),
         }
     }
 }

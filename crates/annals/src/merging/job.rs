@@ -1,0 +1,175 @@
+//! One merge: from its sources to the manifest that has the new run in their place.
+
+use crate::core::Core;
+use crate::part::Part;
+use crate::run_file::{RunFile, entry};
+use annals_format::names;
+use annals_index::{Merge, MergeError, MergeTarget, Run, RunIdentity};
+use annals_types::planted::{Bug, planted};
+use annals_vfs::Disk;
+use annals_vfs::sync::Mutex;
+use annals_wal::LogError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// A merge under way.
+pub(super) struct Job {
+    sources: Vec<Arc<Part>>,
+    run_id: u64,
+    bytes: u64,
+    merge: Merge,
+    /// The file that the merge writes into.
+    file: Arc<Mutex<Option<RunFile>>>,
+    scratch: Arc<Mutex<Vec<String>>>,
+}
+
+impl Job {
+    /// Begins to merge parts that lie side by side.
+    pub(super) fn begin(core: &Core, sources: Vec<Arc<Part>>) -> Result<Self, LogError> {
+        let run_id = core.catalog.lock().new_file_id();
+        let failed = |source| LogError::Io { what: format!("write {}", names::run(run_id)), source };
+        let runs: Vec<Arc<Run>> =
+            sources.iter().filter_map(|part| part.as_run()?.sound().map(Arc::clone)).collect();
+        if runs.len() < sources.len() {
+            // One of them was found damaged just now; it is made again first.
+            return Err(failed(io::Error::other("a run to be merged is damaged")));
+        }
+        let bytes = sources.iter().filter_map(|part| part.as_run()?.entry()).map(|entry| entry.length).sum();
+        let file = RunFile::create(&*core.env.disk, run_id).map_err(failed)?;
+        let file = Arc::new(Mutex::new(Some(file)));
+        let scratch = Arc::new(Mutex::new(Vec::new()));
+        let target = MergeTarget {
+            store_id: core.store_id,
+            run_id,
+            hash_seed: core.plan.hash_seed,
+            sink: sink(Arc::clone(&file)),
+            scratch: scratch_files(Arc::clone(&core.env.disk), run_id, Arc::clone(&scratch)),
+        };
+        match Merge::new(runs, target, core.budget.merging) {
+            Ok(merge) => Ok(Job { sources, run_id, bytes, merge, file, scratch }),
+            Err(error) => {
+                let _ = core.env.disk.remove(&names::run(run_id));
+                Err(failed(io::Error::other(error)))
+            }
+        }
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn has(&self, part: &Arc<Part>) -> bool {
+        self.sources.iter().any(|source| Arc::ptr_eq(source, part))
+    }
+
+    pub(super) fn source_ids(&self) -> impl Iterator<Item = u64> + '_ {
+        self.sources.iter().filter_map(|part| part.as_run()?.entry()).map(|entry| entry.id)
+    }
+
+    /// Whether all sources are still among the parts.
+    pub(super) fn stands_in(&self, parts: &[Arc<Part>]) -> bool {
+        self.sources.iter().all(|source| {
+            let sound = source.as_run().is_some_and(|run| !run.is_missing());
+            sound && parts.iter().any(|part| Arc::ptr_eq(part, source))
+        })
+    }
+
+    pub(super) fn step(&mut self, terms: usize) -> Result<Option<RunIdentity>, MergeError> {
+        self.merge.step(terms)
+    }
+
+    /// Makes the run durable, puts it in the place of its sources in the manifest, and removes these.
+    pub(super) fn finish(self, core: &Core, identity: &RunIdentity) -> Result<(), LogError> {
+        let disk = &*core.env.disk;
+        let Some(file) = self.file.lock().take() else { return Ok(()) };
+        let failed = |source| LogError::Io { what: format!("write {}", names::run(self.run_id)), source };
+        if let Err(error) = file.finish(disk).map_err(failed) {
+            self.abandon(core);
+            return Err(error);
+        }
+        let entry = entry(identity);
+        let (first, last) = (identity.first_position, identity.first_position.plus(identity.count).previous());
+        let mut catalog = core.catalog.lock();
+        if !self.stands_in(&core.parts.load_full().index) {
+            drop(catalog);
+            self.abandon(core);
+            return Ok(());
+        }
+        if planted(Bug::MergedRunsRemovedBeforeManifest) {
+            core.remove_runs(&self.source_ids().collect::<Vec<_>>());
+        }
+        let gone = catalog.replace_runs(core.watermark.durable(), first, last, Some(entry));
+        let gone = match gone {
+            Ok(gone) => gone,
+            Err(error) => {
+                // On disk the manifest may name the new run, so it stays: rubbish, if it does not.
+                self.remove_scratch(disk);
+                return Err(error);
+            }
+        };
+        let segments = self.sources.iter().filter_map(|part| part.as_run());
+        let segments = segments.flat_map(|run| run.segments().iter().cloned()).collect();
+        let merged = Arc::new(core.run_part(Some(entry), segments));
+        core.replace_parts(&self.sources, &[merged]);
+        drop(catalog);
+        core.remove_runs(&gone);
+        self.remove_scratch(disk);
+        Ok(())
+    }
+
+    /// What a failed step means: a damaged source is made again before it is merged.
+    pub(super) fn failed(self, core: &Core, error: MergeError) -> Result<(), LogError> {
+        if let MergeError::Damage { source, .. } = &error
+            && let Some(run) = self.sources.get(*source).and_then(|part| part.as_run())
+        {
+            run.condemn();
+        }
+        let what = format!("merge runs into {}", names::run(self.run_id));
+        self.abandon(core);
+        match error {
+            MergeError::Io(source) => Err(LogError::Io { what, source }),
+            // The sources stay as they are, and answer as before.
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes what was written.
+    pub(super) fn abandon(self, core: &Core) {
+        core.remove_runs(&[self.run_id]);
+        self.remove_scratch(&*core.env.disk);
+    }
+
+    fn remove_scratch(&self, disk: &dyn Disk) {
+        for name in self.scratch.lock().drain(..) {
+            // What stays is removed when the store is opened the next time.
+            let _ = disk.remove(&name);
+        }
+    }
+}
+
+type Sink = Box<dyn FnMut(&[u8]) -> io::Result<()> + Send>;
+type ScratchFiles = Box<dyn FnMut() -> io::Result<Arc<dyn annals_vfs::File>> + Send>;
+
+fn sink(file: Arc<Mutex<Option<RunFile>>>) -> Sink {
+    Box::new(move |bytes| match &mut *file.lock() {
+        Some(file) => file.write(bytes),
+        None => Err(io::ErrorKind::NotFound.into()),
+    })
+}
+
+fn scratch_files(disk: Arc<dyn Disk>, run_id: u64, made: Arc<Mutex<Vec<String>>>) -> ScratchFiles {
+    Box::new(move || {
+        let mut made = made.lock();
+        let name = names::scratch(run_id, made.len() as u64);
+        let file = disk.create(&name)?;
+        made.push(name);
+        Ok(file)
+    })
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("run_id", &self.run_id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,99 @@
+//! Merging runs, a step at a time, so that whoever does it can look in between whether something is more urgent.
+
+mod choose;
+mod job;
+
+use crate::core::Core;
+use crate::part::Part;
+use annals_index::MergeError;
+use annals_vfs::sync::atomic::Ordering;
+use annals_wal::LogError;
+use choose::{Size, choose};
+use job::Job;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Terms that are merged before the worker looks again whether there is something more urgent: about a millisecond.
+const STEP_TERMS: usize = 4096;
+/// With so many runs that a merge would take, merging comes before sealing: lookups have to ask them all.
+const RUNS_CROWDED: usize = 24;
+
+/// Merges under way, and runs that cannot be merged.
+#[derive(Debug, Default)]
+pub(crate) struct Merges {
+    jobs: Vec<Job>,
+    /// Numbers of runs that were tried and do not go together with their neighbours.
+    refused: BTreeSet<u64>,
+}
+
+impl Core {
+    /// Whether there are so many runs that merging is more urgent than sealing.
+    pub(crate) fn is_crowded_with_runs(&self) -> bool {
+        let parts = self.parts.load();
+        parts.index.len() >= RUNS_CROWDED && choose(&sizes(&parts.index, &Merges::default())).is_some()
+    }
+
+    /// Merges on for a moment. Says whether there was anything to do.
+    pub(crate) fn merge_step(&self) -> Result<bool, LogError> {
+        let mut merges = self.merges.lock();
+        let parts = self.parts.load_full();
+        // A source that turned out to be damaged, or was replaced, ends its merge.
+        let gone = |job: &Job| !job.stands_in(&parts.index);
+        for job in merges.jobs.extract_if(.., |job| gone(job)) {
+            job.abandon(self);
+        }
+        if let Some(range) = choose(&sizes(&parts.index, &merges)) {
+            let job = Job::begin(self, parts.index[range].to_vec())?;
+            merges.jobs.push(job);
+        }
+        // The smallest first: it is done soonest, and small runs are the many.
+        let smallest = (0..merges.jobs.len()).min_by_key(|index| merges.jobs[*index].bytes());
+        let Some(index) = smallest else { return Ok(false) };
+        match merges.jobs[index].step(STEP_TERMS) {
+            Ok(None) => {}
+            Ok(Some(identity)) => {
+                let job = merges.jobs.swap_remove(index);
+                drop(merges);
+                job.finish(self, &identity)?;
+            }
+            Err(error) => {
+                let job = merges.jobs.swap_remove(index);
+                merges.refuse(&job, &error);
+                drop(merges);
+                job.failed(self, error)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Drops what is under way; what it has written goes.
+    pub(crate) fn abandon_merges(&self) {
+        let jobs = std::mem::take(&mut self.merges.lock().jobs);
+        jobs.into_iter().for_each(|job| job.abandon(self));
+    }
+
+    /// Whether merging may go on.
+    pub(crate) fn may_merge(&self) -> bool {
+        !self.worker_stops.load(Ordering::SeqCst)
+    }
+}
+
+impl Merges {
+    /// A merge that would fail again is not tried again before the store is opened the next time.
+    fn refuse(&mut self, job: &Job, error: &MergeError) {
+        if !matches!(error, MergeError::Io(_) | MergeError::Damage { .. }) {
+            self.refused.extend(job.source_ids());
+        }
+    }
+}
+
+fn sizes(parts: &[Arc<Part>], merges: &Merges) -> Vec<Size> {
+    let size = |part: &Arc<Part>| {
+        let run = part.as_run().filter(|run| !run.is_missing());
+        let entry = run.and_then(|run| run.entry());
+        let busy = merges.jobs.iter().any(|job| job.has(part));
+        let free = entry.is_some_and(|entry| !merges.refused.contains(&entry.id)) && !busy;
+        Size { bytes: entry.map_or(0, |entry| entry.length), free }
+    };
+    parts.iter().map(size).collect()
+}
