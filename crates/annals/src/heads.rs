@@ -1,0 +1,335 @@
+//! A bounded cache of the heads of hot streams: name to the version of the last event.
+//!
+//! For the one writer, which asks for the head of each stream that it appends to; so there are no locks. What is not in
+//! the cache is looked up in the index. It is set-associative: a hash names a set of [`WAYS`] entries, a name is in that set
+//! or not at all. A lookup reads the set's tags (32 bytes, all tags together small enough to stay in the processor's
+//! cache) and one entry (64 bytes, one cache line). A tag only narrows down: whole names are compared.
+//!
+//! When a set is full the clock decides: entries that were asked for since the hand last came by are passed over, the
+//! first one that was not gives way. New entries have not been asked for, so that a flood of streams that get one event
+//! each pushes out its own kind, not the hot ones.
+
+use annals_types::Version;
+
+/// How many entries a set has.
+const WAYS: usize = 14;
+/// How many 16-bit words a set's tags take: the tags, then one bit per way for "asked for", then the clock's hand.
+const TAG_WORDS: usize = 16;
+const ASKED: usize = WAYS;
+const HAND: usize = WAYS + 1;
+/// An entry: version, length of the name, name.
+const ENTRY_BYTES: usize = CACHE_LINE_BYTES;
+const LENGTH_AT: usize = 8;
+const NAME_AT: usize = 9;
+const CACHE_LINE_BYTES: usize = 64;
+/// What a set takes.
+const SET_BYTES: usize = WAYS * ENTRY_BYTES + TAG_WORDS * 2;
+
+/// Longer names are not kept.
+pub(crate) const NAME_BYTES_MAX: usize = ENTRY_BYTES - NAME_AT;
+
+const _: () = {
+    assert!(WAYS + 2 == TAG_WORDS && WAYS <= 16, "a set's words hold its tags, a bit for each, and the hand");
+    assert!(NAME_BYTES_MAX <= u8::MAX as usize);
+};
+
+/// The heads of hot streams, in bounded memory. It takes none before the first [`HeadCache::put`], and then what the system
+/// gives page by page as sets come into use.
+#[derive(Debug)]
+pub(crate) struct HeadCache {
+    sets: usize,
+    /// `None` before the first entry.
+    filled: Option<Filled>,
+}
+
+#[derive(Debug)]
+struct Filled {
+    tags: Lines<u16>,
+    entries: Lines<u8>,
+}
+
+impl HeadCache {
+    /// A cache that takes at most `bytes` of memory. With fewer than a set needs (about a kibibyte) it keeps nothing.
+    pub(crate) fn new(bytes: usize) -> Self {
+        HeadCache { sets: bytes.saturating_sub(2 * CACHE_LINE_BYTES) / SET_BYTES, filled: None }
+    }
+
+    /// The version last put under a name, if it is still there. `hash` is keyed, and always the same for a name.
+    pub(crate) fn get(&mut self, hash: u64, name: &str) -> Option<Version> {
+        let set = self.set_of(hash);
+        let filled = self.filled.as_mut()?;
+        let way = filled.find(set, tag_of(hash), name)?;
+        filled.words(set)[ASKED] |= 1 << way;
+        let (version, _) = filled.entry(set, way).split_first_chunk()?;
+        Some(Version::new(u64::from_le_bytes(*version)))
+    }
+
+    /// Keeps the head of a stream, perhaps in the place of another one's.
+    pub(crate) fn put(&mut self, hash: u64, name: &str, version: Version) {
+        if name.len() > NAME_BYTES_MAX || self.sets == 0 {
+            return;
+        }
+        let (set, tag) = (self.set_of(hash), tag_of(hash));
+        let filled = self.filled.get_or_insert_with(|| Filled::new(self.sets));
+        let way = match filled.find(set, tag, name) {
+            Some(way) => way,
+            None => {
+                let way = choose_way(filled.words(set));
+                filled.words(set)[way] = tag;
+                let entry = filled.entry(set, way);
+                entry[LENGTH_AT] = u8::try_from(name.len()).unwrap_or(u8::MAX);
+                entry[NAME_AT..NAME_AT + name.len()].copy_from_slice(name.as_bytes());
+                way
+            }
+        };
+        filled.entry(set, way)[..LENGTH_AT].copy_from_slice(&version.get().to_le_bytes());
+    }
+
+    /// Forgets everything and gives the memory back.
+    pub(crate) fn clear(&mut self) {
+        self.filled = None;
+    }
+
+    /// How many bytes it has taken: nothing before the first [`HeadCache::put`], never more than it was given.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.filled.as_ref().map_or(0, |filled| filled.tags.bytes() + filled.entries.bytes())
+    }
+
+    /// The high bits of the hash choose the set; [`tag_of`] takes the low ones.
+    fn set_of(&self, hash: u64) -> usize {
+        usize::try_from((u128::from(hash) * self.sets as u128) >> 64).unwrap_or(0)
+    }
+}
+
+/// Never 0, which stands for an empty way.
+fn tag_of(hash: u64) -> u16 {
+    let [low, high, ..] = hash.to_le_bytes();
+    u16::from_le_bytes([low, high]).max(1)
+}
+
+/// The way for a new entry: one that is empty, or the first one behind the hand that was not asked for since the hand
+/// last came by. The hand goes round at most once, since it takes the mark of what it passes over.
+fn choose_way(words: &mut [u16]) -> usize {
+    if let Some(empty) = words[..WAYS].iter().position(|tag| *tag == 0) {
+        return empty;
+    }
+    loop {
+        let way = usize::from(words[HAND]);
+        words[HAND] = if way + 1 < WAYS { words[HAND] + 1 } else { 0 };
+        if words[ASKED] & 1 << way == 0 {
+            return way;
+        }
+        words[ASKED] &= !(1 << way);
+    }
+}
+
+impl Filled {
+    fn new(sets: usize) -> Self {
+        Filled { tags: Lines::new(sets * TAG_WORDS), entries: Lines::new(sets * WAYS * ENTRY_BYTES) }
+    }
+
+    fn words(&mut self, set: usize) -> &mut [u16] {
+        self.tags.part(set * TAG_WORDS, TAG_WORDS)
+    }
+
+    fn entry(&mut self, set: usize, way: usize) -> &mut [u8] {
+        self.entries.part((set * WAYS + way) * ENTRY_BYTES, ENTRY_BYTES)
+    }
+
+    fn find(&mut self, set: usize, tag: u16, name: &str) -> Option<usize> {
+        let mut alike = 0_u16;
+        for (way, own) in self.words(set)[..WAYS].iter().enumerate() {
+            alike |= u16::from(*own == tag) << way;
+        }
+        while alike != 0 {
+            let way = alike.trailing_zeros() as usize;
+            let entry = self.entry(set, way);
+            if usize::from(entry[LENGTH_AT]) == name.len() && entry[NAME_AT..].starts_with(name.as_bytes()) {
+                return Some(way);
+            }
+            alike &= alike - 1;
+        }
+        None
+    }
+}
+
+/// Cells, at first zero, the first of which begins a cache line.
+#[derive(Debug)]
+struct Lines<T> {
+    cells: Vec<T>,
+    start: usize,
+}
+
+impl<T: Copy + Default> Lines<T> {
+    fn new(count: usize) -> Self {
+        let slack = CACHE_LINE_BYTES / size_of::<T>();
+        // Zeros of plain numbers come from the system as pages that take no memory before they are touched.
+        let cells = vec![T::default(); count + slack];
+        // An offset that cannot be told costs a second cache line, nothing else.
+        let start = Some(cells.as_ptr().align_offset(CACHE_LINE_BYTES)).filter(|start| *start <= slack);
+        Lines { cells, start: start.unwrap_or(0) }
+    }
+
+    fn part(&mut self, from: usize, count: usize) -> &mut [T] {
+        &mut self.cells[self.start + from..][..count]
+    }
+
+    fn bytes(&self) -> usize {
+        self.cells.capacity() * size_of::<T>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use annals_format::run::{TermKind, term_hash};
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    const KIBIBYTE: usize = 1 << 10;
+
+    fn hash(name: &str) -> u64 {
+        term_hash(TermKind::Stream, name, 42)
+    }
+
+    fn held(cache: &mut HeadCache, names: &[String], hash: impl Fn(&str) -> u64) -> usize {
+        names.iter().filter(|name| cache.get(hash(name), name).is_some()).count()
+    }
+
+    fn numbered(prefix: &str, count: usize) -> Vec<String> {
+        (0..count).map(|number| format!("{prefix}-{number}")).collect()
+    }
+
+    #[test]
+    fn a_cache_without_entries_takes_no_memory_and_neither_does_one_that_was_cleared() {
+        let mut cache = HeadCache::new(64 * KIBIBYTE);
+        assert_eq!((cache.memory_bytes(), cache.get(hash("a"), "a")), (0, None));
+        cache.put(hash("a"), "a", Version::new(7));
+        assert!(cache.memory_bytes() > 0);
+        assert_eq!(cache.get(hash("a"), "a"), Some(Version::new(7)));
+        cache.clear();
+        assert_eq!((cache.memory_bytes(), cache.get(hash("a"), "a")), (0, None));
+    }
+
+    #[test]
+    fn memory_stays_within_what_was_given_and_is_used() {
+        for bytes in [0, 1, 100, 1055, 1056, 1057, 2000, 5000, 64 * KIBIBYTE, 1024 * KIBIBYTE] {
+            let mut cache = HeadCache::new(bytes);
+            for name in numbered("s", 100) {
+                cache.put(hash(&name), &name, Version::FIRST);
+            }
+            let taken = cache.memory_bytes();
+            assert!(taken <= bytes, "{taken} of {bytes}");
+            assert!(taken + SET_BYTES + 2 * CACHE_LINE_BYTES > bytes, "{taken} of {bytes}");
+        }
+    }
+
+    #[test]
+    fn as_many_streams_as_there_are_entries_for_mostly_fit() {
+        let mut cache = HeadCache::new(1024 * KIBIBYTE);
+        let names = numbered("account", 1024 * KIBIBYTE / SET_BYTES * WAYS * 3 / 4);
+        for name in &names {
+            cache.put(hash(name), name, Version::FIRST);
+        }
+        assert!(held(&mut cache, &names, hash) > names.len() * 9 / 10);
+    }
+
+    #[test]
+    fn names_up_to_a_length_are_kept_and_longer_ones_left_out() {
+        let mut cache = HeadCache::new(4 * KIBIBYTE);
+        for length in [1, NAME_BYTES_MAX - 1, NAME_BYTES_MAX, NAME_BYTES_MAX + 1, 1024] {
+            let name = "n".repeat(length);
+            cache.put(hash(&name), &name, Version::new(length as u64));
+            let kept = (length <= NAME_BYTES_MAX).then_some(Version::new(length as u64));
+            assert_eq!(cache.get(hash(&name), &name), kept);
+        }
+    }
+
+    #[test]
+    fn names_chosen_to_collide_only_push_each_other_out() {
+        let mut cache = HeadCache::new(64 * KIBIBYTE);
+        let others = numbered("other", 100);
+        for name in &others {
+            cache.put(hash(name), name, Version::new(5));
+        }
+        let before = held(&mut cache, &others, hash);
+        let colliding = numbered("evil", 1000);
+        for (number, name) in colliding.iter().enumerate() {
+            cache.put(u64::MAX, name, Version::new(number as u64));
+            assert_eq!(cache.get(u64::MAX, name), Some(Version::new(number as u64)));
+        }
+        let left: Vec<u64> =
+            colliding.iter().filter_map(|name| cache.get(u64::MAX, name)).map(Version::get).collect();
+        assert!(!left.is_empty() && left.len() <= WAYS, "{left:?}");
+        assert!(held(&mut cache, &others, hash) + WAYS >= before);
+        assert_eq!(cache.get(u64::MAX, "evil-1000"), None);
+    }
+
+    #[test]
+    fn a_prefix_of_a_kept_name_and_a_longer_name_are_not_found_under_its_hash() {
+        let mut cache = HeadCache::new(4 * KIBIBYTE);
+        cache.put(7, "account-12", Version::new(3));
+        for other in ["account-1", "account-123", "account-13", ""] {
+            assert_eq!(cache.get(7, other), None, "{other:?}");
+        }
+        cache.put(7, "account-1", Version::new(4));
+        assert_eq!(cache.get(7, "account-12"), Some(Version::new(3)));
+        assert_eq!(cache.get(7, "account-1"), Some(Version::new(4)));
+    }
+
+    #[test]
+    fn hot_streams_outlast_a_flood_of_streams_with_one_event() {
+        let mut cache = HeadCache::new(16 * KIBIBYTE);
+        let hot = numbered("hot", 40);
+        for name in &hot {
+            cache.put(hash(name), name, Version::FIRST);
+        }
+        let kept: Vec<&String> = hot.iter().filter(|name| cache.get(hash(name), name).is_some()).collect();
+        assert!(kept.len() >= 38);
+        for (number, cold) in numbered("cold", 20_000).iter().enumerate() {
+            cache.put(hash(cold), cold, Version::FIRST);
+            let name = kept[number % kept.len()];
+            assert_eq!(cache.get(hash(name), name), Some(Version::FIRST), "{name} after {number}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_hit_is_always_the_version_last_put(
+            bytes in 0_usize..8 * KIBIBYTE,
+            hashes in prop::collection::vec(any::<u64>(), 1..5),
+            steps in prop::collection::vec((0_u8..60, any::<prop::sample::Index>(), 0_u8..3, any::<u64>()), 1..400),
+        ) {
+            let mut cache = HeadCache::new(bytes);
+            let mut model: HashMap<String, Version> = HashMap::new();
+            for (number, place, what, version) in steps {
+                // Few names and fewer hashes, so that sets and tags are shared. A name always has the same hash.
+                let name = "n".repeat(usize::from(number % 7) * 10) + &number.to_string();
+                let hash = if number % 2 == 0 { hash(&name) } else { hashes[usize::from(number) % hashes.len()] };
+                match what {
+                    0 => {
+                        let found = cache.get(hash, &name);
+                        prop_assert!(found.is_none() || found == model.get(&name).copied());
+                    }
+                    1 if place.index(100) == 0 => {
+                        cache.clear();
+                        model.clear();
+                    }
+                    _ => {
+                        cache.put(hash, &name, Version::new(version));
+                        model.insert(name.clone(), Version::new(version));
+                        let kept = (name.len() <= NAME_BYTES_MAX && cache.sets > 0).then_some(Version::new(version));
+                        prop_assert_eq!(cache.get(hash, &name), kept);
+                    }
+                }
+                prop_assert!(cache.memory_bytes() <= bytes);
+            }
+            let found = model.iter().filter(|(name, version)| {
+                let number: usize = name.trim_start_matches('n').parse().unwrap_or(0);
+                let hash = if number % 2 == 0 { hash(name) } else { hashes[number % hashes.len()] };
+                cache.get(hash, name) == Some(**version)
+            });
+            prop_assert!(found.count() <= cache.sets * WAYS);
+        }
+    }
+}
