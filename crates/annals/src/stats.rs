@@ -33,6 +33,11 @@ pub struct Stats {
     pub index_bytes: u64,
     /// How many runs the index has.
     pub runs: u64,
+    /// How many files of the index are missing or damaged: the events are found all the same, more slowly, and the files
+    /// are written again by a store that is open for writing.
+    pub runs_missing: u64,
+    /// Whether events can be looked up by the ids that their producers gave.
+    pub ids_indexed: bool,
     /// The position of the last visible event.
     pub last_position: Position,
     /// The position of the last event that is known to be durable.
@@ -75,12 +80,9 @@ impl Stats {
             bytes,
             log_bytes,
             index_bytes,
-            runs: view
-                .parts
-                .index
-                .iter()
-                .filter(|part| part.as_run().is_some_and(|run| !run.is_missing()))
-                .count() as u64,
+            runs: runs(view, false),
+            runs_missing: runs(view, true),
+            ids_indexed: core.plan.ids,
             last_position: view.position(),
             durable_position: core.watermark.durable(),
             first_recorded: first.map(|event| event.recorded_at),
@@ -94,6 +96,12 @@ impl Stats {
             format_version: FORMAT_VERSION,
         })
     }
+}
+
+/// How many runs there are, or are missing.
+fn runs(view: &View, missing: bool) -> u64 {
+    let runs = view.parts.index.iter().filter_map(|part| part.as_run());
+    runs.filter(|run| run.is_missing() == missing).count() as u64
 }
 
 /// Sealed segments say their range; the events of the others are read.
