@@ -31,7 +31,7 @@ fn facts(stats: &Stats) -> Facts {
     let facts = bytes(facts, "index_bytes", stats.index_bytes)
         .number("runs", stats.runs)
         .number("runs_missing", stats.runs_missing)
-        .text("ids_indexed", stats.ids_indexed)
+        .number("ids_indexed", stats.ids_indexed)
         .number("last_position", stats.last_position)
         .number("durable_position", stats.durable_position)
         .maybe("first_recorded", stats.first_recorded.map(shown))
