@@ -26,7 +26,7 @@ mod wire;
 
 pub use binding::{Binding, StoreId};
 pub use damage::{Corruption, Damage, FormatError};
-pub use footer::{FOOTER_TRAILER_BYTES, Footer, FooterBuilder, TIME_STRIDE, TimeRange};
+pub use footer::{BLOCK_RECORDS, FOOTER_TRAILER_BYTES, Footer, FooterBuilder, TIME_STRIDE, TimeRange};
 pub use frame::{
     FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameBuilder, FrameFault, FrameHeader, FrameStamp, check_frame,
 };
@@ -40,5 +40,5 @@ pub use record::{
 };
 pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 
-/// Version of the format that this build writes. It reads this one and refuses newer ones.
-pub const FORMAT_VERSION: u32 = 1;
+/// Version of the format that this build writes. It reads this one and older ones, and refuses newer ones.
+pub const FORMAT_VERSION: u32 = 2;

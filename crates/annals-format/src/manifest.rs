@@ -20,7 +20,8 @@ const SEGMENT_BYTES: usize = 56;
 const DURABLE: usize = 64;
 const NEXT_FILE_ID: usize = 72;
 const DURABILITY: usize = 80;
-const RESERVED: usize = 84;
+/// Reserved in version 1.
+const FLAGS: usize = 81;
 const HASH_SEED: usize = 88;
 const HEADER_BYTES: usize = MANIFEST_HEADER_BYTES;
 
@@ -31,6 +32,9 @@ const SECTION_SEALED: u32 = 1;
 const SECTION_OPEN: u32 = 2;
 const SECTION_RUNS: u32 = 3;
 const SECTION_CLEAN: u32 = 4;
+
+/// The flag of a store in which event ids are not indexed.
+const FLAG_IDS_NOT_INDEXED: u8 = 1;
 
 /// Length of a manifest's header.
 pub const MANIFEST_HEADER_BYTES: usize = 96;
@@ -48,6 +52,9 @@ pub struct Manifest {
     pub segment_bytes: u64,
     /// The default durability, as a code that the store defines.
     pub durability: u8,
+    /// Whether events can be found by their ids. It was chosen when the store was created; stores of version 1 of the
+    /// format have all their ids in the index.
+    pub ids_indexed: bool,
     /// A position up to which the log was durable when the manifest was written. It stays true for ever, so
     /// a log that ends below it has lost acknowledged events.
     pub durable: Position,
@@ -156,6 +163,7 @@ impl Manifest {
         put_u64(&mut bytes, DURABLE, self.durable.get());
         put_u64(&mut bytes, NEXT_FILE_ID, self.next_file_id);
         bytes[DURABILITY] = self.durability;
+        bytes[FLAGS] = if self.ids_indexed { 0 } else { FLAG_IDS_NOT_INDEXED };
         put_u64(&mut bytes, HASH_SEED, self.hash_seed);
         section(&mut bytes, SECTION_SEALED, &self.sealed, |out, segment| {
             out.extend([segment.id, segment.salt, segment.first_position.get(), segment.count]);
@@ -208,9 +216,10 @@ impl Manifest {
         if length != bytes.len() as u64 {
             return Err(Damage::new(LENGTH as u64, "manifest length", length, bytes.len() as u64).into());
         }
-        if bytes[DURABILITY + 1..HASH_SEED].iter().any(|byte| *byte != 0) {
-            let found = u32_at(bytes, RESERVED);
-            return Err(Damage::new(DURABILITY as u64, "reserved bytes of the manifest", found, 0u32).into());
+        let flags = bytes[FLAGS];
+        let known = |at: usize| if at == FLAGS && version >= 2 { FLAG_IDS_NOT_INDEXED } else { 0 };
+        if let Some(at) = (FLAGS..HASH_SEED).find(|at| bytes[*at] & !known(*at) != 0) {
+            return Err(Damage::new(at as u64, "reserved bytes of the manifest", bytes[at], 0u32).into());
         }
         let mut reader = Reader::new(&bytes[STORE_ID..], STORE_ID as u64);
         let mut manifest = Manifest {
@@ -224,6 +233,7 @@ impl Manifest {
             durable: Position::new(reader.u64("durable position")?),
             next_file_id: reader.u64("next file number")?,
             durability: reader.u8("durability")?,
+            ids_indexed: flags & FLAG_IDS_NOT_INDEXED == 0,
             hash_seed: {
                 reader.take(HASH_SEED - DURABILITY - 1, "reserved bytes")?;
                 reader.u64("hash seed")?

@@ -23,6 +23,10 @@ pub const SEGMENT_BYTES_MIN: u64 = 16 << 10;
 pub const SEGMENT_BYTES_MAX: u64 = 4 << 30;
 /// Segment size of a new store unless told otherwise (64 MiB).
 pub const SEGMENT_BYTES_DEFAULT: u64 = 64 << 20;
+/// Least memory that an index can be given (4 MiB).
+pub const INDEX_MEMORY_BYTES_MIN: u64 = 4 << 20;
+/// Memory of an index unless told otherwise (64 MiB).
+pub const INDEX_MEMORY_BYTES_DEFAULT: u64 = 64 << 20;
 
 const _: () = {
     assert!(DATA_BYTES_MAX + METADATA_BYTES_MAX + TAGS_MAX * (TAG_BYTES_MAX + 2) < BATCH_BYTES_MAX);

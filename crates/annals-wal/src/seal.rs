@@ -1,7 +1,7 @@
 //! Giving a full segment its footer.
 
 use crate::error::LogError;
-use crate::segment::Segment;
+use crate::segment::{Ahead, Segment};
 use annals_format::{FooterBuilder, SealedSegment, names};
 use annals_types::Position;
 use annals_types::planted::{Bug, planted};
@@ -25,9 +25,12 @@ pub fn seal_segment(
 ) -> Result<SealedSegment, LogError> {
     let mut footer = FooterBuilder::new();
     let mut position = segment.first_position();
+    // After a crash nothing of the segment need be in memory.
+    let mut ahead = Ahead::new(segment.mapping()?, frames_end);
     while position <= last_position {
-        let event = segment.event(position)?;
         let offset = segment.offset_of(position)?;
+        ahead.reach(offset.into());
+        let event = segment.event(position)?;
         if event.is_lost() {
             footer.push_lost(offset, event.recorded_at);
         } else {

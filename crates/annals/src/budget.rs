@@ -1,10 +1,5 @@
 //! How the memory of the index is shared out.
 
-/// Least memory that the index can work with.
-pub(crate) const INDEX_MEMORY_MIN: usize = 4 << 20;
-/// Memory of the index unless told otherwise.
-pub(crate) const INDEX_MEMORY_DEFAULT: usize = 64 << 20;
-
 /// Shares of the memory of the index, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Budget {
@@ -38,7 +33,7 @@ mod tests {
 
     #[test]
     fn the_shares_that_are_always_in_use_are_the_whole() {
-        for bytes in [INDEX_MEMORY_MIN, INDEX_MEMORY_DEFAULT, 1 << 30] {
+        for bytes in [4 << 20, 64 << 20, 1 << 30] {
             let Budget { active, full, merging, heads, .. } = Budget::new(bytes);
             assert_eq!(active + full + merging + heads, bytes);
         }

@@ -77,17 +77,25 @@ impl Ahead {
     }
 }
 
+/// How a store is used as long as it is open.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) durability: Durability,
+    pub(crate) budget: Budget,
+    /// Wakes the worker; `None` if there is none.
+    pub(crate) worker: Option<Sender<()>>,
+}
+
 impl Core {
     pub(crate) fn new(
         env: Env,
         catalog: Catalog,
-        durability: Durability,
-        budget: Budget,
+        settings: Settings,
         (parts, rebuilt): (Parts, Arc<Rebuilt>),
         watermark: Arc<Watermark>,
         prepared: Vec<PreparedSegment>,
-        worker: Option<Sender<()>>,
     ) -> Self {
+        let Settings { durability, budget, worker } = settings;
         let manifest = catalog.manifest();
         Core {
             store_id: manifest.store_id,

@@ -34,7 +34,7 @@ impl Candidates {
     ) -> Result<Self, ReadError> {
         let mut best: Option<(u64, Vec<Located>)> = None;
         let mut offer = |terms: Vec<Located>| {
-            let count = terms.iter().map(|term| term.count()).sum();
+            let count = terms.iter().map(Located::count).sum();
             if best.as_ref().is_none_or(|(least, _)| count < *least) {
                 best = Some((count, terms));
             }

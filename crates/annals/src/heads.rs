@@ -326,7 +326,7 @@ mod tests {
             }
             let found = model.iter().filter(|(name, version)| {
                 let number: usize = name.trim_start_matches('n').parse().unwrap_or(0);
-                let hash = if number % 2 == 0 { hash(name) } else { hashes[number % hashes.len()] };
+                let hash = if number.is_multiple_of(2) { hash(name) } else { hashes[number % hashes.len()] };
                 cache.get(hash, name) == Some(**version)
             });
             prop_assert!(found.count() <= cache.sets * WAYS);

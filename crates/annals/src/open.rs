@@ -225,6 +225,7 @@ fn create(options: &Options, env: &Env, path: &Path) -> Result<Catalog, OpenErro
         created_at: env.clock.now(),
         segment_bytes: options.new_segment_bytes(),
         durability: options.durability.unwrap_or_default().code(),
+        ids_indexed: options.index_ids.unwrap_or(true),
         durable: Position::ZERO,
         next_file_id: 1,
         hash_seed: u64::from_le_bytes(hash_seed),

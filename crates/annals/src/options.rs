@@ -1,9 +1,12 @@
 //! How a store is opened.
 
-use crate::budget::{Budget, INDEX_MEMORY_DEFAULT, INDEX_MEMORY_MIN};
+use crate::budget::Budget;
 use crate::error::OpenError;
 use crate::store::Store;
-use annals_types::limits::{SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use annals_types::limits::{
+    INDEX_MEMORY_BYTES_DEFAULT, INDEX_MEMORY_BYTES_MIN, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX,
+    SEGMENT_BYTES_MIN,
+};
 use annals_vfs::Env;
 use std::fmt;
 use std::path::Path;
@@ -73,7 +76,7 @@ pub struct Options {
     pub(crate) durability: Option<Durability>,
     pub(crate) env: Option<Env>,
     pub(crate) background: bool,
-    pub(crate) index_memory: usize,
+    pub(crate) index_memory: u64,
     pub(crate) index_ids: Option<bool>,
 }
 
@@ -94,7 +97,7 @@ impl Options {
             durability: None,
             env: None,
             background: true,
-            index_memory: INDEX_MEMORY_DEFAULT,
+            index_memory: INDEX_MEMORY_BYTES_DEFAULT,
             index_ids: None,
         }
     }
@@ -140,7 +143,7 @@ impl Options {
     /// batch may exceed it, and so may what stands in for a damaged file of the index until that is written again. What
     /// is mapped of files is not part of it: the system takes that memory back when it needs it.
     #[must_use]
-    pub fn index_memory(mut self, bytes: usize) -> Self {
+    pub fn index_memory(mut self, bytes: u64) -> Self {
         self.index_memory = bytes;
         self
     }
@@ -187,9 +190,9 @@ impl Options {
                 "a segment has {SEGMENT_BYTES_MIN} to {SEGMENT_BYTES_MAX} bytes, not {bytes}"
             )));
         }
-        if self.index_memory < INDEX_MEMORY_MIN {
+        if self.index_memory < INDEX_MEMORY_BYTES_MIN {
             return Err(OpenError::InvalidOption(format!(
-                "the index needs at least {INDEX_MEMORY_MIN} bytes of memory, not {}; give it more",
+                "the index needs at least {INDEX_MEMORY_BYTES_MIN} bytes of memory, not {}; give it more",
                 self.index_memory
             )));
         }
@@ -197,7 +200,7 @@ impl Options {
     }
 
     pub(crate) fn budget(&self) -> Budget {
-        Budget::new(self.index_memory)
+        Budget::new(usize::try_from(self.index_memory).unwrap_or(usize::MAX))
     }
 
     pub(crate) fn new_segment_bytes(&self) -> u64 {

@@ -36,7 +36,7 @@ impl Parts {
         &self,
         last: Position,
     ) -> impl DoubleEndedIterator<Item = (&Part, Position, Position)> {
-        stretches(&self.index, last, |part| part.first_position())
+        stretches(&self.index, last, Part::first_position)
     }
 
     /// The segments that may have events up to `last`: first and last position of each.
@@ -44,7 +44,7 @@ impl Parts {
         &self,
         last: Position,
     ) -> impl DoubleEndedIterator<Item = (&Segment, Position, Position)> {
-        stretches(&self.segments, last, |segment| segment.first_position())
+        stretches(&self.segments, last, Segment::first_position)
     }
 
     /// The segments that hold the positions of a range.

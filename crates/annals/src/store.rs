@@ -3,7 +3,7 @@
 use crate::batch::{Appended, Batch};
 use crate::catalog::Catalog;
 use crate::committer::Committer;
-use crate::core::{Core, FullSegment};
+use crate::core::{Core, FullSegment, Settings};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::follow::LogEnd;
 use crate::maintenance::{MaintainError, maintain, mark_durable, run_worker};
@@ -108,7 +108,8 @@ impl Store {
         let durability = Durability::from_code(opened.manifest.durability).unwrap_or_default();
         let watermark = Arc::new(Watermark::new(visible));
         let index = (opened.parts, opened.rebuilt);
-        let core = Core::new(env, catalog, durability, budget, index, watermark, Vec::new(), None);
+        let settings = Settings { durability, budget, worker: None };
+        let core = Core::new(env, catalog, settings, index, watermark, Vec::new());
         Ok(Self::new(path, Arc::new(core), opened.report, None))
     }
 
@@ -131,12 +132,14 @@ impl Store {
         let core = Arc::new(Core::new(
             env,
             catalog,
-            options.durability.unwrap_or(own),
-            options.budget(),
+            Settings {
+                durability: options.durability.unwrap_or(own),
+                budget: options.budget(),
+                worker: options.background.then_some(sender),
+            },
             (parts, rebuilt),
             watermark,
             prepared,
-            options.background.then_some(sender),
         ));
         full.into_iter().for_each(|full| core.add_full(full));
         let queue = Arc::new(CommitQueue::new(Committer::new(Arc::clone(&core), writer, active)));
@@ -344,6 +347,12 @@ impl Store {
     #[must_use]
     pub fn recovery(&self) -> &RecoveryReport {
         &self.0.report
+    }
+
+    /// Whether events can be looked up by the ids that their producers gave, see [`Options::index_ids`].
+    #[must_use]
+    pub fn ids_indexed(&self) -> bool {
+        self.0.core.plan.ids
     }
 
     /// Counts and sizes.

@@ -20,6 +20,12 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     let store = tool.reading()?;
     let view = store.view();
     let Some(event) = view.event(args.id)? else {
+        if !store.ids_indexed() {
+            bail!(
+                "no event is found by the id {}: the store was made with --no-ids, so that only ids that it made itself lead to events",
+                args.id
+            );
+        }
         bail!("no event has the id {}: `annals read` shows the ids that are there", args.id);
     };
     let mut out = tool.out();

@@ -44,7 +44,7 @@ fn a_segment_of_a_later_version_is_refused_by_its_version() {
     let place = place_with("killed");
     let path = place.store().join("log/000000000003.seg");
     let mut bytes = fs::read(&path).unwrap();
-    bytes[8] += 1;
+    bytes[8] = 99;
     let mut sum = flate2::Crc::new();
     sum.update(&bytes[..12]);
     sum.update(&bytes[16..64]);
@@ -52,11 +52,11 @@ fn a_segment_of_a_later_version_is_refused_by_its_version() {
     fs::write(&path, &bytes).unwrap();
     for args in [&["read"][..], &["append", "--stream", "a", "--type", "T"], &["stats"]] {
         let said = place.fails(1, args);
-        assert!(said.contains("000000000003.seg") && said.contains("version 2"), "{said}");
+        assert!(said.contains("000000000003.seg") && said.contains("version 99"), "{said}");
         assert!(!said.contains("damaged"), "{said}");
     }
     let verified = run(&mut place.command(&["verify"]));
     assert_eq!(verified.status, 1);
-    assert!((verified.stdout + &verified.stderr).contains("version 2"));
+    assert!((verified.stdout + &verified.stderr).contains("version 99"));
     assert_eq!(fs::read(&path).unwrap(), bytes);
 }

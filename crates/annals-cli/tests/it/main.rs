@@ -11,6 +11,7 @@ mod golden;
 mod import;
 mod lists;
 mod names;
+mod no_ids;
 mod opening;
 mod output;
 mod read;

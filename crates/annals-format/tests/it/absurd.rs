@@ -2,8 +2,9 @@
 
 use crate::common::{
     FRAMES_END, RECORDED_AT, binding, bound_checksum, footer, full, manifest, minimal, plain_checksum,
-    segment_header, stamp, two_records,
+    segment_header, stamp, two_records, unhex,
 };
+use crate::golden::FOOTER_V1;
 use annals_format::{
     FOOTER_TRAILER_BYTES, FORMAT_VERSION, Footer, FormatError, FrameBuilder, FrameFault, Manifest,
     SEGMENT_HEADER_BYTES, SegmentHeader, check_frame, parse_record,
@@ -115,13 +116,24 @@ fn bytes_in_reserved_places_are_an_error() {
     assert!(matches!(SegmentHeader::decode(&bytes), Err(FormatError::Damaged(_))));
 
     for reserved in 81..88 {
-        let mut bytes = manifest().encode();
-        bytes[reserved] = 1;
-        seal_manifest(&mut bytes);
-        assert!(matches!(Manifest::decode(&bytes), Err(FormatError::Damaged(_))), "{reserved}");
+        for bit in (0..8).filter(|bit| (reserved, *bit) != (81, 0)) {
+            let mut bytes = manifest().encode();
+            bytes[reserved] |= 1 << bit;
+            seal_manifest(&mut bytes);
+            match Manifest::decode(&bytes) {
+                Err(FormatError::Damaged(damage)) => assert_eq!(damage.offset, reserved as u64),
+                other => panic!("bit {bit} of {reserved}: {other:?}"),
+            }
+        }
     }
 
-    let (bytes, _) = footer();
+    // What the later version has given a meaning was reserved in version 1.
+    let mut bytes = manifest().encode();
+    assert_eq!(bytes[81], 1);
+    put(&mut bytes, 8, 4, 1);
+    seal_manifest(&mut bytes);
+    assert!(matches!(Manifest::decode(&bytes), Err(FormatError::Damaged(_))));
+    let bytes = unhex(FOOTER_V1);
     let mut trailer: [u8; FOOTER_TRAILER_BYTES] = *bytes.last_chunk().unwrap();
     trailer[87] = 1;
     seal_trailer(&mut trailer);
@@ -233,22 +245,26 @@ fn seal_trailer(trailer: &mut [u8; FOOTER_TRAILER_BYTES]) {
 
 #[test]
 fn a_trailer_that_does_not_fill_its_file_exactly_is_an_error() {
-    let (bytes, _) = footer();
-    let own: &[u8; FOOTER_TRAILER_BYTES] = bytes.last_chunk().unwrap();
-    let length = FRAMES_END + bytes.len() as u64;
-    for offset in [32, 40] {
-        for value in absurd(own, offset, 8) {
-            let mut trailer = *own;
-            put(&mut trailer, offset, 8, value);
-            seal_trailer(&mut trailer);
-            match Footer::decode_trailer(&trailer, binding(), length) {
-                Err(error) => assert!(matches!(error, FormatError::Damaged(_))),
-                Ok(footer) => panic!("{value} at {offset}: {footer:?}"),
+    for bytes in [footer().0, unhex(FOOTER_V1)] {
+        let own: &[u8; FOOTER_TRAILER_BYTES] = bytes.last_chunk().unwrap();
+        let length = FRAMES_END + bytes.len() as u64;
+        let version = own[8];
+        for (offset, width) in [(32, 8), (40, 8), (84, 4)] {
+            for value in absurd(own, offset, width) {
+                let mut trailer = *own;
+                put(&mut trailer, offset, width, value);
+                seal_trailer(&mut trailer);
+                // Since version 2 the tables are as long as the number of blocks says; the manifest has the count as well.
+                let same_blocks = version == 2 && offset == 32 && (1..=256).contains(&value);
+                match Footer::decode_trailer(&trailer, binding(), length) {
+                    Err(error) => assert!(matches!(error, FormatError::Damaged(_)) && !same_blocks),
+                    Ok(footer) => assert!(same_blocks, "{value} at {offset}: {footer:?}"),
+                }
             }
         }
-    }
-    for length in absurd(own, 40, 8) {
-        assert!(Footer::decode_trailer(own, binding(), length).is_err(), "{length}");
+        for length in absurd(own, 40, 8) {
+            assert!(Footer::decode_trailer(own, binding(), length).is_err(), "{length}");
+        }
     }
 }
 

@@ -34,6 +34,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.chunks(16).map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// The bytes of such lines.
+pub(crate) fn unhex(lines: &str) -> Vec<u8> {
+    lines.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
+}
+
 pub(crate) fn stamp(first_position: u64, durable: u64) -> FrameStamp {
     FrameStamp {
         binding: binding(),
@@ -111,6 +116,7 @@ pub(crate) fn manifest() -> Manifest {
         created_at: RECORDED_AT,
         segment_bytes: 1 << 16,
         durability: 1,
+        ids_indexed: false,
         durable: Position::new(47),
         next_file_id: 10,
         hash_seed: 0xFEDC_BA98_7654_3210,

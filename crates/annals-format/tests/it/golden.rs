@@ -2,11 +2,11 @@
 //! bytes stay, to be read by the new code. The bytes are not regenerated.
 
 use crate::common::{
-    FRAMES_END, binding, bound_checksum, empty_frame, events_of, footer, full, hex, lost_records, manifest,
-    minimal, plain_checksum, segment_header, two_records,
+    FRAMES_END, RECORDED_AT, binding, bound_checksum, empty_frame, events_of, footer, full, hex,
+    lost_records, manifest, minimal, plain_checksum, segment_header, two_records, unhex,
 };
-use annals_format::{FOOTER_TRAILER_BYTES, FRAME_HEADER_BYTES, Footer, Manifest, SegmentHeader};
-use annals_types::Position;
+use annals_format::{FOOTER_TRAILER_BYTES, FRAME_HEADER_BYTES, Footer, Manifest, SegmentHeader, TimeRange};
+use annals_types::{Position, Timestamp};
 
 #[test]
 fn a_segment_header_has_these_bytes() {
@@ -53,7 +53,31 @@ fn a_footer_of_three_records_has_these_bytes() {
     let length = FRAMES_END + bytes.len() as u64;
     let decoded = Footer::decode_trailer(bytes.last_chunk().unwrap(), binding(), length);
     assert_eq!(decoded, Ok(footer.clone()));
-    assert_eq!(footer.check_tables(&bytes), Ok(()));
+    assert_says_what_the_footer_of_three_records_says(&footer, &bytes);
+    let occurred = TimeRange { min: Timestamp::from_nanos(-1), max: Timestamp::from_nanos(9) };
+    assert_eq!((footer.version, footer.occurred_in_block(&bytes, 2)), (2, Some(occurred)));
+}
+
+#[test]
+fn a_footer_of_version_1_is_read() {
+    let bytes = unhex(FOOTER_V1);
+    let length = FRAMES_END + bytes.len() as u64;
+    let footer = Footer::decode_trailer(bytes.last_chunk().unwrap(), binding(), length).unwrap();
+    assert_says_what_the_footer_of_three_records_says(&footer, &bytes);
+    assert_eq!((footer.version, footer.occurred_in_block(&bytes, 2)), (1, None));
+}
+
+fn assert_says_what_the_footer_of_three_records_says(footer: &Footer, bytes: &[u8]) {
+    assert_eq!(footer.check_tables(bytes), Ok(()));
+    let offsets = (0..4).map(|index| footer.offset(bytes, index));
+    assert!(offsets.eq([Some(112), Some(157), Some(248), None]));
+    let own = self::footer().1;
+    assert_eq!((footer.segment_id, footer.first_position, footer.count), (7, Position::new(41), 3));
+    assert_eq!((footer.frames_end, footer.recorded), (FRAMES_END, own.recorded));
+    assert_eq!(footer.occurred, own.occurred);
+    let times = footer.times();
+    let [start, end] = [times.start, times.end].map(|at| usize::try_from(at - FRAMES_END).unwrap());
+    assert_eq!(bytes[start..end], RECORDED_AT.as_nanos().to_le_bytes());
 }
 
 #[test]
@@ -61,6 +85,18 @@ fn a_manifest_with_every_section_has_these_bytes() {
     let bytes = manifest().encode();
     assert_eq!(hex(&bytes), MANIFEST.trim());
     assert_eq!(Manifest::decode(&bytes), Ok(manifest()));
+}
+
+#[test]
+fn a_manifest_of_version_1_is_read_as_one_with_all_ids_indexed() {
+    let decoded = Manifest::decode(&unhex(MANIFEST_V1));
+    assert_eq!(decoded, Ok(Manifest { ids_indexed: true, ..manifest() }));
+}
+
+#[test]
+fn a_segment_header_of_version_1_is_read() {
+    let bytes = unhex(SEGMENT_HEADER_V1);
+    assert_eq!(SegmentHeader::decode(bytes.first_chunk().unwrap()), Ok(segment_header()));
 }
 
 /// The checksums as `docs/format.md` defines them, from nothing but CRC-32.
@@ -82,14 +118,22 @@ fn the_checksums_are_those_of_the_document() {
     let (bytes, _) = footer();
     let (tables, trailer) = bytes.split_at(bytes.len() - FOOTER_TRAILER_BYTES);
     assert_eq!(trailer[12..16], bound_checksum(&[&trailer[..12], &trailer[16..]]));
-    assert_eq!(tables[24..28], plain_checksum(&[&tables[..24]]));
-    assert_eq!(trailer[80..84], plain_checksum(&[&tables[24..28]]));
+    let covered = 16 + 16 + 8 + 32;
+    assert_eq!(tables[covered..covered + 4], plain_checksum(&[&tables[..covered]]));
+    assert_eq!(trailer[80..84], plain_checksum(&[&tables[covered..covered + 4]]));
 
     let bytes = manifest().encode();
     assert_eq!(bytes[12..16], plain_checksum(&[&bytes[..12], &bytes[16..]]));
 }
 
 const SEGMENT_HEADER: &str = "
+41 4e 4e 41 4c 53 45 47 02 00 00 00 bf 31 49 95
+74 68 65 20 73 74 6f 72 65 27 73 20 6e 61 6d 65
+07 00 00 00 00 00 00 00 29 00 00 00 00 00 00 00
+ef cd ab 89 67 45 23 01 00 00 00 00 00 00 00 00
+";
+
+const SEGMENT_HEADER_V1: &str = "
 41 4e 4e 41 4c 53 45 47 01 00 00 00 a8 35 1c 2f
 74 68 65 20 73 74 6f 72 65 27 73 20 6e 61 6d 65
 07 00 00 00 00 00 00 00 29 00 00 00 00 00 00 00
@@ -132,6 +176,20 @@ const EMPTY_FRAME: &str = "
 ";
 
 const FOOTER: &str = "
+59 00 00 00 00 44 00 00 00 00 00 00 05 00 00 00
+ff ff ff ff ff ff ff ff 09 00 00 00 00 00 00 00
+15 cd 85 3d fe 9c 97 17 17 5c 00 00 00 00 00 00
+00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+00 00 00 00 00 00 00 00 44 09 f0 b8 00 00 00 00
+41 4e 4e 41 4c 46 54 52 02 00 00 00 36 ab bc 1f
+07 00 00 00 00 00 00 00 29 00 00 00 00 00 00 00
+03 00 00 00 00 00 00 00 30 01 00 00 00 00 00 00
+15 cd 85 3d fe 9c 97 17 15 cd 85 3d fe 9c 97 17
+ff ff ff ff ff ff ff ff 09 00 00 00 00 00 00 00
+fa f1 e5 eb 01 00 00 00
+";
+
+pub(crate) const FOOTER_V1: &str = "
 70 00 00 00 9d 00 00 00 f8 00 00 00 00 00 00 00
 15 cd 85 3d fe 9c 97 17 96 1c 70 68 00 00 00 00
 41 4e 4e 41 4c 46 54 52 01 00 00 00 92 92 92 73
@@ -143,6 +201,35 @@ ec ab 05 c0 00 00 00 00
 ";
 
 const MANIFEST: &str = "
+41 4e 4e 41 4c 4d 41 4e 02 00 00 00 f8 59 24 0e
+74 68 65 20 73 74 6f 72 65 27 73 20 6e 61 6d 65
+98 01 00 00 00 00 00 00 0c 00 00 00 00 00 00 00
+15 cd 85 3d fe 9c 97 17 00 00 01 00 00 00 00 00
+2f 00 00 00 00 00 00 00 0a 00 00 00 00 00 00 00
+01 01 00 00 00 00 00 00 10 32 54 76 98 ba dc fe
+01 00 00 00 0a 00 00 00 02 00 00 00 00 00 00 00
+01 00 00 00 00 00 00 00 ef cd ab 89 67 45 23 01
+01 00 00 00 00 00 00 00 28 00 00 00 00 00 00 00
+00 10 00 00 00 00 00 00 00 11 00 00 00 00 00 00
+05 00 00 00 00 00 00 00 06 00 00 00 00 00 00 00
+00 00 00 00 00 00 00 80 ff ff ff ff ff ff ff 7f
+03 00 00 00 00 00 00 00 10 32 54 76 98 ba dc fe
+29 00 00 00 00 00 00 00 03 00 00 00 00 00 00 00
+30 01 00 00 00 00 00 00 a8 01 00 00 00 00 00 00
+06 00 00 00 00 00 00 00 07 00 00 00 00 00 00 00
+ff ff ff ff ff ff ff ff 09 00 00 00 00 00 00 00
+02 00 00 00 02 00 00 00 02 00 00 00 00 00 00 00
+07 00 00 00 00 00 00 00 77 00 00 00 00 00 00 00
+08 00 00 00 00 00 00 00 88 00 00 00 00 00 00 00
+03 00 00 00 05 00 00 00 01 00 00 00 00 00 00 00
+02 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00
+28 00 00 00 00 00 00 00 00 02 00 00 00 00 00 00
+ef be ad de 00 00 00 00 04 00 00 00 02 00 00 00
+01 00 00 00 00 00 00 00 07 00 00 00 00 00 00 00
+80 02 00 00 00 00 00 00
+";
+
+const MANIFEST_V1: &str = "
 41 4e 4e 41 4c 4d 41 4e 01 00 00 00 db ff bd 75
 74 68 65 20 73 74 6f 72 65 27 73 20 6e 61 6d 65
 98 01 00 00 00 00 00 00 0c 00 00 00 00 00 00 00

@@ -9,5 +9,6 @@ mod flips;
 mod golden;
 mod lost;
 mod names;
+mod offsets;
 mod places;
 mod round_trips;

@@ -2,8 +2,8 @@
 
 use crate::common::{FRAMES_END, SEGMENT_ID, STORE_ID, assert_same, binding};
 use annals_format::{
-    CleanMark, Footer, FooterBuilder, FrameBuilder, FrameStamp, Manifest, OpenSegment, RunEntry,
-    SealedSegment, TIME_STRIDE, TimeRange, check_frame, parse_record,
+    BLOCK_RECORDS, CleanMark, Footer, FooterBuilder, FrameBuilder, FrameStamp, Manifest, OpenSegment,
+    RunEntry, SealedSegment, TIME_STRIDE, TimeRange, check_frame, parse_record,
 };
 use annals_types::{ContentType, NewEvent, Position, Timestamp, Uuid, Version};
 use proptest::collection::vec;
@@ -83,12 +83,12 @@ fn manifests() -> impl Strategy<Value = Manifest> {
     });
     let clean = (any::<u64>(), any::<u64>());
     let clean = clean.prop_map(|(segment_id, frames_end)| CleanMark { segment_id, frames_end });
-    let numbers = (0..=1_u64 << 62, any::<u64>(), any::<u64>(), any::<u8>(), any::<u64>());
+    let numbers = (0..=1_u64 << 62, any::<u64>(), any::<u64>(), any::<(u8, bool)>(), any::<u64>());
     let open = vec(any::<u64>(), 0..4);
     (any::<[u8; 16]>(), numbers, time(), sealed_segments(), open, vec(run, 0..6), option::of(clean)).prop_map(
         |(
             store_id,
-            (generation, segment_bytes, durable, durability, hash_seed),
+            (generation, segment_bytes, durable, (durability, ids_indexed), hash_seed),
             created_at,
             sealed,
             salts,
@@ -103,6 +103,7 @@ fn manifests() -> impl Strategy<Value = Manifest> {
                 created_at,
                 segment_bytes,
                 durability,
+                ids_indexed,
                 durable: Position::new(durable),
                 next_file_id: 200,
                 hash_seed,
@@ -174,8 +175,19 @@ proptest! {
         let part = |range: std::ops::Range<u64>| {
             &bytes[usize::try_from(range.start - FRAMES_END).unwrap()..usize::try_from(range.end - FRAMES_END).unwrap()]
         };
-        let offsets: Vec<u8> = records.iter().flat_map(|(offset, _, _)| offset.to_le_bytes()).collect();
-        prop_assert_eq!(part(footer.offsets()), offsets);
+        for (index, block) in records.chunks(BLOCK_RECORDS).enumerate() {
+            let mut occurred = TimeRange::EMPTY;
+            block.iter().for_each(|record| occurred.include(record.2));
+            for (within, (offset, _, _)) in block.iter().enumerate() {
+                let record = (index * BLOCK_RECORDS + within) as u64;
+                prop_assert_eq!(footer.offset(&bytes, record), Some(*offset));
+                prop_assert_eq!(footer.occurred_in_block(&bytes, record), Some(occurred));
+                let first = (index * BLOCK_RECORDS) as u64;
+                prop_assert_eq!(footer.occurred_block(record).unwrap().0, first..first + block.len() as u64);
+            }
+        }
+        prop_assert_eq!(footer.offset(&bytes, footer.count), None);
+        prop_assert_eq!(footer.occurred_block(footer.count), None);
         let times = records.iter().step_by(TIME_STRIDE);
         let times: Vec<u8> = times.flat_map(|(_, recorded, _)| recorded.as_nanos().to_le_bytes()).collect();
         prop_assert_eq!(part(footer.times()), times);

@@ -1,5 +1,6 @@
 //! Sealed segments: read through their footer, and without it.
 
+use crate::footers::with_footer_of_version_1;
 use crate::log::{Log, assert_own, copy, frames, segment_bytes};
 use annals_format::{FOOTER_TRAILER_BYTES, Footer, SealedSegment, names};
 use annals_types::{Position, Timestamp};
@@ -120,24 +121,27 @@ fn a_crash_at_every_operation_of_sealing_loses_nothing() {
 #[test]
 fn every_event_is_read_whatever_bit_of_the_footer_is_damaged() {
     let (disk, _, entry) = sealed_log(6, 4, 10);
-    let bytes = segment_bytes(&disk, 1);
-    for at in usize::try_from(entry.frames_end).unwrap()..bytes.len() {
-        for bit in 0..8 {
-            let mut damaged = bytes.clone();
-            damaged[at] ^= 1 << bit;
-            let segment = open(&with_bytes(&disk, &damaged), &entry);
-            assert_all_readable(&segment, &entry);
-            for position in positions(&entry) {
-                let time = segment.event(position).unwrap().recorded_at;
-                let found = segment.position_at(time, entry.first_position..entry.last_position().next());
-                assert_eq!(found.unwrap().get(), position.get().div_ceil(4) * 4);
+    let newer = (segment_bytes(&disk, 1), entry);
+    let older = with_footer_of_version_1(&newer.0, &newer.1);
+    for (bytes, entry) in [newer, older] {
+        for at in usize::try_from(entry.frames_end).unwrap()..bytes.len() {
+            for bit in 0..8 {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= 1 << bit;
+                let segment = open(&with_bytes(&disk, &damaged), &entry);
+                assert_all_readable(&segment, &entry);
+                for position in positions(&entry) {
+                    let time = segment.event(position).unwrap().recorded_at;
+                    let found = segment.position_at(time, entry.first_position..entry.last_position().next());
+                    assert_eq!(found.unwrap().get(), position.get().div_ceil(4) * 4);
+                }
             }
         }
-    }
-    for fill in [0x00, 0xFF, 0xA5] {
-        let mut damaged = bytes.clone();
-        damaged[usize::try_from(entry.frames_end).unwrap()..].fill(fill);
-        assert_all_readable(&open(&with_bytes(&disk, &damaged), &entry), &entry);
+        for fill in [0x00, 0xFF, 0xA5] {
+            let mut damaged = bytes.clone();
+            damaged[usize::try_from(entry.frames_end).unwrap()..].fill(fill);
+            assert_all_readable(&open(&with_bytes(&disk, &damaged), &entry), &entry);
+        }
     }
 }
 
@@ -145,7 +149,7 @@ fn every_event_is_read_whatever_bit_of_the_footer_is_damaged() {
 #[test]
 fn offsets_that_lead_nowhere_make_the_frames_be_walked() {
     let (disk, _, entry) = sealed_log(6, 4, 10);
-    let bytes = segment_bytes(&disk, 1);
+    let (bytes, old) = with_footer_of_version_1(&segment_bytes(&disk, 1), &entry);
     let table = usize::try_from(entry.frames_end).unwrap();
     let end = u32::try_from(bytes.len()).unwrap();
     for offset in [0, 1, 63, 64, end - 1, end, end + 1, 1 << 31, u32::MAX] {
@@ -153,7 +157,13 @@ fn offsets_that_lead_nowhere_make_the_frames_be_walked() {
         for index in 0..24 {
             damaged[table + index * 4..][..4].copy_from_slice(&offset.to_le_bytes());
         }
-        assert_all_readable(&open(&with_bytes(&disk, &damaged), &entry), &entry);
+        assert_all_readable(&open(&with_bytes(&disk, &damaged), &old), &old);
+        // The beginning, the slope, and where the distances are.
+        for place in [0, 4, 8] {
+            let mut damaged = segment_bytes(&disk, 1);
+            damaged[table + place..][..4].copy_from_slice(&offset.to_le_bytes());
+            assert_all_readable(&open(&with_bytes(&disk, &damaged), &entry), &entry);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Positions as of a time, in live and sealed segments.
 
 use crate::log::{Log, copy, segment_bytes, with_segment};
-use annals_format::{SealedSegment, TIME_STRIDE, names};
+use annals_format::{Footer, SealedSegment, TIME_STRIDE, names};
 use annals_types::{Position, Timestamp};
 use annals_vfs::MemoryDisk;
 use annals_wal::{Segment, seal_segment};
@@ -74,7 +74,10 @@ fn a_time_is_found_also_with_a_damaged_table_of_times() {
     let (disk, _, live, entry) = long_log();
     let times = recorded(&live, &entry);
     let bytes = segment_bytes(&disk, 1);
-    let table = usize::try_from((entry.frames_end + entry.count * 4).next_multiple_of(8)).unwrap();
+    let binding = entry.binding(&crate::log::STORE_ID);
+    let footer = Footer::decode_trailer(bytes.last_chunk().unwrap(), binding, entry.length).unwrap();
+    let table = usize::try_from(footer.times().start).unwrap();
+    assert!(footer.times().end - footer.times().start >= 32);
     let all = Position::FIRST..entry.last_position().next();
     let damages = (table..table + 32).flat_map(|at| [0x01, 0x80, 0xFF].map(|mask| (at, mask)));
     for (at, mask) in damages {

@@ -42,6 +42,7 @@ impl Inspector<'_> {
         let footer = footer.and_then(|trailer| Footer::decode_trailer(trailer, binding, self.length).ok());
         self.fact("sealed", Fact::Flag(footer.is_some()));
         let Some(footer) = footer else { return Ok(None) };
+        self.fact("footer_version", Fact::Number(footer.version.into()));
         self.fact("events", Fact::Number(footer.count));
         self.fact("frames_end", Fact::Number(footer.frames_end));
         let length = self.length.saturating_sub(footer.frames_end);
@@ -52,6 +53,13 @@ impl Inspector<'_> {
             if let Err(damage) = footer.check_tables(&tables) {
                 self.finding(Some(damage.offset), damage.to_string());
             }
+        }
+        for (key, part) in [
+            ("offset_bytes", footer.offsets()),
+            ("distance_bytes", footer.distances()),
+            ("occurred_bytes", footer.occurred_blocks()),
+        ] {
+            self.fact(key, Fact::Number(part.end - part.start));
         }
         Ok(Some(footer.frames_end))
     }

@@ -16,7 +16,7 @@ pub(crate) struct IndexPlan {
 
 impl IndexPlan {
     pub(crate) fn of(manifest: &Manifest) -> Self {
-        IndexPlan { hash_seed: manifest.hash_seed, ids: true }
+        IndexPlan { hash_seed: manifest.hash_seed, ids: manifest.ids_indexed }
     }
 
     /// An index of no events yet.

@@ -217,6 +217,7 @@ fn inherit(source: &Source, first_recorded: Timestamp) -> Inherited {
         began: first_recorded,
         segment_bytes: bytes.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),
         durability: durability.unwrap_or_default().code(),
+        ids_indexed: manifest.is_none_or(|manifest| manifest.ids_indexed),
     }
 }
 

@@ -5,6 +5,7 @@
 //! the original never look valid here. The manifest is written last; until then there is no store.
 
 use crate::error::OpenError;
+use crate::part::IndexPlan;
 use crate::run_file::write_run_file;
 use annals_format::{
     Binding, CleanMark, FrameBuilder, FrameStamp, Manifest, OpenSegment, RunEntry, SealedSegment, StoreId,
@@ -38,6 +39,7 @@ pub(super) struct Inherited {
     pub(super) began: Timestamp,
     pub(super) segment_bytes: u64,
     pub(super) durability: u8,
+    pub(super) ids_indexed: bool,
 }
 
 /// The store that is being written.
@@ -234,7 +236,8 @@ impl Destination {
         LogWriter::fit(&mut prepared, frame)?;
         let last = self.writer.next_position().previous();
         let full = self.writer.roll(prepared).map_err(failed)?;
-        let index = MemoryIndex::new(last.next(), self.hash_seed);
+        let plan = IndexPlan { hash_seed: self.hash_seed, ids: self.inherited.ids_indexed };
+        let index = plan.begin(last.next());
         let before = self.active.replace(Active { entry, index });
         match (before, full) {
             (Some(active), Some((segment, end))) => self.seal(&active, &segment, last, end),
@@ -272,6 +275,7 @@ impl Destination {
             created_at: self.inherited.created_at,
             segment_bytes: self.inherited.segment_bytes,
             durability: self.inherited.durability,
+            ids_indexed: self.inherited.ids_indexed,
             durable: last,
             next_file_id: self.next_file_id,
             hash_seed: self.hash_seed,

@@ -10,7 +10,6 @@ use annals_vfs::{Access, Disk};
 use std::io;
 
 const PAGE: usize = 1024;
-const IDS: bool = true;
 
 /// The runs of a store, looked at one after the other while the segments are.
 pub(crate) struct Runs<'a> {
@@ -57,7 +56,7 @@ impl<'a> Runs<'a> {
 
     /// An event of the log: if it has an id, the run has to lead to it.
     pub(crate) fn event(&mut self, event: &IndexedEvent<'_>, found: &mut Verification) {
-        let (Some(id), true) = (event.id, IDS) else { return };
+        let (Some(id), true) = (event.id, self.manifest.ids_indexed) else { return };
         let Some(current) = self.current.as_mut() else { return };
         current.ids += 1;
         let Some(run) = &current.run else { return };
@@ -91,10 +90,10 @@ impl<'a> Runs<'a> {
                 }
             }
         }
-        if current.entry.first_position.plus(current.entry.count) == last.next() {
-            if let Some(mut current) = self.current.take() {
-                current.finish(found);
-            }
+        if current.entry.first_position.plus(current.entry.count) == last.next()
+            && let Some(mut current) = self.current.take()
+        {
+            current.finish(found);
         }
     }
 

@@ -4,10 +4,11 @@ use super::run::Runs;
 use super::{Verification, file};
 use crate::part::indexed;
 use annals_format::{
-    FOOTER_TRAILER_BYTES, Footer, Manifest, SEGMENT_HEADER_BYTES, SealedSegment, SegmentHeader, names,
+    BLOCK_RECORDS, FOOTER_TRAILER_BYTES, Footer, Manifest, SEGMENT_HEADER_BYTES, SealedSegment,
+    SegmentHeader, TimeRange, names,
 };
 use annals_index::MemoryIndex;
-use annals_types::Timestamp;
+use annals_types::{EventRef, Timestamp};
 use annals_vfs::Disk;
 use annals_wal::{Step, Window, scan_window};
 use std::cmp::Ordering;
@@ -17,6 +18,39 @@ pub(crate) struct Sealed<'a> {
     pub(crate) disk: &'a dyn Disk,
     pub(crate) manifest: &'a Manifest,
     pub(crate) entry: &'a SealedSegment,
+}
+
+/// What the footer has to say of the frames.
+#[derive(Default)]
+struct Told {
+    /// Where the records begin.
+    offsets: Vec<u32>,
+    /// The range of occurred_at of each block of records.
+    occurred: Vec<TimeRange>,
+}
+
+impl Told {
+    fn record(&mut self, offset: u64, event: &EventRef<'_>) {
+        if self.offsets.len().is_multiple_of(BLOCK_RECORDS) {
+            self.occurred.push(TimeRange::EMPTY);
+        }
+        self.offsets.push(u32::try_from(offset).unwrap_or(0));
+        if let Some(block) = self.occurred.last_mut().filter(|_| !event.is_lost()) {
+            block.include(event.occurred_at);
+        }
+    }
+
+    /// Whether the tables of the footer say the same. In version 1 there are no ranges to compare.
+    fn is_in(&self, footer: &Footer, tables: &[u8]) -> bool {
+        let blocks = self.offsets.chunks(BLOCK_RECORDS).zip(&self.occurred);
+        (0..).step_by(BLOCK_RECORDS).zip(blocks).all(|(first, (offsets, occurred))| {
+            let told = footer.occurred_in_block(tables, first);
+            let known = footer.occurred_block(first).is_some();
+            let mut records = (first..).zip(offsets);
+            (!known || told == Some(*occurred))
+                && records.all(|(index, offset)| footer.offset(tables, index) == Some(*offset))
+        })
+    }
 }
 
 impl Sealed<'_> {
@@ -43,8 +77,8 @@ impl Sealed<'_> {
         found.segments += 1;
         found.bytes += length;
         self.check_header(&name, &mut window, found);
-        let (index, offsets) = self.check_frames(&name, &mut window, runs, last_recorded, found);
-        self.check_footer(&name, &mut window, length, &offsets, found);
+        let (index, told) = self.check_frames(&name, &mut window, runs, last_recorded, found);
+        self.check_footer(&name, &mut window, length, &told, found);
         file::unreadable(&window, &name, found);
         index
     }
@@ -68,7 +102,7 @@ impl Sealed<'_> {
         }
     }
 
-    /// Walks the frames; returns the index made from them, if all were sound, and where the records begin.
+    /// Walks the frames; returns the index made from them, if all were sound, and what a footer says of them.
     fn check_frames(
         &self,
         name: &str,
@@ -76,11 +110,11 @@ impl Sealed<'_> {
         runs: &mut Runs<'_>,
         last_recorded: &mut Timestamp,
         found: &mut Verification,
-    ) -> (Option<MemoryIndex>, Vec<u32>) {
+    ) -> (Option<MemoryIndex>, Told) {
         let frames = self.entry.frames_end.min(self.entry.length);
         let binding = self.entry.binding(&self.manifest.store_id);
         let mut index = MemoryIndex::new(self.entry.first_position, 0);
-        let mut offsets = Vec::new();
+        let mut told = Told::default();
         let mut next = self.entry.first_position;
         let mut sound = true;
         let walked = scan_window(window, frames, binding, |step| match step {
@@ -104,7 +138,7 @@ impl Sealed<'_> {
                     );
                     found.finding(name, Some(offset), what);
                 }
-                offsets.push(u32::try_from(offset).unwrap_or(0));
+                told.record(offset, &event);
                 next = next.next();
             }
             Step::Record { offset, event } => {
@@ -140,7 +174,7 @@ impl Sealed<'_> {
             sound = false;
             found.missing(name, None, next, end.previous());
         }
-        (sound.then_some(index), offsets)
+        (sound.then_some(index), told)
     }
 
     fn check_footer(
@@ -148,7 +182,7 @@ impl Sealed<'_> {
         name: &str,
         window: &mut Window<'_>,
         length: u64,
-        offsets: &[u32],
+        told: &Told,
         found: &mut Verification,
     ) {
         let binding = self.entry.binding(&self.manifest.store_id);
@@ -174,8 +208,7 @@ impl Sealed<'_> {
         if let Err(damage) = footer.check_tables(tables) {
             return found.corrupt(damage.in_file(name));
         }
-        let own = offsets.iter().flat_map(|offset| offset.to_le_bytes());
-        if offsets.len() as u64 == footer.count && !own.eq(tables[..offsets.len() * 4].iter().copied()) {
+        if told.offsets.len() as u64 == footer.count && !told.is_in(&footer, tables) {
             found.finding(name, Some(footer.frames_end), "the footer does not agree with the frames");
         }
     }

@@ -17,7 +17,7 @@ use crate::output::{Facts, note};
 use crate::progress;
 use crate::tool::Tool;
 use annals::Store;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use outcome::{Acks, Tally};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -61,6 +61,12 @@ pub(crate) struct Args {
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     input::must_be_files(&args.files)?;
     let store = tool.writing(&args.store)?;
+    if !store.ids_indexed() && !args.new_ids {
+        bail!(
+            "the store was made with --no-ids, so an import that is repeated would append everything again: \
+             add --new-ids if that is known"
+        );
+    }
     let bar = progress::bytes("import", input::bytes_of(&args.files));
     let began = Instant::now();
     let tally = Tally::new(Acks::new(args.ack), args.skip_invalid, bar.clone());

@@ -1,17 +1,22 @@
 //! Reading the events of one segment, live or sealed.
 
+mod ahead;
+mod sealed;
+mod tables;
+
+pub(crate) use ahead::Ahead;
+
 use crate::error::LogError;
 use crate::offsets::OffsetTable;
-use crate::scan::{Step, scan_mapped};
 use annals_format::{
-    Binding, Corruption, Damage, FOOTER_TRAILER_BYTES, Footer, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES,
-    SealedSegment, StoreId, TIME_STRIDE, names, parse_record, record_length,
+    Binding, Corruption, Damage, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, SealedSegment, StoreId,
+    TIME_STRIDE, TimeRange, names, parse_record, record_length,
 };
 use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX};
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Timestamp};
-use annals_vfs::sync::OnceLock;
-use annals_vfs::{Access, Disk, Mapping};
+use annals_vfs::{Disk, Mapping};
+use sealed::Sealed;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -38,22 +43,6 @@ struct Live {
     offsets: OffsetTable,
 }
 
-/// A sealed segment, mapped when it is first read.
-#[derive(Debug)]
-struct Sealed {
-    entry: SealedSegment,
-    disk: Arc<dyn Disk>,
-    loaded: OnceLock<Loaded>,
-    rebuilt: OnceLock<Box<[u32]>>,
-}
-
-#[derive(Debug)]
-struct Loaded {
-    mapping: Mapping,
-    /// `None` if the footer is damaged; the offsets are then found by walking the frames.
-    footer: Option<Footer>,
-}
-
 impl Segment {
     pub(crate) fn live(id: u64, binding: Binding, first_position: Position, mapping: Mapping) -> Self {
         // However long the file claims to be, a segment does not get longer than that.
@@ -71,12 +60,7 @@ impl Segment {
             path: names::segment(entry.id),
             binding: entry.binding(store_id),
             first_position: entry.first_position,
-            body: Body::Sealed(Box::new(Sealed {
-                entry,
-                disk,
-                loaded: OnceLock::new(),
-                rebuilt: OnceLock::new(),
-            })),
+            body: Body::Sealed(Box::new(Sealed::new(entry, disk))),
         }
     }
 
@@ -155,6 +139,29 @@ impl Segment {
         Ok(low.previous())
     }
 
+    /// The block of records that a position of the segment is in, and the range of their occurred_at: no event of the block
+    /// occurred outside of it, and if the range is empty, all of them are lost. `None` where this is not known: in a live
+    /// segment, with a footer of version 1, or if the footer is damaged. What is told was verified.
+    ///
+    /// # Errors
+    /// That the file cannot be read.
+    pub fn occurred_block(
+        &self,
+        position: Position,
+    ) -> Result<Option<(Range<Position>, TimeRange)>, LogError> {
+        let Body::Sealed(sealed) = &self.body else { return Ok(None) };
+        if position < self.first_position {
+            return Ok(None);
+        }
+        let loaded = self.loaded(sealed)?;
+        let tables = loaded.tables.as_ref();
+        let found = tables.and_then(|tables| tables.occurred(&loaded.mapping, self.index_of(position)));
+        Ok(found.map(|(records, occurred)| {
+            let [first, end] = [records.start, records.end].map(|index| self.first_position.plus(index));
+            (first..end, occurred)
+        }))
+    }
+
     /// All bytes of the segment that are mapped, for walking its frames.
     ///
     /// # Errors
@@ -201,7 +208,7 @@ impl Segment {
         position.events_since(self.first_position)
     }
 
-    fn mapping(&self) -> Result<&Mapping, LogError> {
+    pub(crate) fn mapping(&self) -> Result<&Mapping, LogError> {
         match &self.body {
             Body::Live(live) => Ok(&live.mapping),
             Body::Sealed(sealed) => Ok(&self.loaded(sealed)?.mapping),
@@ -246,101 +253,19 @@ impl Segment {
         parse_record(bytes, self.binding, position, offset).map_err(corrupt)
     }
 
-    fn loaded<'a>(&'a self, sealed: &'a Sealed) -> Result<&'a Loaded, LogError> {
-        if let Some(loaded) = sealed.loaded.get() {
-            return Ok(loaded);
-        }
-        let file = sealed
-            .disk
-            .open(&self.path, Access::Read)
-            .map_err(LogError::io(format!("open {}", self.path)))?;
-        let length = file.length().map_err(LogError::io(format!("look at {}", self.path)))?;
-        // Longer it may be: the cut behind the footer is lost if the sync that should have made it durable failed
-        // and a later one, which then had nothing to write, did not.
-        let wanted = sealed.entry.length;
-        if length < wanted {
-            let damage = Damage::new(length, "length of a sealed segment", length, wanted);
-            return Err(LogError::corrupt(&self.path, damage));
-        }
-        // The mapping keeps the contents; the descriptor is given back, so that a store of a thousand
-        // segments does not need a thousand of them.
-        let mapping = file.map(wanted).map_err(LogError::io(format!("map {}", self.path)))?;
-        let footer = read_footer(&mapping, self.binding, &sealed.entry);
-        Ok(sealed.loaded.get_or_init(|| Loaded { mapping, footer }))
-    }
-
-    fn footer_offset(&self, index: u64) -> Result<Option<u32>, LogError> {
-        let Body::Sealed(sealed) = &self.body else { return Ok(None) };
-        let loaded = self.loaded(sealed)?;
-        let Some(footer) = loaded.footer.as_ref().filter(|footer| index < footer.count) else {
-            return Ok(None);
-        };
-        let at = footer.offsets().start + index * 4;
-        let bytes = loaded.mapping.bytes(at..at + 4).and_then(|bytes| bytes.first_chunk::<4>());
-        Ok(bytes.map(|bytes| u32::from_le_bytes(*bytes)))
-    }
-
-    fn footer_is_sound(&self) -> Result<bool, LogError> {
-        let Body::Sealed(sealed) = &self.body else { return Ok(true) };
-        let loaded = self.loaded(sealed)?;
-        let Some(footer) = &loaded.footer else { return Ok(false) };
-        let tables = loaded.mapping.bytes(footer.frames_end..loaded.mapping.len()).unwrap_or_default();
-        Ok(footer.check_tables(tables).is_ok())
-    }
-
-    /// Finds every record by walking the frames, over damage where there is some. Bounded by the segment.
-    fn rebuild_offsets(&self) -> Result<&[u32], LogError> {
-        let Body::Sealed(sealed) = &self.body else { return Ok(&[]) };
-        let entry = &sealed.entry;
-        let frames = usize::try_from(entry.frames_end).unwrap_or(usize::MAX);
-        let bytes = self.mapped()?;
-        let bytes = bytes.get(..frames).unwrap_or(bytes);
-        let most = usize::try_from(entry.count).unwrap_or(usize::MAX).min(bytes.len() / RECORD_HEADER_BYTES);
-        // Grows with the records that are found, not with what the manifest claims.
-        let mut offsets = Vec::new();
-        scan_mapped(bytes, self.binding, |step| {
-            if let Step::Record { offset, event } = step
-                && event.position >= self.first_position
-                && let Ok(index) = usize::try_from(self.index_of(event.position))
-                && index < most
-            {
-                if index >= offsets.len() {
-                    offsets.resize(index + 1, 0);
-                }
-                offsets[index] = u32::try_from(offset).unwrap_or(0);
-            }
-        });
-        Ok(sealed.rebuilt.get_or_init(|| offsets.into_boxed_slice()))
-    }
-
     /// The stretch of `range` in which `time` falls according to the footer's sparse table, which is not
     /// trusted: the caller looks at the events at both ends.
     fn narrow_by_footer(&self, time: Timestamp, range: &Range<Position>) -> Option<(Position, Position)> {
         let Body::Sealed(sealed) = &self.body else { return None };
         let loaded = sealed.loaded.get()?;
-        let footer = loaded.footer.as_ref()?;
-        let table = loaded.mapping.bytes(footer.times())?;
-        let (times, _) = table.as_chunks::<8>();
-        let after = times.partition_point(|bytes| i64::from_le_bytes(*bytes) <= time.as_nanos());
+        let after = tables::not_after(loaded.tables.as_ref()?.times(&loaded.mapping)?, time);
         let stride = TIME_STRIDE as u64;
-        let from = self.first_position.plus((after as u64).saturating_sub(1) * stride);
-        let to = self.first_position.plus(after as u64 * stride);
+        let from = self.first_position.plus(after.saturating_sub(1) * stride);
+        let to = self.first_position.plus(after * stride);
         Some((from.clamp(range.start, range.end), to.clamp(range.start, range.end)))
     }
 }
 
 fn offset_in(offsets: &[u32], index: u64) -> Option<u32> {
     offsets.get(usize::try_from(index).ok()?).copied().filter(|offset| *offset != 0)
-}
-
-/// The footer, if it is sound and is the one that the manifest means.
-fn read_footer(mapping: &Mapping, binding: Binding, entry: &SealedSegment) -> Option<Footer> {
-    let length = mapping.len();
-    let trailer = mapping.bytes(length.checked_sub(FOOTER_TRAILER_BYTES as u64)?..length)?;
-    let footer = Footer::decode_trailer(trailer.first_chunk()?, binding, length).ok()?;
-    let same = footer.segment_id == entry.id
-        && footer.first_position == entry.first_position
-        && footer.count == entry.count
-        && footer.frames_end == entry.frames_end;
-    same.then_some(footer)
 }

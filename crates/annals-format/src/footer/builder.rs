@@ -1,0 +1,95 @@
+//! Collecting a footer while its segment is sealed.
+
+use super::{BLOCK_RECORDS, FOOTER_TRAILER_BYTES, Footer, TIME_STRIDE, TimeRange, offsets};
+use crate::FORMAT_VERSION;
+use crate::binding::Binding;
+use crate::pages::{PAGE_BYTES, page_checksums};
+use annals_types::{Position, Timestamp};
+use crc32fast::hash;
+
+/// Collects a footer, record by record in order of positions.
+#[derive(Debug)]
+pub struct FooterBuilder {
+    offsets: Vec<u32>,
+    times: Vec<Timestamp>,
+    blocks: Vec<TimeRange>,
+    recorded: TimeRange,
+}
+
+impl Default for FooterBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FooterBuilder {
+    /// Of no records yet.
+    #[must_use]
+    pub fn new() -> Self {
+        FooterBuilder {
+            offsets: Vec::new(),
+            times: Vec::new(),
+            blocks: Vec::new(),
+            recorded: TimeRange::EMPTY,
+        }
+    }
+
+    /// Adds the next record, which begins at `offset` of the file.
+    pub fn push(&mut self, offset: u32, recorded_at: Timestamp, occurred_at: Timestamp) {
+        self.push_lost(offset, recorded_at);
+        if let Some(block) = self.blocks.last_mut() {
+            block.include(occurred_at);
+        }
+    }
+
+    /// Adds the record of a lost event. When it occurred is not known, so the ranges of occurred_at are left as they are.
+    pub fn push_lost(&mut self, offset: u32, recorded_at: Timestamp) {
+        if self.offsets.len().is_multiple_of(TIME_STRIDE) {
+            self.times.push(recorded_at);
+        }
+        if self.offsets.len().is_multiple_of(BLOCK_RECORDS) {
+            self.blocks.push(TimeRange::EMPTY);
+        }
+        self.offsets.push(offset);
+        self.recorded.include(recorded_at);
+    }
+
+    /// The footer as bytes, to be written at `frames_end`, and what its trailer says.
+    #[must_use]
+    pub fn finish(
+        &self,
+        binding: Binding,
+        segment_id: u64,
+        first_position: Position,
+        frames_end: u64,
+    ) -> (Vec<u8>, Footer) {
+        let (mut bytes, distances) = offsets::encode(&self.offsets);
+        let tables = self.blocks.len() * 16 + self.times.len() * 8 + distances.len();
+        bytes.reserve(tables + (bytes.len() + tables) / PAGE_BYTES * 4 + 16 + FOOTER_TRAILER_BYTES);
+        let blocks = self.blocks.iter().flat_map(|block| [block.min, block.max]);
+        for time in blocks.chain(self.times.iter().copied()) {
+            bytes.extend_from_slice(&time.as_nanos().to_le_bytes());
+        }
+        bytes.extend_from_slice(&distances);
+        let table: Vec<u8> = page_checksums(&bytes).flat_map(u32::to_le_bytes).collect();
+        let pages_checksum = hash(&table);
+        bytes.extend_from_slice(&table);
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        let mut occurred = TimeRange::EMPTY;
+        self.blocks.iter().for_each(|block| occurred.join(*block));
+        let footer = Footer {
+            version: FORMAT_VERSION,
+            segment_id,
+            first_position,
+            count: self.offsets.len() as u64,
+            frames_end,
+            recorded: self.recorded,
+            occurred,
+            pages_checksum,
+            // A segment has less than 2^32 records, and each of them at most 32 bits here.
+            distance_units: u32::try_from(distances.len() / offsets::UNIT_BYTES).unwrap_or(u32::MAX),
+        };
+        bytes.extend_from_slice(&footer.encode_trailer(binding));
+        (bytes, footer)
+    }
+}

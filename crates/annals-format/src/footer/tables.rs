@@ -1,0 +1,181 @@
+//! Reading the tables of a footer: where they lie, what they say of a record, and whether they are as written.
+//!
+//! All of these get the **tables**: the bytes of the file from `frames_end` up to its end. Ranges are offsets in the file.
+
+use super::offsets::{self, ENTRY_BYTES, UNIT_BYTES};
+use super::{BLOCK_RECORDS, Footer, TIME_STRIDE, TimeRange, range_at};
+use crate::damage::Damage;
+use crate::pages::{PAGE_BYTES, page_checksums, page_count};
+use crate::wire::u32_at;
+use crc32fast::hash;
+use std::ops::Range;
+
+/// Length of the range of occurred_at of a block.
+const RANGE_BYTES: usize = 16;
+
+impl Footer {
+    fn has_blocks(&self) -> bool {
+        self.version >= 2
+    }
+
+    fn blocks(&self) -> u64 {
+        if self.has_blocks() { self.count.div_ceil(BLOCK_RECORDS as u64) } else { 0 }
+    }
+
+    /// Where the table of offsets lies: in version 1 four bytes for each record, since version 2 an entry of sixteen bytes
+    /// for each block of [`BLOCK_RECORDS`].
+    #[must_use]
+    pub fn offsets(&self) -> Range<u64> {
+        let length = if self.has_blocks() { self.blocks() * ENTRY_BYTES as u64 } else { self.count * 4 };
+        self.frames_end..self.frames_end + length
+    }
+
+    /// Where the ranges of occurred_at lie, sixteen bytes for each block; empty in version 1.
+    #[must_use]
+    pub fn occurred_blocks(&self) -> Range<u64> {
+        let start = self.offsets().end.next_multiple_of(8);
+        start..start + self.blocks() * RANGE_BYTES as u64
+    }
+
+    /// Where the table of times lies: eight bytes for every [`TIME_STRIDE`]th record.
+    #[must_use]
+    pub fn times(&self) -> Range<u64> {
+        let start = self.occurred_blocks().end;
+        start..start + self.count.div_ceil(TIME_STRIDE as u64) * 8
+    }
+
+    /// Where the distances of the offsets from the lines of their blocks lie; empty in version 1.
+    #[must_use]
+    pub fn distances(&self) -> Range<u64> {
+        let start = self.times().end;
+        start..start + u64::from(self.distance_units) * UNIT_BYTES as u64
+    }
+
+    /// Where the page checksums lie. They cover everything from `frames_end` up to here.
+    #[must_use]
+    pub fn page_table(&self) -> Range<u64> {
+        let start = self.distances().end;
+        start..start + (start - self.frames_end).div_ceil(PAGE_BYTES as u64) * 4
+    }
+
+    /// Where the record number `index` of the segment begins, as far as the tables say. They are not verified: the record
+    /// there tells whether it is the one. `None` if there is no such record, or if the tables cannot be right.
+    #[must_use]
+    #[inline]
+    pub fn offset(&self, tables: &[u8], index: u64) -> Option<u32> {
+        if index >= self.count {
+            return None;
+        }
+        if !self.has_blocks() {
+            let at = usize::try_from(index * 4).ok()?;
+            return tables.get(at..)?.first_chunk().map(|offset| u32::from_le_bytes(*offset));
+        }
+        let at = usize::try_from(index / BLOCK_RECORDS as u64).ok()? * ENTRY_BYTES;
+        let entry = tables.get(at..)?.first_chunk()?;
+        let distances = tables.get(self.within(&self.distances())?)?;
+        offsets::find(entry, distances, (index % BLOCK_RECORDS as u64) as u32)
+    }
+
+    /// Where the distances of some records, ascending, lie in the file, as far as the tables say; an empty range if they do
+    /// not. For reading ahead: nothing of it is verified.
+    #[must_use]
+    pub fn distances_of(&self, tables: &[u8], records: &Range<u64>) -> Range<u64> {
+        let all = self.distances();
+        let start_of = |index: u64| {
+            let at = usize::try_from(index / BLOCK_RECORDS as u64).ok()?.checked_mul(ENTRY_BYTES)?;
+            let entry =
+                tables.get(at..)?.first_chunk().filter(|_| self.has_blocks() && index < self.count)?;
+            Some((all.start + offsets::place(entry)).min(all.end))
+        };
+        let next_block = records.end.min(self.count).div_ceil(BLOCK_RECORDS as u64);
+        let Some(start) = start_of(records.start) else { return all.start..all.start };
+        let end = start_of(next_block * BLOCK_RECORDS as u64).unwrap_or(all.end);
+        start..end.max(start)
+    }
+
+    /// The numbers of the records in the block that the record number `index` is in, and where the block's range of
+    /// occurred_at lies. `None` if there is no such record or no such table.
+    #[must_use]
+    pub fn occurred_block(&self, index: u64) -> Option<(Range<u64>, Range<u64>)> {
+        if index >= self.count || !self.has_blocks() {
+            return None;
+        }
+        let block = index / BLOCK_RECORDS as u64;
+        let first = block * BLOCK_RECORDS as u64;
+        let at = self.occurred_blocks().start + block * RANGE_BYTES as u64;
+        Some((first..(first + BLOCK_RECORDS as u64).min(self.count), at..at + RANGE_BYTES as u64))
+    }
+
+    /// The range of occurred_at of the block that the record number `index` is in. Who hides events because of it has to
+    /// verify its pages, see [`Footer::check_page`].
+    #[must_use]
+    pub fn occurred_in_block(&self, tables: &[u8], index: u64) -> Option<TimeRange> {
+        let (_, at) = self.occurred_block(index)?;
+        Some(range_at(tables.get(self.within(&at)?)?.first_chunk::<RANGE_BYTES>()?, 0))
+    }
+
+    /// Verifies the whole footer.
+    ///
+    /// # Errors
+    /// The page table, the zeros behind it, or the first page that is not as written.
+    pub fn check_tables(&self, tables: &[u8]) -> Result<(), Damage> {
+        self.check_page_table(tables)?;
+        let pages = (self.page_table().start - self.frames_end).div_ceil(PAGE_BYTES as u64);
+        (0..pages).try_for_each(|page| self.check_page(tables, page))
+    }
+
+    /// Verifies the page checksums themselves, and the zeros behind them.
+    ///
+    /// # Errors
+    /// What is not as written.
+    pub fn check_page_table(&self, tables: &[u8]) -> Result<(), Damage> {
+        let table = self.page_table();
+        let Some(sums) = self.within(&table).and_then(|range| tables.get(range)) else {
+            return Err(self.too_short(tables));
+        };
+        let found = hash(sums);
+        if found != self.pages_checksum {
+            return Err(Damage::new(table.start, "checksum of the page table", found, self.pages_checksum));
+        }
+        let padding = self.within(&(table.end..table.end.next_multiple_of(8)));
+        let padding = padding.and_then(|range| tables.get(range)).unwrap_or_default();
+        if padding.iter().any(|byte| *byte != 0) {
+            let found = padding.iter().filter(|byte| **byte != 0).count() as u64;
+            return Err(Damage::new(table.end, "zeros behind the page table", found, 0u64));
+        }
+        Ok(())
+    }
+
+    /// Verifies one page of the tables; page 0 begins at `frames_end`. The page checksums must have been verified before.
+    ///
+    /// # Errors
+    /// That there is no such page, or that it is not as written.
+    pub fn check_page(&self, tables: &[u8], page: u64) -> Result<(), Damage> {
+        let table = self.page_table();
+        let covered = self.within(&(self.frames_end..table.start)).and_then(|range| tables.get(range));
+        let sums = self.within(&table).and_then(|range| tables.get(range));
+        let (Some(covered), Some(sums)) = (covered, sums) else { return Err(self.too_short(tables)) };
+        debug_assert_eq!(sums.len(), page_count(covered.len()) * 4);
+        let place = usize::try_from(page).ok().filter(|page| *page < sums.len() / 4);
+        let Some(place) = place else {
+            return Err(Damage::new(table.start, "page of a footer", page, sums.len() as u64 / 4));
+        };
+        let expected = u32_at(sums, place * 4);
+        let found = page_checksums(&covered[place * PAGE_BYTES..]).next().unwrap_or(!expected);
+        if found != expected {
+            let at = self.frames_end + page * PAGE_BYTES as u64;
+            return Err(Damage::new(at, "footer page checksum", found, expected));
+        }
+        Ok(())
+    }
+
+    fn too_short(&self, tables: &[u8]) -> Damage {
+        Damage::new(self.frames_end, "length of the footer", tables.len() as u64, self.page_table().end)
+    }
+
+    /// A range of the file as a range of the tables.
+    fn within(&self, range: &Range<u64>) -> Option<Range<usize>> {
+        let place = |at: u64| at.checked_sub(self.frames_end).and_then(|at| usize::try_from(at).ok());
+        Some(place(range.start)?..place(range.end)?)
+    }
+}

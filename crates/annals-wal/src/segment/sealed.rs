@@ -1,0 +1,101 @@
+//! A sealed segment: its file, mapped when it is first read, and its offsets, from the footer or from the frames.
+
+use super::tables::Tables;
+use super::{Ahead, Body, Segment};
+use crate::error::LogError;
+use crate::scan::{Step, scan_mapped};
+use annals_format::{Damage, RECORD_HEADER_BYTES, SealedSegment};
+use annals_vfs::sync::OnceLock;
+use annals_vfs::{Access, Disk, Mapping};
+use std::sync::Arc;
+
+/// A sealed segment, mapped when it is first read.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    pub(super) entry: SealedSegment,
+    disk: Arc<dyn Disk>,
+    pub(super) loaded: OnceLock<Loaded>,
+    pub(super) rebuilt: OnceLock<Box<[u32]>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) mapping: Mapping,
+    /// `None` if the footer is damaged; the offsets are then found by walking the frames.
+    pub(super) tables: Option<Tables>,
+}
+
+impl Sealed {
+    pub(super) fn new(entry: SealedSegment, disk: Arc<dyn Disk>) -> Self {
+        Sealed { entry, disk, loaded: OnceLock::new(), rebuilt: OnceLock::new() }
+    }
+}
+
+impl Segment {
+    pub(super) fn loaded<'a>(&'a self, sealed: &'a Sealed) -> Result<&'a Loaded, LogError> {
+        if let Some(loaded) = sealed.loaded.get() {
+            return Ok(loaded);
+        }
+        let file = sealed
+            .disk
+            .open(&self.path, Access::Read)
+            .map_err(LogError::io(format!("open {}", self.path)))?;
+        let length = file.length().map_err(LogError::io(format!("look at {}", self.path)))?;
+        // Longer it may be: the cut behind the footer is lost if the sync that should have made it durable failed
+        // and a later one, which then had nothing to write, did not.
+        let wanted = sealed.entry.length;
+        if length < wanted {
+            let damage = Damage::new(length, "length of a sealed segment", length, wanted);
+            return Err(LogError::corrupt(&self.path, damage));
+        }
+        // The mapping keeps the contents; the descriptor is given back, so that a store of a thousand
+        // segments does not need a thousand of them.
+        let mapping = file.map(wanted).map_err(LogError::io(format!("map {}", self.path)))?;
+        let tables = Tables::read(&mapping, self.binding, &sealed.entry);
+        Ok(sealed.loaded.get_or_init(|| Loaded { mapping, tables }))
+    }
+
+    /// The offset of a record by the footer, if that is there and tells.
+    #[inline]
+    pub(super) fn footer_offset(&self, index: u64) -> Result<Option<u32>, LogError> {
+        let Body::Sealed(sealed) = &self.body else { return Ok(None) };
+        let loaded = self.loaded(sealed)?;
+        Ok(loaded.tables.as_ref().and_then(|tables| tables.offset(&loaded.mapping, index)))
+    }
+
+    pub(super) fn footer_is_sound(&self) -> Result<bool, LogError> {
+        let Body::Sealed(sealed) = &self.body else { return Ok(true) };
+        let loaded = self.loaded(sealed)?;
+        Ok(loaded.tables.as_ref().is_some_and(|tables| tables.all_sound(&loaded.mapping)))
+    }
+
+    /// Finds every record by walking the frames, over damage where there is some. Bounded by the segment.
+    pub(super) fn rebuild_offsets(&self) -> Result<&[u32], LogError> {
+        let Body::Sealed(sealed) = &self.body else { return Ok(&[]) };
+        let entry = &sealed.entry;
+        let frames = usize::try_from(entry.frames_end).unwrap_or(usize::MAX);
+        let mapping = self.mapping()?;
+        let bytes = self.mapped()?;
+        let bytes = bytes.get(..frames).unwrap_or(bytes);
+        let most = usize::try_from(entry.count).unwrap_or(usize::MAX).min(bytes.len() / RECORD_HEADER_BYTES);
+        let mut ahead = Ahead::new(mapping, bytes.len() as u64);
+        ahead.reach(0);
+        // Grows with the records that are found, not with what the manifest claims.
+        let mut offsets = Vec::new();
+        scan_mapped(bytes, self.binding, |step| {
+            if let Step::Record { offset, event } = step {
+                ahead.reach(offset);
+                if event.position >= self.first_position
+                    && let Ok(index) = usize::try_from(self.index_of(event.position))
+                    && index < most
+                {
+                    if index >= offsets.len() {
+                        offsets.resize(index + 1, 0);
+                    }
+                    offsets[index] = u32::try_from(offset).unwrap_or(0);
+                }
+            }
+        });
+        Ok(sealed.rebuilt.get_or_init(|| offsets.into_boxed_slice()))
+    }
+}

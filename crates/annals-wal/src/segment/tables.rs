@@ -1,0 +1,102 @@
+//! The footer of a mapped segment: what is looked up in its tables, and which of their pages were found sound.
+
+use annals_format::{Binding, FOOTER_TRAILER_BYTES, Footer, PAGE_BYTES, SealedSegment, TimeRange};
+use annals_types::Timestamp;
+use annals_vfs::Mapping;
+use annals_vfs::sync::OnceLock;
+use annals_vfs::sync::atomic::{AtomicU64, Ordering};
+use std::ops::Range;
+
+/// A footer whose trailer is sound. Its tables are not read before they are asked.
+pub(super) struct Tables {
+    footer: Footer,
+    /// Whether the page checksums are as written.
+    sums: OnceLock<bool>,
+    /// A bit for each page of the ranges of occurred_at, and of what lies before them, set once it was found sound. Nothing
+    /// is read because of the bit but what the mapping has held all along, so no order between threads is needed; two may
+    /// verify the same page.
+    sound: Box<[AtomicU64]>,
+}
+
+impl Tables {
+    /// The footer, if it is sound and is the one that the manifest means.
+    pub(super) fn read(mapping: &Mapping, binding: Binding, entry: &SealedSegment) -> Option<Self> {
+        let length = mapping.len();
+        let trailer = mapping.bytes(length.checked_sub(FOOTER_TRAILER_BYTES as u64)?..length)?;
+        let footer = Footer::decode_trailer(trailer.first_chunk()?, binding, length).ok()?;
+        let same = footer.segment_id == entry.id
+            && footer.first_position == entry.first_position
+            && footer.count == entry.count
+            && footer.frames_end == entry.frames_end;
+        // The tables lie within the file, so this is bounded by its length.
+        let pages = (footer.occurred_blocks().end - footer.frames_end).div_ceil(PAGE_BYTES as u64);
+        let sound = (0..pages.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        same.then(|| Tables { footer, sums: OnceLock::new(), sound })
+    }
+
+    /// Where a record begins, as far as the tables say, which are not verified.
+    #[inline]
+    pub(super) fn offset(&self, mapping: &Mapping, index: u64) -> Option<u32> {
+        self.footer.offset(self.bytes(mapping), index)
+    }
+
+    /// The recorded_at of every so manieth record, not verified.
+    pub(super) fn times<'m>(&self, mapping: &'m Mapping) -> Option<&'m [[u8; 8]]> {
+        Some(mapping.bytes(self.footer.times())?.as_chunks().0)
+    }
+
+    /// The numbers of the records in the block of a record, and their range of occurred_at; `None` if the footer has none
+    /// or if it is damaged. Events are hidden because of it, so its page is verified.
+    pub(super) fn occurred(&self, mapping: &Mapping, index: u64) -> Option<(Range<u64>, TimeRange)> {
+        let (records, place) = self.footer.occurred_block(index)?;
+        let tables = self.bytes(mapping);
+        // A range lies within one page: both lengths are powers of two, and the first range begins at a multiple of its own.
+        let page = (place.start - self.footer.frames_end) / PAGE_BYTES as u64;
+        let sound = self.is_sound(page) || self.check(tables, page);
+        let occurred = self.footer.occurred_in_block(tables, index).filter(|_| sound)?;
+        Some((records, occurred))
+    }
+
+    /// Whether all of the footer is as written.
+    pub(super) fn all_sound(&self, mapping: &Mapping) -> bool {
+        mapping.prefetch(self.footer.frames_end..mapping.len());
+        self.footer.check_tables(self.bytes(mapping)).is_ok()
+    }
+
+    /// Where the offsets of some records, ascending, lie in the file.
+    pub(super) fn places_of_offsets(&self, mapping: &Mapping, records: &Range<u64>) -> Range<u64> {
+        self.footer.distances_of(self.bytes(mapping), records)
+    }
+
+    fn bytes<'m>(&self, mapping: &'m Mapping) -> &'m [u8] {
+        mapping.bytes(self.footer.frames_end..mapping.len()).unwrap_or_default()
+    }
+
+    fn is_sound(&self, page: u64) -> bool {
+        let word = self.sound.get((page / 64) as usize);
+        word.is_some_and(|word| word.load(Ordering::Relaxed) >> (page % 64) & 1 == 1)
+    }
+
+    #[cold]
+    fn check(&self, tables: &[u8], page: u64) -> bool {
+        let sums = *self.sums.get_or_init(|| self.footer.check_page_table(tables).is_ok());
+        if !sums || self.footer.check_page(tables, page).is_err() {
+            return false;
+        }
+        if let Some(word) = self.sound.get((page / 64) as usize) {
+            word.fetch_or(1 << (page % 64), Ordering::Relaxed);
+        }
+        true
+    }
+}
+
+impl std::fmt::Debug for Tables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tables").field("footer", &self.footer).finish_non_exhaustive()
+    }
+}
+
+/// How many of the times are not after `time`.
+pub(super) fn not_after(times: &[[u8; 8]], time: Timestamp) -> u64 {
+    times.partition_point(|bytes| i64::from_le_bytes(*bytes) <= time.as_nanos()) as u64
+}
