@@ -24,7 +24,7 @@ fn number(inspection: &Inspection, name: &str) -> u64 {
 fn every_file_of_a_store_is_sound_and_says_what_it_holds() {
     let (image, wanted) = original(90);
     let disk = MemoryDisk::from_image(image.clone()).unwrap();
-    let mut records = BTreeMap::new();
+    let (mut records, mut sealed) = (BTreeMap::new(), 0);
     for name in image.keys().filter(|name| *name != "LOCK") {
         if image[name].is_empty() {
             continue;
@@ -37,10 +37,22 @@ fn every_file_of_a_store_is_sound_and_says_what_it_holds() {
         match inspection.kind {
             "manifest" => assert_eq!(number(&inspection, "durable"), 90),
             "run" => assert!(number(&inspection, "streams") > 0),
-            _ => assert!(number(&inspection, "first_position") > 0),
+            _ => {
+                assert!(number(&inspection, "first_position") > 0);
+                if let Some((_, Fact::Flag(true))) = inspection.facts.iter().find(|(key, _)| *key == "sealed")
+                {
+                    assert_eq!(number(&inspection, "footer_version"), 2);
+                    let blocks = number(&inspection, "events").div_ceil(256);
+                    assert_eq!(number(&inspection, "offset_bytes"), blocks * 16);
+                    assert_eq!(number(&inspection, "occurred_bytes"), blocks * 16);
+                    assert_eq!(number(&inspection, "distance_bytes") % 32, 0);
+                    sealed += 1;
+                }
+            }
         }
     }
     assert_eq!(records, BTreeMap::from([("segment", wanted.len() as u32)]));
+    assert!(sealed > 0);
 }
 
 /// The zeros behind the table of page checksums, which are there if the number of pages is odd, were left out of its

@@ -1,10 +1,11 @@
 //! What `verify` says of segments without a footer, and of files that the system does not give.
 
-use crate::common::{World, write_out};
+use crate::common::{World, verified, write_out};
 use annals::vfs::{Call, Disk, Env, Fault, FaultyDisk, MemoryDisk, When};
 use annals::{Expected, Finding, NewEvent, Position, Verification, verify, verify_in};
 use annals_format::{
-    FRAME_HEADER_BYTES, FrameHeader, Manifest, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, names,
+    FRAME_HEADER_BYTES, Footer, FrameHeader, Manifest, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, names,
+    reseal,
 };
 use std::sync::Arc;
 
@@ -280,5 +281,39 @@ fn a_directory_in_the_place_of_any_file_is_a_finding_and_the_rest_is_read() {
         assert!(own.iter().any(|finding| finding.what.starts_with("cannot open")), "{name}: {found:?}");
         assert!(name == names::MANIFEST || found.events > 0, "{name}: {found:?}");
         assert!(!unused || found.events == open.last, "{name}: {found:?}");
+    }
+}
+
+/// Offsets are looked through when a record is read; the ranges of occurred_at are believed once their page is sound.
+#[test]
+fn a_footer_that_does_not_agree_with_the_frames_is_a_finding_although_its_checksums_are_right() {
+    let world = World::new(33);
+    let store = world.open();
+    for _ in 0..12 {
+        store
+            .append("s", Expected::Any, &[NewEvent::new("t", vec![1; 900]), NewEvent::json("t", "2")])
+            .unwrap();
+        store.append("s", Expected::Any, &[NewEvent::new("t", vec![2; 900])]).unwrap();
+    }
+    store.maintain().unwrap();
+    store.close().unwrap();
+    let image = world.disk().image();
+    let manifest = Manifest::decode(&image[names::MANIFEST]).unwrap();
+    let entry = &manifest.sealed[0];
+    let (name, binding) = (names::segment(entry.id), entry.binding(&manifest.store_id));
+    let footer = Footer::decode_trailer(image[&name].last_chunk().unwrap(), binding, entry.length).unwrap();
+    let say = |bytes: Vec<u8>| {
+        world.disk().set_content(&name, bytes).unwrap();
+        verified(&world.disk()).concat()
+    };
+    assert_eq!(say(image[&name].clone()), "");
+    let occurred = footer.occurred_blocks();
+    for at in [footer.offsets().start, footer.distances().start + 1, occurred.start, occurred.end - 8] {
+        let mut bytes = image[&name].clone();
+        bytes[usize::try_from(at).unwrap()] ^= 1;
+        assert!(say(bytes.clone()).contains("checksum"), "{at}");
+        reseal::footer(&mut bytes, binding);
+        let said = say(bytes);
+        assert!(said.contains("the footer does not agree with the frames"), "{at}: {said}");
     }
 }

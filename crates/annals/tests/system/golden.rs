@@ -152,7 +152,7 @@ fn stores_of_version_1_are_read_verified_and_appended_to() {
         let stats = store.stats().unwrap();
         assert_eq!(
             (stats.format_version, stats.segments, stats.runs, stats.segment_bytes),
-            (1, 3, 2, 16 << 10)
+            (2, 3, 2, 16 << 10)
         );
         let view = store.view();
         assert_eq!(view.read(Query::all().tagged("shop:7")).unwrap().count(), 2);
@@ -257,7 +257,7 @@ fn files_of_a_later_version_are_refused_by_their_version() {
             if before[..8] == [0; 8] {
                 continue;
             }
-            fs::write(&file, of_version(&before, 2)).unwrap();
+            fs::write(&file, of_version(&before, 3)).unwrap();
             let opened = Options::new().read_only(true).open(&path);
             let said = match opened {
                 // The header of a sealed segment is not needed to read it: its records say themselves what they are.
@@ -267,12 +267,12 @@ fn files_of_a_later_version_are_refused_by_their_version() {
                 }
                 Err(error) => error.to_string(),
             };
-            assert!(said.contains("version 2"), "{}: {said}", file.display());
-            assert_eq!(fs::read(&file).unwrap(), of_version(&before, 2), "it was changed");
+            assert!(said.contains("version 3"), "{}: {said}", file.display());
+            assert_eq!(fs::read(&file).unwrap(), of_version(&before, 3), "it was changed");
             fs::write(&file, before).unwrap();
         }
         let runs = files(&path, "index");
-        fs::write(&runs[0], of_version(&fs::read(&runs[0]).unwrap(), 2)).unwrap();
+        fs::write(&runs[0], of_version(&fs::read(&runs[0]).unwrap(), 3)).unwrap();
         assert_eq!(listing(&open(&path).unwrap()), wanted(kind), "what is derived is made again");
     }
 }
