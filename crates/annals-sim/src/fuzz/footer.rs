@@ -51,8 +51,10 @@ pub fn footer(input: &[u8]) {
 
 fn check_tables(footer: &Footer, bytes: &[u8]) {
     let length = bytes.len() as u64;
-    let (offsets, times, table) = (footer.offsets(), footer.times(), footer.page_table());
-    assert!(footer.frames_end <= offsets.end && offsets.end <= times.start && times.end <= table.start);
+    let (offsets, occurred, times) = (footer.offsets(), footer.occurred_blocks(), footer.times());
+    let (distances, table) = (footer.distances(), footer.page_table());
+    assert!(footer.frames_end <= offsets.end && offsets.end <= occurred.start && occurred.end <= times.start);
+    assert!(times.end <= distances.start && distances.end <= table.start);
     assert!(table.end + FOOTER_TRAILER_BYTES as u64 <= length);
     let start = usize::try_from(footer.frames_end).expect("within the file");
     if let Err(damage) = footer.check_tables(&bytes[start..]) {
@@ -69,6 +71,13 @@ fn check_reads(bytes: &[u8], entry: &SealedSegment) {
     let (first, count) = (entry.first_position, entry.count.min(EVENTS_MAX));
     for index in 0..count {
         let position = first.plus(index);
+        segment.prefetch(position);
+        segment.read_ahead(position..position.plus(EVENTS_MAX));
+        match segment.occurred_block(position) {
+            Ok(Some((block, _))) => assert!(block.contains(&position)),
+            Ok(None) => {}
+            Err(error) => check_log_error(&error, entry.length),
+        }
         match segment.event(position) {
             Ok(event) => {
                 assert_eq!(event.position, position);
