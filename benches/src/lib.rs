@@ -5,4 +5,5 @@
 //! streams, no versions, no index on disk, no recovery. It is a reference, not a rival.
 
 pub mod floor;
+pub mod scale;
 pub mod workload;

@@ -9,39 +9,70 @@ pub const EVENT_TYPE: &str = "deposited";
 /// How many streams the events are spread over.
 pub const STREAMS: u64 = 100_000;
 
+/// The finalizer of `SplitMix64`: a number that looks random, for each number another one.
+#[must_use]
+pub fn mix(word: u64) -> u64 {
+    let word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    word ^ (word >> 31)
+}
+
+/// Incompressible data of one length, cut out of a mebibyte that a seed decides.
+#[derive(Debug)]
+pub struct Payloads {
+    block: Vec<u8>,
+    bytes: usize,
+}
+
+impl Payloads {
+    /// Payloads of `bytes` bytes each.
+    #[must_use]
+    pub fn new(seed: u64, bytes: usize) -> Self {
+        let mut stream = Stream(seed);
+        Payloads { block: (0..(1 << 20) + bytes).map(|_| stream.draw().to_le_bytes()[0]).collect(), bytes }
+    }
+
+    /// The payload that a random number stands for.
+    #[must_use]
+    pub fn of(&self, word: u64) -> &[u8] {
+        let from = usize::try_from(word >> 40).unwrap_or(0) % (self.block.len() - self.bytes);
+        &self.block[from..from + self.bytes]
+    }
+}
+
+/// Pseudo-random numbers (`SplitMix64`).
+#[derive(Debug)]
+struct Stream(u64);
+
+impl Stream {
+    fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        mix(self.0)
+    }
+}
+
 /// Payloads and stream names that a seed decides, made before anything is measured.
 #[derive(Debug)]
 pub struct Workload {
-    payload: Vec<u8>,
+    payloads: Payloads,
     names: Vec<String>,
-    state: u64,
+    stream: Stream,
 }
 
 impl Workload {
     /// The workload of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        let mut workload = Workload { payload: Vec::new(), names: Vec::new(), state: seed };
-        workload.payload = (0..1 << 20).map(|_| workload.draw().to_le_bytes()[0]).collect();
-        workload.names = (0..STREAMS).map(|stream| format!("account-{stream:06}")).collect();
-        workload
-    }
-
-    /// The next pseudo-random number (`SplitMix64`).
-    fn draw(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut word = self.state;
-        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        word ^ (word >> 31)
+        let payloads = Payloads::new(seed, PAYLOAD_BYTES);
+        let names = (0..STREAMS).map(|stream| format!("account-{stream:06}")).collect();
+        Workload { payloads, names, stream: Stream(mix(seed)) }
     }
 
     /// A stream and a payload for the next event.
     pub fn event(&mut self) -> (&str, &[u8]) {
-        let word = self.draw();
-        let from = usize::try_from(word >> 40).unwrap_or(0) % (self.payload.len() - PAYLOAD_BYTES);
+        let word = self.stream.draw();
         let stream = usize::try_from(word % STREAMS).unwrap_or(0);
-        (&self.names[stream], &self.payload[from..from + PAYLOAD_BYTES])
+        (&self.names[stream], self.payloads.of(word))
     }
 }
 

@@ -235,6 +235,23 @@ mod tests {
     }
 
     #[test]
+    fn a_lookup_reads_one_line_of_tags_and_one_of_entries() {
+        for bytes in [2000, 10_000, 1024 * KIBIBYTE] {
+            let mut cache = HeadCache::new(bytes);
+            cache.put(hash("a"), "a", Version::FIRST);
+            let sets = cache.sets;
+            let filled = cache.filled.as_mut().unwrap();
+            let line = |address: usize| address / CACHE_LINE_BYTES;
+            for set in 0..sets {
+                let words = filled.words(set).as_ptr_range();
+                assert_eq!(line(words.start.addr()), line(words.end.addr() - 1));
+                let entry = filled.entry(set, set % WAYS).as_ptr_range();
+                assert_eq!(line(entry.start.addr()), line(entry.end.addr() - 1));
+            }
+        }
+    }
+
+    #[test]
     fn names_up_to_a_length_are_kept_and_longer_ones_left_out() {
         let mut cache = HeadCache::new(4 * KIBIBYTE);
         for length in [1, NAME_BYTES_MAX - 1, NAME_BYTES_MAX, NAME_BYTES_MAX + 1, 1024] {
@@ -305,7 +322,7 @@ mod tests {
             for (number, place, what, version) in steps {
                 // Few names and fewer hashes, so that sets and tags are shared. A name always has the same hash.
                 let name = "n".repeat(usize::from(number % 7) * 10) + &number.to_string();
-                let hash = if number % 2 == 0 { hash(&name) } else { hashes[usize::from(number) % hashes.len()] };
+                let hash = if number & 1 == 0 { hash(&name) } else { hashes[usize::from(number) % hashes.len()] };
                 match what {
                     0 => {
                         let found = cache.get(hash, &name);
@@ -326,7 +343,7 @@ mod tests {
             }
             let found = model.iter().filter(|(name, version)| {
                 let number: usize = name.trim_start_matches('n').parse().unwrap_or(0);
-                let hash = if number.is_multiple_of(2) { hash(name) } else { hashes[number % hashes.len()] };
+                let hash = if number & 1 == 0 { hash(name) } else { hashes[number % hashes.len()] };
                 cache.get(hash, name) == Some(**version)
             });
             prop_assert!(found.count() <= cache.sets * WAYS);
