@@ -32,11 +32,11 @@ impl<'v> Events<'v> {
         // On the recorded clock a range of times is a range of positions.
         if query.recorded.0 > annals_types::Timestamp::MIN {
             let before = annals_types::Timestamp::from_nanos(query.recorded.0.as_nanos() - 1);
-            from = from.max(view.position_at(before)?.next());
+            from = from.max(view.recorded_by(before)?.next());
         }
         if let Some(until) = query.recorded.1 {
             let last = until.as_nanos().checked_sub(1).map(annals_types::Timestamp::from_nanos);
-            to = last.map_or(Ok(Position::ZERO), |last| view.position_at(last))?.min(to);
+            to = last.map_or(Ok(Position::ZERO), |last| view.recorded_by(last))?.min(to);
         }
         let parts = view
             .parts

@@ -60,6 +60,7 @@ mod run_file;
 mod sealing;
 mod stats;
 mod store;
+mod times;
 mod verify;
 mod view;
 

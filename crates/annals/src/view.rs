@@ -5,7 +5,6 @@ use crate::events::Events;
 use crate::lists::{StreamInfo, Streams, TypeInfo, stream_info, type_list};
 use crate::parts::Parts;
 use crate::query::{AsOf, Query};
-use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Timestamp, Uuid};
 use annals_wal::Segment;
 use std::sync::Arc;
@@ -54,7 +53,7 @@ impl View {
         let mut view = self.clone();
         match moment {
             AsOf::Position(position) => view.position = self.position.min(position),
-            AsOf::Recorded(time) => view.position = self.position_at(time)?,
+            AsOf::Recorded(time) => view.position = self.recorded_by(time)?,
             AsOf::Occurred(time) => view.occurred = Some(self.occurred.map_or(time, |own| own.min(time))),
         }
         Ok(view)
@@ -168,24 +167,6 @@ impl View {
     /// Whether this store can have made the id for the event at a position, whenever that was recorded.
     fn may_have_made(&self, id: Uuid, position: Position) -> bool {
         self.parts.segment_of(position).is_some_and(|segment| segment.binding().may_have_made(id, position))
-    }
-
-    /// The last position recorded at or before a time.
-    pub(crate) fn position_at(&self, time: Timestamp) -> Result<Position, ReadError> {
-        let excluded = i64::from(planted(Bug::AsOfExcludesItsMoment));
-        let time = Timestamp::from_nanos(time.as_nanos().saturating_sub(excluded));
-        let mut found = Position::ZERO;
-        for (segment, first, last) in self.parts.segments_up_to(self.position).rev() {
-            if segment.sealed_entry().is_some_and(|entry| entry.recorded.min > time) {
-                found = first.previous();
-                continue;
-            }
-            found = segment.position_at(time, first..last.next())?;
-            if found >= first {
-                break;
-            }
-        }
-        Ok(found)
     }
 
     /// Whether all, none or some of the events between two positions had occurred, as far as their segments tell.

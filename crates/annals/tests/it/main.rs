@@ -17,6 +17,7 @@ mod processes;
 mod regressions;
 mod repair;
 mod slow;
+mod times;
 mod verify;
 mod views;
 mod workload;
