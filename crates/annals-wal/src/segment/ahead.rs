@@ -86,13 +86,54 @@ impl<'m> Ahead<'m> {
         Ahead { mapping, end: end.min(mapping.len()), asked: 0 }
     }
 
-    /// The walk has come to this offset: the window behind it is asked for, once half of the one before is used up.
+    /// The walk has come to this offset.
     #[inline]
     pub(crate) fn reach(&mut self, offset: u64) {
-        if offset + WINDOW / 2 >= self.asked && self.asked < self.end {
-            let next = (self.asked.max(offset) + WINDOW).min(self.end);
-            self.mapping.prefetch(self.asked.max(offset)..next);
-            self.asked = next;
+        if let Some(window) = next_window(offset, self.asked, self.end) {
+            self.asked = window.end;
+            self.mapping.prefetch(window);
         }
+    }
+}
+
+/// What is asked for next: the window behind what was asked for already, once less than half of one is left of that.
+fn next_window(offset: u64, asked: u64, end: u64) -> Option<Range<u64>> {
+    let start = asked.max(offset);
+    (asked < end && start < end && asked <= offset.saturating_add(WINDOW / 2))
+        .then(|| start..start.saturating_add(WINDOW).min(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The windows that a walk in these steps asks for.
+    fn walk(end: u64, step: u64) -> Vec<Range<u64>> {
+        let (mut asked, mut windows) = (0, Vec::new());
+        for offset in (0..end).step_by(usize::try_from(step).unwrap()) {
+            let window = next_window(offset, asked, end);
+            asked = window.as_ref().map_or(asked, |window| window.end);
+            assert!(asked >= (offset + WINDOW / 2).min(end), "{offset} of {end} is not half a window behind");
+            windows.extend(window);
+        }
+        windows
+    }
+
+    #[test]
+    fn a_walk_asks_for_every_byte_once_and_well_before_it_comes_there() {
+        for (end, step) in [(1, 1), (WINDOW, 250), (WINDOW + 1, 4096), (5 * WINDOW + 77, 250)] {
+            let windows = walk(end, step);
+            assert_eq!((windows[0].start, windows[windows.len() - 1].end), (0, end));
+            assert!(windows.windows(2).all(|pair| pair[0].end == pair[1].start), "{windows:?}");
+            assert!(windows.len() as u64 <= end / WINDOW + 1, "{windows:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_long_record_has_passed_over_is_not_asked_for() {
+        assert_eq!(walk(100 * WINDOW, 10 * WINDOW).len(), 10);
+        assert_eq!(next_window(5 * WINDOW, WINDOW, 9 * WINDOW), Some(5 * WINDOW..6 * WINDOW));
+        assert_eq!(next_window(9 * WINDOW, WINDOW, 9 * WINDOW), None);
+        assert_eq!(next_window(u64::MAX, 0, u64::MAX), None);
     }
 }
