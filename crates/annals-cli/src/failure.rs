@@ -33,7 +33,7 @@ fn status_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<Usage>() {
         return Some(USAGE);
     }
-    if let Some(AppendError::Conflict(_)) = cause.downcast_ref() {
+    if let Some(AppendError::Conflict(_) | AppendError::ConditionFailed { .. }) = cause.downcast_ref() {
         return Some(CONFLICT);
     }
     let corruption = cause.is::<Damaged>()

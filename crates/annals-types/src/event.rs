@@ -2,8 +2,8 @@
 
 use crate::content::ContentType;
 use crate::limits::{
-    BATCH_BYTES_MAX, BATCH_EVENTS_MAX, DATA_BYTES_MAX, EVENT_TYPE_BYTES_MAX, METADATA_BYTES_MAX,
-    STREAM_NAME_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX,
+    BATCH_BYTES_MAX, BATCH_EVENTS_MAX, CRITERIA_TERMS_MAX, DATA_BYTES_MAX, EVENT_TYPE_BYTES_MAX,
+    METADATA_BYTES_MAX, STREAM_NAME_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX,
 };
 use crate::name::{StreamName, check_event_type, check_tag};
 use crate::numbers::{Position, Version};
@@ -179,6 +179,35 @@ pub enum Invalid {
     /// The batch states two different expectations for one stream.
     #[error("the batch states two different expectations for one stream")]
     ExpectedTwice,
+    /// Criteria without clauses: nothing would match.
+    #[error("the criteria have no clause, so nothing would match: give at least one")]
+    CriteriaEmpty,
+    /// A clause without types and tags: everything would match.
+    #[error(
+        "clause {clause} (from 0) names neither types nor tags, so everything would match: name some, or say Criteria::everything if that is meant"
+    )]
+    ClauseEmpty {
+        /// Which one, from 0.
+        clause: usize,
+    },
+    /// Criteria, or all conditions of a batch, name too many types and tags.
+    #[error(
+        "criteria, and all conditions of a batch, name at most {CRITERIA_TERMS_MAX} types and tags, these name {terms}: split them"
+    )]
+    CriteriaTerms {
+        /// How many there are.
+        terms: usize,
+    },
+    /// A condition looks at what comes after a position that the store does not have yet, so it was not seen there.
+    #[error(
+        "the condition is to look at events after position {after}, but the store ends at position {last}: give a position that was read from this store"
+    )]
+    ConditionBeyondEnd {
+        /// The position of the condition.
+        after: Position,
+        /// The last position of the store, batches included that are being written.
+        last: Position,
+    },
 }
 
 /// A stored event, borrowed from the log without copying.

@@ -17,6 +17,8 @@ pub const METADATA_BYTES_MAX: usize = 16 << 20;
 pub const BATCH_BYTES_MAX: usize = 128 << 20;
 /// Most events in one batch.
 pub const BATCH_EVENTS_MAX: usize = 1 << 20;
+/// Most event types and tags that criteria, or all conditions of one batch, may name together.
+pub const CRITERIA_TERMS_MAX: usize = 1 << 16;
 /// Smallest segment size that can be asked for (16 KiB).
 pub const SEGMENT_BYTES_MIN: u64 = 16 << 10;
 /// Largest segment size that can be asked for (4 GiB).

@@ -147,6 +147,12 @@ bugs! {
     UnknownToldAsRefusal = "unknown-told-as-refusal",
     /// An expectation is checked without the batches before it in its group. Two appends of one version succeed.
     ExpectationWithoutStaged = "expectation-without-staged",
+    /// A condition is checked without the batches before it in its group. Two appends that exclude each other succeed.
+    ConditionIgnoresStaged = "condition-ignores-staged",
+    /// A condition is not checked against runs. What was appended before the last segment was begun is not seen.
+    ConditionIgnoresRuns = "condition-ignores-runs",
+    /// What a decision says is handed out before what it saw is durable. A crash takes what it was founded on.
+    DecisionBeforeDurable = "decision-before-durable",
     /// A repetition is not recognised once its events are in a run. It is stored twice.
     IdNotLookedUpInRuns = "id-not-looked-up-in-runs",
     /// The event at the place where an id may be is not asked for its id. Ids that nobody stored are taken.

@@ -10,7 +10,7 @@
 
 use annals_types::planted::{Bug, planted};
 use annals_vfs::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use annals_vfs::sync::{Futex, Mutex, thread};
+use annals_vfs::sync::{Futex, Mutex, hand_on, thread};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,7 +113,17 @@ impl<S: GroupSink> CommitQueue<S> {
         f(&mut self.sink.lock())
     }
 
-    /// The same, but gives up (`None`) if a group holds the sink for as long as `patience`: for who is waited for by
+    /// The same, and then lets whoever has waited longest for the sink have it. For who is going to put in an item that a
+    /// group has to work off: the others that wait with the same in mind get to do so before the group is formed, and
+    /// share it.
+    pub fn with_sink_in_turn<R>(&self, f: impl FnOnce(&mut S) -> R) -> R {
+        let mut sink = self.sink.lock();
+        let result = f(&mut sink);
+        hand_on(sink);
+        result
+    }
+
+    /// As [`CommitQueue::with_sink`], but gives up (`None`) if a group holds the sink for as long as `patience`: for who is waited for by
     /// groups.
     pub fn with_sink_within<R>(&self, patience: Duration, f: impl FnOnce(&mut S) -> R) -> Option<R> {
         self.sink.try_lock_for(patience).map(|mut sink| f(&mut sink))

@@ -1,5 +1,7 @@
 //! Events to be appended together.
 
+use crate::condition::Condition;
+use crate::criteria::{Criteria, check_terms};
 use annals_format::FrameBuilder;
 use annals_types::{Expected, Invalid, NewEvent, Position, Timestamp, Version, check_stream_name};
 use hashbrown::{HashSet, HashTable};
@@ -28,6 +30,8 @@ pub struct Batch {
     pub(crate) streams: Vec<BatchStream>,
     /// For each event, the index of its stream.
     pub(crate) stream_of: Vec<u32>,
+    /// In the order in which they were stated.
+    pub(crate) conditions: Vec<Condition>,
     /// Finds a stream's index by its name, once there are more than a few.
     by_name: HashTable<u32>,
     hasher: foldhash::quality::RandomState,
@@ -59,6 +63,7 @@ impl Batch {
             frame: FrameBuilder::new(),
             streams: Vec::new(),
             stream_of: Vec::new(),
+            conditions: Vec::new(),
             by_name: HashTable::new(),
             hasher: foldhash::quality::RandomState::default(),
         }
@@ -90,6 +95,55 @@ impl Batch {
                 Ok(())
             }
         }
+    }
+
+    /// States a condition: the batch is not appended if any event after a position is one of those that the criteria
+    /// mean. It may be said several times; each condition has to hold. Lost events are not looked at.
+    ///
+    /// Use it for rules that span streams: read with criteria, decide, and append under the condition that nothing has come
+    /// since that might have changed the decision. Of two appends that exclude each other at most one succeeds.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # let store = annals::Store::open(directory.path().join("store"))?;
+    /// use annals::{AppendError, Batch, Clause, Criteria, NewEvent, Query};
+    /// let seats_taken = Criteria::any_of([Clause::new().of_type("enrolled").tagged("course:7")])?;
+    ///
+    /// // Read, and keep the position up to which that was.
+    /// let view = store.view();
+    /// let events = view.read(Query::all().matching(seats_taken.clone()))?;
+    /// let position = events.position();
+    ///
+    /// // Decide.
+    /// assert!(events.count() < 1, "one seat is left");
+    ///
+    /// // Append, unless the decision would be another one by now.
+    /// let enrol = |student: &str| {
+    ///     let mut batch = Batch::new();
+    ///     let enrolled = NewEvent::json("enrolled", "{}").with_tag("course:7").with_tag(student);
+    ///     batch.push(&format!("enrolment-{student}"), &enrolled)?;
+    ///     batch.fail_if(seats_taken.clone(), position)?;
+    ///     store.append_batch(batch)
+    /// };
+    /// let first = enrol("student:3")?;
+    /// let second = enrol("student:4");
+    /// assert!(matches!(
+    ///     second,
+    ///     Err(AppendError::ConditionFailed { position, .. }) if position == first.first_position
+    /// ));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid::CriteriaTerms`] if all conditions of the batch together have more than 65,536 types and tags; the batch is
+    /// then as before. That `after` lies behind the end of the store is told when the batch is appended.
+    pub fn fail_if(&mut self, criteria: Criteria, after: Position) -> Result<(), Invalid> {
+        // One without names costs something, too.
+        let terms = |criteria: &Criteria| criteria.terms().max(1);
+        let before: usize = self.conditions.iter().map(|condition| terms(&condition.criteria)).sum();
+        check_terms(before + terms(&criteria))?;
+        self.conditions.push(Condition { criteria, after });
+        Ok(())
     }
 
     /// How many events it has.

@@ -6,6 +6,8 @@ use crate::error::{AppendError, ReadError};
 use crate::options::Durability;
 use crate::part::{Part, indexed};
 use crate::parts::Parts;
+use crate::staged::Staged;
+use crate::view::View;
 use annals_format::{FrameBuilder, FrameStamp, same_content};
 use annals_index::MemoryIndex;
 use annals_types::planted::{Bug, planted};
@@ -14,8 +16,31 @@ use annals_vfs::sync::RwLock;
 use annals_wal::{GroupSink, LogError, LogWriter, WriteFailed};
 use std::sync::Arc;
 
-/// What an append gives back.
-pub(crate) type Outcome = Result<Appended, AppendError>;
+/// What the writer is asked for.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Batch(Batch),
+    Flush(Flush),
+}
+
+/// A decision waits for what it is founded on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flush {
+    /// Up to here everything has to be written and, under `sync` durability, durable.
+    up_to: Position,
+    /// Whether a batch of the decision is among it.
+    own: bool,
+}
+
+#[cfg(test)]
+impl Flush {
+    pub(crate) fn own(self) -> bool {
+        self.own
+    }
+}
+
+/// What an append gives back; nothing for a [`Flush`].
+pub(crate) type Outcome = Result<Option<Appended>, AppendError>;
 
 /// The one that writes. Lives behind the commit queue, so there is one group at a time.
 #[derive(Debug)]
@@ -25,7 +50,11 @@ pub(crate) struct Committer {
     /// Index of the active part; `None` before the first append to an empty log.
     active: Option<Arc<RwLock<MemoryIndex>>>,
     /// Frames that were given their place and are not written yet.
-    staged: Vec<(FrameStamp, FrameBuilder)>,
+    staged: Staged,
+    /// The last position that is written and as durable as it has to be.
+    written: Position,
+    /// Why the last write failed, for who is to be told first.
+    failure: Option<std::io::Error>,
     /// Versions of the events of the batch at hand; kept to save allocations.
     versions: Vec<Version>,
     closed: bool,
@@ -42,22 +71,36 @@ enum Decision {
 }
 
 impl GroupSink for Committer {
-    type Item = Batch;
+    type Item = Item;
     type Outcome = Outcome;
 
-    fn commit(&mut self, group: Vec<Batch>, outcomes: &mut Vec<Outcome>) {
+    fn commit(&mut self, group: Vec<Item>, outcomes: &mut Vec<Outcome>) {
         if std::mem::replace(&mut self.busy, true) || self.writer.has_failed() {
-            outcomes.extend(group.iter().map(|_| Err(AppendError::Poisoned)));
+            outcomes.extend(group.into_iter().map(|item| match item {
+                Item::Batch(_) => Err(AppendError::Poisoned),
+                Item::Flush(flush) => self.flushed(flush),
+            }));
             return;
         }
         let mut decided: Vec<Outcome> = Vec::with_capacity(group.len());
+        let mut flushes = Vec::new();
         // Outcomes from here on depend on frames that are not written yet.
         let mut pending = 0;
-        for batch in group {
-            let outcome = self.take(batch, &mut decided, &mut pending);
+        for item in group {
+            let outcome = match item {
+                Item::Batch(batch) => self.take(batch, &mut decided, &mut pending).map(Some),
+                Item::Flush(flush) => {
+                    flushes.push((decided.len(), flush));
+                    Ok(None)
+                }
+            };
             decided.push(outcome);
         }
         self.flush(&mut decided, &mut pending);
+        // Their frames were staged before this group, so they do not hang on how this one ended.
+        for (index, flush) in flushes {
+            decided[index] = self.flushed(flush);
+        }
         outcomes.append(&mut decided);
         self.busy = false;
     }
@@ -71,25 +114,42 @@ impl Committer {
     pub(crate) fn new(core: Arc<Core>, writer: LogWriter, active: Option<Arc<RwLock<MemoryIndex>>>) -> Self {
         Committer {
             core,
-            writer,
             active,
-            staged: Vec::new(),
+            staged: Staged::default(),
+            written: writer.next_position().previous(),
+            failure: None,
+            writer,
             versions: Vec::new(),
             closed: false,
             busy: false,
         }
     }
 
-    /// Makes everything written durable.
+    /// Makes everything appended durable.
     pub(crate) fn sync(&mut self) -> Result<(), AppendError> {
-        self.refuse_after_failure()?;
-        self.writer.sync().map_err(unknown)
+        self.alone(|own| own.write_staged().and_then(|()| own.writer.sync()))
     }
 
     /// As [`LogWriter::mark_durable`].
     pub(crate) fn mark_durable(&mut self) -> Result<bool, AppendError> {
+        self.alone(|own| own.write_staged().and_then(|()| own.writer.mark_durable()))
+    }
+
+    /// Writes outside of a group, behind what decisions have staged.
+    fn alone<R>(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<R, WriteFailed>,
+    ) -> Result<R, AppendError> {
         self.refuse_after_failure()?;
-        self.writer.mark_durable().map_err(unknown)
+        self.busy = true;
+        let result = write(self);
+        self.busy = false;
+        result.map_err(unknown)
+    }
+
+    /// Refuses what begins now, after a close or a failure.
+    pub(crate) fn refuse_if_over(&self) -> Result<(), AppendError> {
+        if self.closed { Err(AppendError::Closed) } else { self.refuse_after_failure() }
     }
 
     /// After a panic in the middle of a group there may be staged frames that were never written: nothing may be
@@ -101,7 +161,9 @@ impl Committer {
     /// Refuses appends from now on, and makes everything durable. Says where the log ends.
     pub(crate) fn close(&mut self) -> Result<Option<FullSegment>, AppendError> {
         self.closed = true;
-        if !planted(Bug::CloseWithoutSync) {
+        if planted(Bug::CloseWithoutSync) {
+            self.alone(Self::write_staged)?;
+        } else {
             self.sync()?;
         }
         // Space that is not given back only takes room until the store is opened again.
@@ -116,8 +178,54 @@ impl Committer {
         }))
     }
 
+    /// The position of the last event, staged ones included.
+    pub(crate) fn last_position(&self) -> Position {
+        self.writer.next_position().previous()
+    }
+
+    /// What is written, and what is staged behind it.
+    pub(crate) fn state(&self) -> (View, &Staged) {
+        (View::new(self.core.parts.load_full(), self.written), &self.staged)
+    }
+
+    /// Takes a batch outside of a group; `None` if it has no events. It is written with the next group, or by whoever writes
+    /// before that.
+    pub(crate) fn take_alone(&mut self, batch: Batch) -> Outcome {
+        batch.check_ids()?;
+        if batch.is_empty() {
+            return self.decide(&batch).map(|_| None);
+        }
+        self.busy = true;
+        let taken = self.take(batch, &mut [], &mut 0);
+        self.busy = false;
+        taken.map(Some)
+    }
+
+    /// What has to be waited for before anything is said of the log as it stands; `own` says whether a batch of who asks is
+    /// in it.
+    pub(crate) fn flush_needed(&self, own: bool) -> Option<Flush> {
+        let up_to = self.last_position();
+        (up_to > self.written).then_some(Flush { up_to, own })
+    }
+
+    /// The outcome of waiting, once there is nothing left to write.
+    fn flushed(&mut self, flush: Flush) -> Outcome {
+        if flush.up_to <= self.written {
+            Ok(None)
+        } else if flush.own {
+            Err(AppendError::DurabilityUnknown { source: self.failure.take() })
+        } else {
+            Err(AppendError::Poisoned)
+        }
+    }
+
     /// Decides on a batch and gives it its place among the staged ones.
-    fn take(&mut self, mut batch: Batch, decided: &mut [Outcome], pending: &mut usize) -> Outcome {
+    fn take(
+        &mut self,
+        mut batch: Batch,
+        decided: &mut [Outcome],
+        pending: &mut usize,
+    ) -> Result<Appended, AppendError> {
         if self.closed {
             return Err(AppendError::Closed);
         }
@@ -146,7 +254,7 @@ impl Committer {
         if !planted(Bug::ExpectationWithoutStaged) {
             self.index(&stamp, &batch.frame);
         }
-        self.staged.push((stamp, batch.frame));
+        self.staged.push(stamp, batch.frame);
         Ok(Appended {
             first_position: stamp.first_position,
             last_position: stamp.first_position.plus(count).previous(),
@@ -184,37 +292,48 @@ impl Committer {
     /// stands.
     fn flush(&mut self, decided: &mut [Outcome], pending: &mut usize) {
         let from = std::mem::replace(pending, decided.len());
-        let since = &mut decided[from..];
+        let Err(WriteFailed { source }) = self.write_staged() else { return };
+        self.failure = Some(source);
+        for outcome in &mut decided[from..] {
+            *outcome = match outcome {
+                // It has its own way to be told.
+                Ok(None) => continue,
+                Ok(_) if planted(Bug::UnknownToldAsRefusal) => Err(AppendError::Poisoned),
+                Ok(_) => Err(AppendError::DurabilityUnknown { source: self.failure.take() }),
+                Err(_) => Err(AppendError::Poisoned),
+            };
+        }
+    }
+
+    /// Writes and syncs what is staged, and publishes it.
+    fn write_staged(&mut self) -> Result<(), WriteFailed> {
         if self.staged.is_empty() || self.writer.has_failed() {
-            return;
+            return Ok(());
         }
         let sync = self.core.durability == Durability::Sync;
+        let last = self.last_position();
         if planted(Bug::VisibleBeforeDurable) {
-            self.core.publish(self.writer.next_position().previous());
+            self.core.publish(last);
         }
         if planted(Bug::ExpectationWithoutStaged) {
-            self.staged.iter().for_each(|(stamp, frame)| self.index(stamp, frame));
+            self.staged.frames().for_each(|(stamp, frame)| self.index(stamp, frame));
         }
-        let result = self.writer.commit(self.staged.iter().map(|(_, frame)| frame.bytes()), sync);
+        let result = self.writer.commit(self.staged.frames().map(|(_, frame)| frame.bytes()), sync);
         self.staged.clear();
         match result {
             Ok(()) => {
-                self.core.publish(self.writer.next_position().previous());
+                self.written = last;
+                self.core.publish(last);
                 if self.writer.is_half_full() {
                     self.core.next_is_needed();
                 }
+                Ok(())
             }
-            Err(_) if planted(Bug::GroupAcknowledgedThoughSyncFailed) => {}
-            Err(WriteFailed { source }) => {
-                let mut source = Some(source);
-                for outcome in since {
-                    *outcome = match outcome {
-                        Ok(_) if planted(Bug::UnknownToldAsRefusal) => Err(AppendError::Poisoned),
-                        Ok(_) => Err(AppendError::DurabilityUnknown { source: source.take() }),
-                        Err(_) => Err(AppendError::Poisoned),
-                    };
-                }
+            Err(_) if planted(Bug::GroupAcknowledgedThoughSyncFailed) => {
+                self.written = last;
+                Ok(())
             }
+            failed => failed,
         }
     }
 
@@ -252,6 +371,7 @@ impl Committer {
 
     fn decide(&mut self, batch: &Batch) -> Result<Decision, AppendError> {
         let parts = self.core.parts.load_full();
+        self.check_positions(batch)?;
         let any = batch
             .streams
             .iter()
@@ -272,7 +392,31 @@ impl Committer {
             }
             heads.push(actual);
         }
+        if let Some(failed) = self.failed_condition(&parts, batch)? {
+            let applied = self.find_applied(&parts, batch)?;
+            return applied.map(Decision::Already).ok_or(failed);
+        }
         Ok(Decision::Append(self.assign_versions(batch, &heads)))
+    }
+
+    /// A position behind the end was not seen in this store, and a condition on what follows it might hold for ever.
+    fn check_positions(&self, batch: &Batch) -> Result<(), AppendError> {
+        let last = self.last_position();
+        match batch.conditions.iter().map(|condition| condition.after).find(|after| *after > last) {
+            Some(after) => Err(Invalid::ConditionBeyondEnd { after, last }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The first condition that does not hold, as an error.
+    fn failed_condition(&self, parts: &Parts, batch: &Batch) -> Result<Option<AppendError>, AppendError> {
+        for (condition, stated) in batch.conditions.iter().enumerate() {
+            if let Some(position) = stated.violated_at(parts, &self.staged, self.last_position())? {
+                let after = stated.after;
+                return Ok(Some(AppendError::ConditionFailed { position, after, condition }));
+            }
+        }
+        Ok(None)
     }
 
     fn assign_versions(&mut self, batch: &Batch, heads: &[Version]) -> Vec<AppendedStream> {
@@ -382,7 +526,7 @@ impl Committer {
     }
 
     fn id_at(&self, parts: &Parts, position: Position) -> Result<Option<Uuid>, AppendError> {
-        if let Some((stamp, index, frame)) = self.staged_at(position) {
+        if let Some((stamp, index, frame)) = self.staged.at(position) {
             return Ok(frame.event(index, stamp).ok().map(|event| event.id));
         }
         // The id of a lost event is lost with it.
@@ -390,7 +534,7 @@ impl Committer {
     }
 
     fn stamp_of(&self, parts: &Parts, position: Position) -> Result<(Version, Timestamp), AppendError> {
-        if let Some((stamp, index, frame)) = self.staged_at(position) {
+        if let Some((stamp, index, frame)) = self.staged.at(position) {
             let event = frame.event(index, stamp).ok();
             return Ok(
                 event.map_or((Version::ZERO, stamp.recorded_at), |event| (event.version, event.recorded_at))
@@ -406,22 +550,13 @@ impl Committer {
         position: Position,
         look: impl FnOnce(&[u8]) -> R,
     ) -> Result<R, AppendError> {
-        if let Some((_, index, frame)) = self.staged_at(position) {
+        if let Some((_, index, frame)) = self.staged.at(position) {
             return Ok(look(frame.record(index)));
         }
         match parts.segment_of(position) {
             Some(segment) => Ok(look(segment.record(position).map_err(ReadError::from)?)),
             None => Ok(look(&[])),
         }
-    }
-
-    /// The staged frame that holds a position, and the index of its record there. Its bytes are not in the
-    /// file yet.
-    fn staged_at(&self, position: Position) -> Option<(&FrameStamp, usize, &FrameBuilder)> {
-        let after = self.staged.partition_point(|(stamp, _)| stamp.first_position <= position);
-        let (stamp, frame) = self.staged.get(after.checked_sub(1)?)?;
-        let index = usize::try_from(position.events_since(stamp.first_position)).ok()?;
-        (index < frame.record_count()).then_some((stamp, index, frame))
     }
 }
 

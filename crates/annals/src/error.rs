@@ -116,6 +116,18 @@ pub enum AppendError {
     /// A stream was not at the expected version. Nothing was appended.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// An event that a condition of the batch excludes is there. Nothing was appended.
+    #[error(
+        "the event at position {position} is one that must not follow position {after}; read again from there and decide anew"
+    )]
+    ConditionFailed {
+        /// The newest event that the condition excludes.
+        position: Position,
+        /// The position after which there should be none.
+        after: Position,
+        /// Which of the batch's conditions it is, from 0, in the order in which they were stated.
+        condition: usize,
+    },
     /// An id of the batch is stored already, but the batch is not a repetition of what was stored. Nothing was
     /// appended.
     #[error("an event with id {id} is stored already at position {position}, and is not the same event")]
@@ -145,6 +157,12 @@ pub enum AppendError {
     /// The store was opened for reading only.
     #[error("the store is open for reading only")]
     ReadOnly,
+    /// The store was called from the closure of [`Store::decide`](crate::Store::decide), which it would have to wait for.
+    /// Nothing was done.
+    #[error(
+        "the call would wait for the decision that it is made from; let the closure return what is to be appended, and do the rest after it"
+    )]
+    WithinDecide,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

@@ -4,6 +4,7 @@ use crate::cursor::Candidates;
 use crate::error::ReadError;
 use crate::part::Part;
 use crate::query::Query;
+use crate::staged::Staged;
 use crate::view::{Shown, View};
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position};
@@ -11,39 +12,76 @@ use annals_wal::Segment;
 use std::collections::VecDeque;
 use std::iter::FusedIterator;
 
-/// The events of a query, in its order. Made by [`View::read`].
+/// The events of a query, in its order. Made by [`View::read`], and by [`Situation::events`](crate::Situation::events).
 ///
 /// Memory is bounded whatever the number of events. An error ends the iteration.
 #[derive(Debug)]
 pub struct Events<'v> {
     view: &'v View,
+    /// What comes behind the view, within a decision.
+    staged: Option<&'v Staged>,
     query: Query,
     /// The parts still to be read, with the first and the last position wanted of each.
     parts: VecDeque<(&'v Part, Position, Position)>,
     current: Option<(&'v Part, Candidates)>,
+    position: Position,
     left: u64,
 }
 
 impl<'v> Events<'v> {
     pub(crate) fn new(view: &'v View, query: Query) -> Result<Self, ReadError> {
+        Self::up_to(view, None, view.position, query)
+    }
+
+    /// Reads staged events as well, up to `last`.
+    pub(crate) fn with_staged(
+        view: &'v View,
+        staged: &'v Staged,
+        last: Position,
+        query: Query,
+    ) -> Result<Self, ReadError> {
+        Self::up_to(view, Some(staged), last, query)
+    }
+
+    fn up_to(
+        view: &'v View,
+        staged: Option<&'v Staged>,
+        last: Position,
+        query: Query,
+    ) -> Result<Self, ReadError> {
         let (mut from, mut to) = query.positions;
         from = from.max(Position::FIRST);
-        to = if planted(Bug::ReadBeyondView) { to } else { to.min(view.position) };
+        to = if planted(Bug::ReadBeyondView) { to } else { to.min(last) };
         // On the recorded clock a range of times is a range of positions.
         if query.recorded.0 > annals_types::Timestamp::MIN {
             let before = annals_types::Timestamp::from_nanos(query.recorded.0.as_nanos() - 1);
             from = from.max(view.recorded_by(before)?.next());
         }
         if let Some(until) = query.recorded.1 {
-            let last = until.as_nanos().checked_sub(1).map(annals_types::Timestamp::from_nanos);
-            to = last.map_or(Ok(Position::ZERO), |last| view.recorded_by(last))?.min(to);
+            let before = until.as_nanos().checked_sub(1).map(annals_types::Timestamp::from_nanos);
+            let end = before.map(|before| view.recorded_by(before)).transpose()?;
+            // Behind the last event of the view, what is staged is compared one by one.
+            let end = end.map(|end| if end < view.position { end } else { last });
+            to = end.unwrap_or(Position::ZERO).min(to);
         }
         let parts = view
             .parts
             .ranges(to)
             .filter(|(_, first, last)| *last >= from && may_hold(view, &query, *first, *last));
         let parts = parts.map(|(part, first, last)| (part, first.max(from), last)).collect();
-        Ok(Events { view, left: query.limit, query, parts, current: None })
+        Ok(Events { view, staged, left: query.limit, query, parts, current: None, position: to })
+    }
+
+    /// The last position that is looked at: of the view, or an earlier one if the query ends there. All events of the
+    /// query up to it are among those that are read, so this is the position to give to
+    /// [`Batch::fail_if`](crate::Batch::fail_if) when something is decided on them.
+    ///
+    /// A query with a [limit](Query::limit) shows only the first of its events. Read [backwards](Query::backwards), these are
+    /// the newest, and this position stands for a decision on "the last so many". Read forwards, there may be more behind
+    /// the last one that was shown: then condition on the position of that one, unless fewer came than the limit allows.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.position
     }
 
     fn advance(&mut self) -> Result<Option<EventRef<'v>>, ReadError> {
@@ -54,18 +92,24 @@ impl<'v> Events<'v> {
                 self.current = Some((part, Candidates::choose(part, &self.query, first, last)?));
                 continue;
             };
-            let part: &'v Part = part;
             let Some(position) = candidates.next(part)? else {
                 self.current = None;
                 continue;
             };
-            let Some(event) = self.view.parts.event(position)? else { continue };
+            let Some(event) = self.event(position)? else { continue };
             if self.query.matches(&event) && self.view.shows(&event) {
                 self.left -= 1;
                 return Ok(Some(event));
             }
         }
         Ok(None)
+    }
+
+    fn event(&self, position: Position) -> Result<Option<EventRef<'v>>, ReadError> {
+        match self.staged.map(|staged| staged.event(position)).transpose()?.flatten() {
+            Some(event) => Ok(Some(event)),
+            None => self.view.parts.event(position),
+        }
     }
 }
 

@@ -29,6 +29,8 @@
 //! # Where to go on
 //! - [`Store`]: open, append, wait, close. [`Options`]: how to open. [`Batch`]: several streams at once.
 //! - [`View`]: read, as of any moment. [`Query`]: which events.
+//! - [`Batch::expect`], [`Batch::fail_if`], [`Store::decide`]: three ways to let nobody come between reading and appending:
+//!   by the versions of streams, by criteria over all streams, and in the writer's own order.
 //! - [`verify`] and [`inspect`]: look at the files themselves. [`repair`]: copy what is sound of a damaged store.
 //!
 //! # What it is not
@@ -39,8 +41,11 @@ mod batch;
 mod budget;
 mod catalog;
 mod committer;
+mod condition;
 mod core;
+mod criteria;
 mod cursor;
+mod decide;
 mod error;
 mod events;
 mod follow;
@@ -58,6 +63,7 @@ mod recovery;
 mod repair;
 mod run_file;
 mod sealing;
+mod staged;
 mod stats;
 mod store;
 mod times;
@@ -71,6 +77,8 @@ pub use annals_types::{
 };
 pub use annals_vfs as vfs;
 pub use batch::{Appended, AppendedStream, Batch};
+pub use criteria::{Clause, Criteria};
+pub use decide::{DecideError, Decided, Situation};
 pub use error::{AppendError, OpenError, ReadError};
 pub use events::Events;
 pub use inspect::{Fact, InspectedFrame, InspectedRecord, Inspection, inspect, inspect_frame, inspect_in};

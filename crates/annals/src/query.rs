@@ -1,5 +1,6 @@
 //! What to read.
 
+use crate::criteria::Criteria;
 use annals_types::{EventRef, Position, Timestamp, Version};
 
 /// Which of an event's two times is meant.
@@ -44,6 +45,7 @@ pub struct Query {
     pub(crate) limit: u64,
     pub(crate) types: Vec<String>,
     pub(crate) tags: Vec<String>,
+    pub(crate) criteria: Option<Criteria>,
     pub(crate) category: Option<String>,
     pub(crate) prefix: Option<String>,
     pub(crate) occurred: (Timestamp, Option<Timestamp>),
@@ -62,6 +64,7 @@ impl Query {
             limit: u64::MAX,
             types: Vec::new(),
             tags: Vec::new(),
+            criteria: None,
             category: None,
             prefix: None,
             occurred: (Timestamp::MIN, None),
@@ -131,6 +134,24 @@ impl Query {
         self
     }
 
+    /// Only events that these criteria mean, which [`Query::of_type`] and [`Query::tagged`] restrict further; said again,
+    /// the last ones count.
+    ///
+    /// ```
+    /// use annals::{Clause, Criteria, Query};
+    /// let of_course_or_student = Criteria::any_of([
+    ///     Clause::new().of_type("enrolled").tagged("course:7"),
+    ///     Clause::new().of_type("enrolled").tagged("student:3"),
+    /// ])?;
+    /// let query = Query::all().matching(of_course_or_student).backwards().limit(10);
+    /// # Ok::<(), annals::Invalid>(())
+    /// ```
+    #[must_use]
+    pub fn matching(mut self, criteria: Criteria) -> Self {
+        self.criteria = Some(criteria);
+        self
+    }
+
     /// Only events of streams of this category (the part of the name before the first `-`).
     #[must_use]
     pub fn category(mut self, category: impl Into<String>) -> Self {
@@ -177,6 +198,7 @@ impl Query {
             && (self.versions.0..=self.versions.1).contains(&event.version)
             && (self.types.is_empty() || self.types.iter().any(|wanted| wanted == event.event_type))
             && self.tags.iter().all(|tag| event.tags.contains(tag))
+            && self.criteria.as_ref().is_none_or(|criteria| criteria.matches(event))
             && self.category.as_deref().is_none_or(|category| category == event.category())
             && self.prefix.as_deref().is_none_or(|prefix| event.stream.starts_with(prefix))
             && within(self.occurred, event.occurred_at)

@@ -2,14 +2,16 @@
 
 use crate::batch::{Appended, Batch};
 use crate::catalog::Catalog;
-use crate::committer::Committer;
+use crate::committer::{Committer, Item, Outcome};
 use crate::core::{Core, FullSegment, Settings};
+use crate::decide::{DecideError, Decided, Deciding, Situation, decide};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::follow::LogEnd;
 use crate::maintenance::{MaintainError, maintain, mark_durable, run_worker};
 use crate::open::{Opened, environment, observe, open_for_reading, open_for_writing};
 use crate::options::{Durability, Options};
 use crate::parts::Parts;
+use crate::query::Query;
 use crate::recovery::RecoveryReport;
 use crate::stats::Stats;
 use crate::view::View;
@@ -18,7 +20,7 @@ use annals_types::{Expected, Invalid, NewEvent, Position};
 use annals_vfs::sync::thread::{self, JoinHandle};
 use annals_vfs::sync::{Deadline, Mutex, channel};
 use annals_vfs::{Env, Lock};
-use annals_wal::{CommitQueue, LogWriter, Watermark};
+use annals_wal::{CommitQueue, LogError, LogWriter, Watermark};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +67,7 @@ struct Handle {
 #[derive(Debug)]
 struct Writing {
     queue: Arc<CommitQueue<Committer>>,
+    deciding: Deciding,
     worker: Mutex<Option<JoinHandle<()>>>,
     /// Whether it was closed, and if so, whether in good order. Held while it is being closed or maintained.
     closed: Mutex<Option<bool>>,
@@ -152,6 +155,7 @@ impl Store {
         };
         let writing = Writing {
             queue,
+            deciding: Deciding::default(),
             worker: Mutex::new(worker),
             closed: Mutex::new(None),
             lock: Mutex::new(Some(lock)),
@@ -208,8 +212,9 @@ impl Store {
     /// As [`AppendError`] says.
     pub fn append_batch(&self, batch: Batch) -> Result<Appended, AppendError> {
         let Some(writing) = &self.0.writing else { return Err(AppendError::ReadOnly) };
+        writing.deciding.refuse_own()?;
         batch.check_ids()?;
-        writing.queue.commit(batch)
+        appended(writing.queue.commit(Item::Batch(batch)))
     }
 
     /// Appends several batches with one write and one sync, where they fit into one segment. Each is all or nothing by
@@ -234,14 +239,76 @@ impl Store {
         let Some(writing) = &self.0.writing else {
             return batches.iter().map(|_| Err(AppendError::ReadOnly)).collect();
         };
+        if writing.deciding.is_own() {
+            return batches.iter().map(|_| Err(AppendError::WithinDecide)).collect();
+        }
         let invalid: Vec<_> = batches.iter().map(|batch| batch.check_ids().err()).collect();
         let valid = batches.into_iter().zip(&invalid).filter(|(_, invalid)| invalid.is_none());
-        let mut outcomes = writing.queue.commit_all(valid.map(|(batch, _)| batch).collect()).into_iter();
+        let items = valid.map(|(batch, _)| Item::Batch(batch)).collect();
+        let mut outcomes = writing.queue.commit_all(items).into_iter().map(appended);
         let outcome = |invalid: Option<Invalid>| match invalid {
             Some(invalid) => Err(invalid.into()),
             None => outcomes.next().unwrap_or(Err(AppendError::DurabilityUnknown { source: None })),
         };
         invalid.into_iter().map(outcome).collect()
+    }
+
+    /// Decides and appends in the writer's order: nobody appends between what the closure sees and what it appends, so
+    /// nothing has to be tried again, however many decide at the same time. It runs once, on the caller's thread, while other
+    /// appends wait, so it should be quick. The syncs are shared: the writer is given up before this call's one.
+    ///
+    /// The closure sees the events of `query`, also those that are not durable yet. It gives back what to append, an empty
+    /// batch for nothing, and an answer of its own, or a refusal. What it gives back is only handed on once everything
+    /// that it was able to see is as durable as the store's [`Durability`] says. The batch is checked as in
+    /// [`Store::append_batch`], expectations and conditions included. If the closure panics, nothing is appended, the panic
+    /// goes on, and the store can be used as before.
+    ///
+    /// In the closure the store can be read. Calls that need the writer are refused with [`AppendError::WithinDecide`]; to
+    /// wait there for another thread that appends is to wait for ever.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # let store = annals::Store::open(directory.path().join("store"))?;
+    /// use annals::{Batch, DecideError, NewEvent, Query};
+    /// let withdraw = |cents: i64| {
+    ///     store.decide(&Query::stream("account-1"), |account| {
+    ///         let mut balance = 0;
+    ///         for event in account.events()? {
+    ///             let event = event?;
+    ///             let amount: i64 = std::str::from_utf8(event.data)?.parse()?;
+    ///             balance += if event.event_type == "deposited" { amount } else { -amount };
+    ///         }
+    ///         if balance < cents {
+    ///             return Err(Box::<dyn std::error::Error>::from("not enough money"));
+    ///         }
+    ///         let mut batch = Batch::new();
+    ///         batch.push("account-1", &NewEvent::json("withdrawn", cents.to_string()))?;
+    ///         Ok((batch, balance - cents))
+    ///     })
+    /// };
+    /// store.append("account-1", annals::Expected::Any, &[NewEvent::json("deposited", "500")])?;
+    /// assert_eq!(withdraw(300)?.answer, 200);
+    /// assert!(matches!(withdraw(300), Err(DecideError::Refused(_))));
+    /// assert_eq!(store.last_position().get(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`DecideError::Refused`] with what the closure refuses with. [`DecideError::Append`] with what
+    /// [`Store::append_batch`] would say, or, if what the closure saw did not become durable: with
+    /// [`AppendError::DurabilityUnknown`] if its batch may be there when the store is opened again, with
+    /// [`AppendError::Poisoned`] if it had none.
+    ///
+    /// # Panics
+    /// If the closure does.
+    pub fn decide<T, E>(
+        &self,
+        query: &Query,
+        closure: impl FnOnce(&Situation<'_>) -> Result<(Batch, T), E>,
+    ) -> Result<Decided<T>, DecideError<E>> {
+        let Some(writing) = &self.0.writing else { return Err(AppendError::ReadOnly.into()) };
+        writing.deciding.refuse_own()?;
+        decide(&writing.queue, &writing.deciding, query, closure)
     }
 
     /// A view of everything appended so far. It stays as it is, whatever is appended later.
@@ -268,6 +335,9 @@ impl Store {
     /// As [`ReadError`] says, only for stores that are open for reading only.
     pub fn wait_beyond(&self, position: Position, timeout: Duration) -> Result<bool, ReadError> {
         let core = &self.0.core;
+        // Within a decision nothing can come.
+        let deciding = self.0.writing.as_ref().is_some_and(|writing| writing.deciding.is_own());
+        let timeout = if deciding { Duration::ZERO } else { timeout };
         if self.0.writing.is_some() || core.watermark.visible() > position {
             return Ok(core.watermark.wait_beyond(position, timeout));
         }
@@ -309,6 +379,7 @@ impl Store {
     /// [`AppendError::DurabilityUnknown`] if the sync failed; the store takes no more appends then.
     pub fn sync(&self) -> Result<(), AppendError> {
         let Some(writing) = &self.0.writing else { return Ok(()) };
+        writing.deciding.refuse_own()?;
         writing.queue.with_sink(Committer::sync)
     }
 
@@ -320,6 +391,10 @@ impl Store {
     pub fn maintain(&self) -> Result<(), MaintainError> {
         match &self.0.writing {
             Some(writing) => {
+                if let Err(source) = writing.deciding.refuse_own() {
+                    let source = std::io::Error::other(source);
+                    return Err(LogError::Io { what: "maintain the store".into(), source }.into());
+                }
                 // Once the store is closed, its files may be somebody else's.
                 let closed = writing.closed.lock();
                 if closed.is_some() { Ok(()) } else { maintain(&self.0.core).map_err(MaintainError::from) }
@@ -339,6 +414,7 @@ impl Store {
     /// before; the store takes no more appends then.
     pub fn mark_durable(&self) -> Result<(), AppendError> {
         let Some(writing) = &self.0.writing else { return Ok(()) };
+        writing.deciding.refuse_own()?;
         let closed = writing.closed.lock();
         if closed.is_some() { Ok(()) } else { mark_durable(&self.0.core, &writing.queue).unwrap_or(Ok(())) }
     }
@@ -377,6 +453,9 @@ impl Store {
 
 impl Handle {
     fn close(&self) -> Result<(), AppendError> {
+        if let Some(writing) = &self.writing {
+            writing.deciding.refuse_own()?;
+        }
         let result = self.close_files();
         // Behind everything that may still publish. A close that failed ends the store as well.
         self.core.watermark.end();
@@ -436,6 +515,11 @@ impl Drop for Handle {
     }
 }
 
+/// The outcome of a batch.
+fn appended(outcome: Outcome) -> Result<Appended, AppendError> {
+    outcome.and_then(|appended| appended.ok_or(AppendError::DurabilityUnknown { source: None }))
+}
+
 /// Segments that were full when the store was last open: all but the last.
 fn full_segments(recovered: &annals_wal::Recovered, parts: &Parts) -> Vec<FullSegment> {
     let index_bytes = |id: u64| {
@@ -455,4 +539,12 @@ fn full_segments(recovered: &annals_wal::Recovered, parts: &Parts) -> Vec<FullSe
             index_bytes: index_bytes(segment.id()),
         })
         .collect()
+}
+
+#[cfg(test)]
+impl Store {
+    /// The writer, for tests that look between staging and writing.
+    pub(crate) fn queue(&self) -> &CommitQueue<Committer> {
+        &self.0.writing.as_ref().expect("the store is open for writing").queue
+    }
 }

@@ -1,7 +1,8 @@
 //! Which events to read, as of which moment: the arguments that `read`, `tail` and `export` share.
 
+use super::criteria::{any_of, parse_clause};
 use super::values::{ClockName, Moment, parse_stream, parse_time};
-use annals::{AsOf, Position, Query, Store, Timestamp, Version, View};
+use annals::{AsOf, Clause, Position, Query, Store, Timestamp, Version, View};
 use anyhow::{Result, bail};
 
 /// The moment as of which everything is read.
@@ -65,6 +66,10 @@ pub(crate) struct Filters {
     /// Only events with this tag; given again, with all of the tags
     #[arg(long = "tag", value_name = "X", help_heading = "Filters")]
     tags: Vec<String>,
+    /// Only events of any of these types with all of these tags, as {"types":["T"],"tags":["X"]}; given again, of any of
+    /// those
+    #[arg(long = "match", value_name = "JSON", value_parser = parse_clause, help_heading = "Filters")]
+    clauses: Vec<Clause>,
     /// Only streams whose name begins so
     #[arg(long, value_name = "P", conflicts_with = "stream", help_heading = "Filters")]
     prefix: Option<String>,
@@ -95,13 +100,13 @@ impl Filters {
     }
 
     /// The query that selects the events from a position on.
-    pub(crate) fn query_from(&self, position: Position) -> Query {
+    pub(crate) fn query_from(&self, position: Position) -> Result<Query> {
         let from = self.from.filter(|_| self.stream.is_none()).map_or(Position::ZERO, Position::new);
-        self.query().from_position(position.max(from))
+        Ok(self.query()?.from_position(position.max(from)))
     }
 
     /// The query that selects the events.
-    pub(crate) fn query(&self) -> Query {
+    pub(crate) fn query(&self) -> Result<Query> {
         let mut query = match &self.stream {
             Some(stream) => Query::stream(stream),
             None => Query::all(),
@@ -118,6 +123,9 @@ impl Filters {
         };
         query = self.types.iter().fold(query, Query::of_type);
         query = self.tags.iter().fold(query, Query::tagged);
+        if let Some(criteria) = any_of(&self.clauses)? {
+            query = query.matching(criteria);
+        }
         if let Some(prefix) = &self.prefix {
             query = query.prefix(prefix);
         }
@@ -131,7 +139,7 @@ impl Filters {
         if let Some(until) = self.until {
             query = query.until(clock.into(), until);
         }
-        query
+        Ok(query)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: what all commands share. The arguments of one command stand beside its work.
 
+pub(crate) mod criteria;
 pub(crate) mod filters;
 pub(crate) mod store;
 pub(crate) mod values;

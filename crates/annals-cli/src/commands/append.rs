@@ -1,5 +1,6 @@
 //! `append`: one event.
 
+use crate::args::criteria::{any_of, parse_clause};
 use crate::args::store::StoreArgs;
 use crate::args::values::{JsonArg, parse_expected, parse_stream, parse_time};
 use crate::failure::Usage;
@@ -7,7 +8,7 @@ use crate::json::text;
 use crate::output::Facts;
 use crate::time;
 use crate::tool::Tool;
-use annals::{Appended, Expected, NewEvent, Store, Timestamp, Uuid, Version};
+use annals::{Appended, Batch, Clause, Expected, NewEvent, Position, Store, Timestamp, Uuid, Version};
 use anyhow::{Context, Result, bail};
 use std::io::Read;
 use std::path::Path;
@@ -15,11 +16,12 @@ use std::path::Path;
 /// Append one event
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The event is durable when the command ends with 0. If --expect does not hold, nothing is \
-    appended and the exit status is 3.\n\n\
+    after_help = "The event is durable when the command ends with 0. If --expect or --fail-if does not \
+    hold, nothing is appended and the exit status is 3.\n\n\
     Examples:\n  \
     annals append --stream account-7 --type Deposited --data '{\"cents\":500}'\n  \
-    annals append --stream account-7 --type Closed --expect 12 --tag branch:7 --time 2024-05-01T09:30:00+02:00"
+    annals append --stream account-7 --type Closed --expect 12 --tag branch:7 --time 2024-05-01T09:30:00+02:00\n  \
+    annals append --stream seat-3 --type Taken --tag seat:3 --fail-if '{\"types\":[\"Taken\"],\"tags\":[\"seat:3\"]}' --after 120"
 )]
 pub(crate) struct Args {
     /// The stream: any name of 1 to 1024 bytes
@@ -49,6 +51,13 @@ pub(crate) struct Args {
     /// What the stream must be at: any, no-stream, exists or the version of its last event
     #[arg(long, value_name = "EXPECTED", default_value = "any", value_parser = parse_expected)]
     expect: Expected,
+    /// Append nothing if there is an event of any of these types with all of these tags, as
+    /// {"types":["T"],"tags":["X"]}; given again, of any of those
+    #[arg(long, value_name = "JSON", value_parser = parse_clause)]
+    fail_if: Vec<Clause>,
+    /// Look for such events only after this position, up to which they have been read [default: 0]
+    #[arg(long, value_name = "POSITION", requires = "fail_if")]
+    after: Option<u64>,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -63,8 +72,15 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     event.tags = args.tags.iter().map(|tag| tag.as_str().into()).collect();
     event.check().map_err(|invalid| Usage(invalid.to_string()))?;
 
+    let mut batch = Batch::new();
+    batch.expect(&args.stream, args.expect)?;
+    batch.push(&args.stream, &event)?;
+    if let Some(criteria) = any_of(&args.fail_if)? {
+        batch.fail_if(criteria, Position::new(args.after.unwrap_or(0)))?;
+    }
+
     let store = tool.writing(&args.store)?;
-    let appended = store.append(&args.stream, args.expect, &[event])?;
+    let appended = store.append_batch(batch)?;
     let facts = facts(&store, &appended, args)?;
     store.close()?;
     let mut out = tool.out();

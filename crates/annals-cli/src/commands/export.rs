@@ -34,7 +34,7 @@ pub(crate) struct Args {
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     let store = tool.reading()?;
     let view = args.filters.view(&store)?;
-    let mut query = args.filters.query();
+    let mut query = args.filters.query()?;
     if let Some(limit) = args.limit {
         query = query.limit(limit);
     }

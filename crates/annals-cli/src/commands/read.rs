@@ -25,7 +25,7 @@ pub(crate) struct Args {
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     let store = tool.reading()?;
     let view = args.filters.view(&store)?;
-    let mut query = args.filters.query();
+    let mut query = args.filters.query()?;
     if args.backwards {
         query = query.backwards();
     }

@@ -38,7 +38,7 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     let mut out = tool.out();
     let mut printer = Printer::new(&out);
     if let Some(first) = first_of_newest(&view, args)? {
-        printer.all(&mut out, &view, args.filters.query_from(first))?;
+        printer.all(&mut out, &view, args.filters.query_from(first)?)?;
     }
     printer.flush(&mut out)?;
     if args.follow { follow(&store, view.position(), args, &mut printer, &mut out) } else { Ok(()) }
@@ -48,7 +48,7 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
 fn first_of_newest(view: &View, args: &Args) -> Result<Option<Position>> {
     let mut first = None;
     if args.lines > 0 {
-        for event in view.read(args.filters.query().backwards().limit(args.lines))? {
+        for event in view.read(args.filters.query()?.backwards().limit(args.lines))? {
             first = Some(event?.position);
         }
     }
@@ -65,7 +65,7 @@ fn follow(
     loop {
         if store.wait_beyond(seen, WAIT)? {
             let view = store.view();
-            printer.all(out, &view, args.filters.query_from(seen.next()))?;
+            printer.all(out, &view, args.filters.query_from(seen.next())?)?;
             printer.flush(out)?;
             seen = view.position();
         }

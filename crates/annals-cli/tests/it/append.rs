@@ -151,3 +151,52 @@ fn options_of_a_new_store_are_kept() {
     assert_eq!(stats["segment_bytes"], 65536);
     assert_eq!(stats["durability"], "os");
 }
+
+#[test]
+fn an_event_that_must_not_be_there_is_a_conflict_that_names_its_position() {
+    let place = Place::new();
+    let taken = |seat: &str, extra: &[&str]| {
+        let tag = format!("seat:{seat}");
+        let base = ["append", "--stream", "hall", "--type", "Taken", "--tag", &tag];
+        base.iter().chain(extra).map(|arg| (*arg).to_owned()).collect::<Vec<_>>()
+    };
+    let ok = |args: Vec<String>| place.ok(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    let fails =
+        |status, args: Vec<String>| place.fails(status, &args.iter().map(String::as_str).collect::<Vec<_>>());
+    let first = r#"{"types":["Taken"],"tags":["seat:1"]}"#;
+    let left = r#"{"types":["Left"]}"#;
+    ok(taken("1", &["--fail-if", first]));
+    ok(taken("2", &["--fail-if", left, "--after", "0"]));
+    let said = fails(3, taken("1", &["--fail-if", left, "--fail-if", first]));
+    assert!(said.contains("event at position 1 ") && said.contains("position 0"), "{said}");
+    assert_eq!(said.lines().count(), 1);
+    assert_eq!(place.ok(&["read"]).len(), 2);
+    ok(taken("1", &["--fail-if", first, "--after", "1"]));
+    // A position that was not read from this store.
+    let said = fails(1, taken("9", &["--fail-if", first, "--after", "77"]));
+    assert!(said.contains("77") && said.contains("position 3"), "{said}");
+    assert_eq!(place.ok(&["read"]).len(), 3);
+}
+
+#[test]
+fn clauses_that_say_nothing_or_are_no_json_are_wrong_usage() {
+    let place = Place::new();
+    place.ok(&["append", "--stream", "a", "--type", "T"]);
+    for (clause, what) in [
+        ("{", "EOF"),
+        ("{}", "neither types nor tags"),
+        (r#"{"type":["T"]}"#, "unknown field"),
+        (r#"{"tags":[""]}"#, "1 to 512 bytes"),
+        ("T", "expected"),
+    ] {
+        let said = place.fails(2, &["append", "--stream", "a", "--type", "T", "--fail-if", clause]);
+        assert!(said.contains(what), "{said}");
+        for command in ["read", "tail", "export"] {
+            let said = place.fails(2, &[command, "--match", clause]);
+            assert!(said.contains(what), "{said}");
+        }
+    }
+    let said = place.fails(2, &["append", "--stream", "a", "--type", "T", "--after", "1"]);
+    assert!(said.contains("--fail-if"), "{said}");
+    assert_eq!(place.ok(&["read"]).len(), 1);
+}

@@ -142,3 +142,20 @@ fn bytes_that_are_not_json_go_out_as_base64() {
     assert_eq!(event["metadata_base64"]["base64"], "bWV0YQ==");
     assert_eq!((event.get("data"), event.get("metadata")), (None::<&Value>, None::<&Value>));
 }
+
+#[test]
+fn events_of_any_of_several_clauses_are_read_followed_and_exported() {
+    let place = store();
+    for (args, expected) in [
+        (r#"read --match {"types":["Placed","Paid"]}"#, &[1, 2, 3][..]),
+        (r#"read --match {"tags":["vip","c:1"]}"#, &[1, 5]),
+        (r#"read --match {"types":["Paid"],"tags":["vip"]} --match {"types":["Booked"]}"#, &[3, 4]),
+        (r#"read --match {"types":["Paid"],"tags":["c:1"]}"#, &[]),
+        (r#"read --match {"tags":["c:1"]} --type Placed --backwards --limit 1"#, &[2]),
+        (r#"read --match {"tags":["c:1"]} --stream order-1 --from 2"#, &[5]),
+        (r#"tail -n 2 --match {"tags":["vip"]}"#, &[3, 5]),
+        (r#"export --match {"tags":["vip"]}"#, &[1, 3, 5]),
+    ] {
+        assert_eq!(data(&place, args), expected, "{args}");
+    }
+}

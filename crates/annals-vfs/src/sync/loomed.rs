@@ -58,6 +58,11 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
+/// Gives up a lock.
+pub fn hand_on<T>(guard: MutexGuard<'_, T>) {
+    drop(guard);
+}
+
 /// The moment at which waiting is given up: never.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline;

@@ -19,7 +19,13 @@ pub mod channel {
 
 /// Threads.
 pub mod thread {
-    pub use std::thread::{JoinHandle, panicking, sleep, yield_now};
+    pub use std::thread::{JoinHandle, ThreadId, panicking, sleep, yield_now};
+
+    /// The thread that asks.
+    #[must_use]
+    pub fn own_id() -> ThreadId {
+        std::thread::current().id()
+    }
 
     /// Starts a thread with a name.
     ///
@@ -31,6 +37,12 @@ pub mod thread {
     {
         std::thread::Builder::new().name(name.to_owned()).spawn(run)
     }
+}
+
+/// Gives up a lock in favour of whoever has waited longest for it, instead of whoever comes first.
+#[inline]
+pub fn hand_on<T>(guard: MutexGuard<'_, T>) {
+    MutexGuard::unlock_fair(guard);
 }
 
 /// The moment at which waiting is given up.

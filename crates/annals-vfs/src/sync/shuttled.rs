@@ -30,7 +30,13 @@ pub mod atomic {
 
 /// Threads.
 pub mod thread {
-    pub use shuttle::thread::{JoinHandle, panicking, yield_now};
+    pub use shuttle::thread::{JoinHandle, ThreadId, panicking, yield_now};
+
+    /// The thread that asks.
+    #[must_use]
+    pub fn own_id() -> ThreadId {
+        shuttle::thread::current().id()
+    }
 
     /// Starts a thread with a name.
     ///
@@ -47,6 +53,11 @@ pub mod thread {
     pub fn sleep(_: std::time::Duration) {
         yield_now();
     }
+}
+
+/// Gives up a lock. Who gets it, the scheduler decides.
+pub fn hand_on<T>(guard: MutexGuard<'_, T>) {
+    drop(guard);
 }
 
 /// Lets the scheduler choose who goes on.

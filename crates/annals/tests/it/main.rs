@@ -5,7 +5,10 @@
 mod closing;
 mod common;
 mod concurrency;
+mod conditions;
 mod crash_threads;
+mod criteria;
+mod decide;
 mod derived;
 mod expectations;
 mod full_disk;

@@ -1,0 +1,384 @@
+//! Decisions in the writer's order.
+
+use crate::common::{START, World, events_of};
+use crate::slow::SlowDisk;
+use annals::vfs::{Call, FaultyDisk, When};
+use annals::{
+    AppendError, Batch, Criteria, DecideError, Durability, Event, Expected, Invalid, NewEvent, Options,
+    Position, Query, ReadError, Situation, Store, Timestamp, Uuid,
+};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+const FOREVER: Duration = Duration::from_secs(3600);
+
+type Refusal = Box<dyn std::error::Error>;
+
+fn event(data: u64) -> NewEvent<'static> {
+    NewEvent::new("counted", data.to_le_bytes().to_vec())
+}
+
+fn one(stream: &str, event: &NewEvent<'_>) -> Batch {
+    let mut batch = Batch::new();
+    batch.push(stream, event).unwrap();
+    batch
+}
+
+fn newest() -> Query {
+    Query::stream("counter").backwards().limit(1)
+}
+
+/// Takes the next number of the counter.
+fn increment(situation: &Situation<'_>) -> Result<(Batch, u64), ReadError> {
+    let mut last = 0;
+    for event in situation.events()? {
+        last = u64::from_le_bytes(event?.data.try_into().unwrap());
+    }
+    Ok((one("counter", &event(last + 1)), last + 1))
+}
+
+fn counted(store: &Store) -> Vec<u64> {
+    let numbers = events_of(store).into_iter().filter(|event| event.stream == "counter");
+    numbers.map(|event| u64::from_le_bytes(event.data.try_into().unwrap())).collect()
+}
+
+fn positions(situation: &Situation<'_>, query: Query) -> Vec<u64> {
+    situation.read(query).unwrap().map(|event| event.unwrap().position.get()).collect()
+}
+
+#[test]
+fn a_counter_that_many_threads_increment_has_no_gap_and_they_share_syncs() {
+    const THREADS: u64 = 8;
+    const EACH: u64 = 200;
+    for durability in [Durability::Sync, Durability::Os] {
+        let world = World::new(1);
+        let disk = FaultyDisk::new(SlowDisk::over(world.disk()));
+        let options = world.options_over(Arc::new(disk.clone())).durability(durability).background(true);
+        let store = options.open("memory").unwrap();
+        let before = disk.calls(Call::SyncData);
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    let mut last = 0;
+                    for _ in 0..EACH {
+                        let decided = store.decide(&newest(), increment).unwrap();
+                        assert!(decided.answer > last);
+                        last = decided.answer;
+                        let appended = decided.appended.unwrap();
+                        assert_eq!(appended.first_position.get(), last);
+                        assert_eq!(decided.position, appended.first_position.previous());
+                        assert!(store.last_position() >= appended.last_position, "told and not visible");
+                    }
+                });
+            }
+        });
+        assert!(counted(&store).into_iter().eq(1..=THREADS * EACH));
+        let syncs = disk.calls(Call::SyncData) - before;
+        assert!(syncs < THREADS * EACH / 2, "{durability:?}: {syncs} syncs");
+        store.close().unwrap();
+        assert!(counted(&world.open()).into_iter().eq(1..=THREADS * EACH));
+    }
+}
+
+#[test]
+fn a_decision_may_read_and_answer_without_appending() {
+    let store = World::new(3).open();
+    let decided = store.decide(&newest(), |situation| {
+        assert_eq!(situation.events()?.count(), 0);
+        Ok::<_, ReadError>((Batch::new(), "nothing"))
+    });
+    let decided = decided.unwrap();
+    assert_eq!((decided.answer, decided.appended, decided.position), ("nothing", None, Position::ZERO));
+    assert_eq!(store.last_position(), Position::ZERO);
+}
+
+#[test]
+fn a_refusal_is_handed_on_and_appends_nothing() {
+    let store = World::new(3).open();
+    let refused = store.decide(&newest(), |_| Err::<(Batch, ()), _>("no"));
+    assert!(matches!(refused, Err(DecideError::Refused("no"))), "{refused:?}");
+    assert_eq!(store.decide(&newest(), increment).unwrap().answer, 1);
+}
+
+#[test]
+fn a_panic_in_the_closure_leaves_the_store_as_it_was() {
+    let world = World::new(4);
+    let store = world.open();
+    for round in 1..=3 {
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            store.decide(&newest(), |situation| -> Result<(Batch, ()), ReadError> {
+                let _ = increment(situation)?;
+                panic!("within the closure")
+            })
+        }));
+        assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "within the closure");
+        assert_eq!(store.decide(&newest(), increment).unwrap().answer, 2 * round - 1);
+        store.append("counter", Expected::Any, &[event(2 * round)]).unwrap();
+        store.sync().unwrap();
+    }
+    store.close().unwrap();
+    assert_eq!(counted(&world.open()), [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn calls_that_would_wait_for_the_decision_are_refused_within_it() {
+    let store = World::new(5).open();
+    store.append("counter", Expected::Any, &[event(1)]).unwrap();
+    let other = World::new(6).open();
+    let decided = store.decide(&newest(), |situation| -> Result<(Batch, u64), Refusal> {
+        let within = |result: Result<(), AppendError>| {
+            assert!(matches!(result, Err(AppendError::WithinDecide)), "{result:?}");
+        };
+        within(store.append("counter", Expected::Any, &[event(2)]).map(drop));
+        within(store.append_batch(one("counter", &event(2))).map(drop));
+        for outcome in store.append_batches(vec![one("a", &event(2)), one("b", &event(2))]) {
+            within(outcome.map(drop));
+        }
+        within(store.sync());
+        within(store.mark_durable());
+        within(store.clone().close());
+        assert!(store.maintain().is_err());
+        let nested = store.decide(&newest(), increment);
+        assert!(matches!(nested, Err(DecideError::Append(AppendError::WithinDecide))), "{nested:?}");
+        // Nothing can come as long as this lasts.
+        assert!(!store.wait_beyond(situation.position(), FOREVER)?);
+        assert!(store.wait_beyond(Position::ZERO, FOREVER)?);
+        // Reading, and other stores, are no matter.
+        assert_eq!(store.view().read(Query::all())?.count(), 1);
+        other.append("counter", Expected::Any, &[event(1)])?;
+        Ok(increment(situation)?)
+    });
+    assert_eq!(decided.unwrap().answer, 2);
+    store.append("counter", Expected::Any, &[event(3)]).unwrap();
+    assert_eq!(counted(&store), [1, 2, 3]);
+    store.close().unwrap();
+}
+
+#[test]
+fn the_batch_of_a_decision_is_checked_like_any_other() {
+    let store = World::new(7).open();
+    store.append("counter", Expected::Any, &[event(1)]).unwrap();
+    let decide = |batch: Batch| {
+        store.decide(&newest(), |_| Ok::<_, Refusal>((batch, ()))).map_err(|error| match error {
+            DecideError::Append(error) => error,
+            other => panic!("{other:?}"),
+        })
+    };
+    let mut conflicting = one("counter", &event(2));
+    conflicting.expect("counter", Expected::NoStream).unwrap();
+    assert!(matches!(decide(conflicting), Err(AppendError::Conflict(_))));
+    // Also without events.
+    let mut conflicting = Batch::new();
+    conflicting.expect("counter", Expected::NoStream).unwrap();
+    assert!(matches!(decide(conflicting), Err(AppendError::Conflict(_))));
+    let mut excluded = one("counter", &event(2));
+    excluded.fail_if(Criteria::everything(), Position::ZERO).unwrap();
+    assert!(matches!(decide(excluded), Err(AppendError::ConditionFailed { .. })));
+    let mut twice = one("counter", &event(2).with_id(Uuid::from_u128(1)));
+    twice.push("counter", &event(3).with_id(Uuid::from_u128(1))).unwrap();
+    assert!(matches!(decide(twice), Err(AppendError::Invalid(Invalid::IdTwice { .. }))));
+    let repeated = || one("counter", &event(2).with_id(Uuid::from_u128(1)));
+    let first = decide(repeated()).unwrap().appended.unwrap();
+    let again = decide(repeated()).unwrap().appended.unwrap();
+    assert_eq!((again.first_position, again.already_applied), (first.first_position, true));
+    assert_eq!(store.last_position(), Position::new(2));
+}
+
+#[test]
+fn a_decision_begins_the_next_segment_when_the_last_one_is_full() {
+    let world = World::new(8);
+    let store = world.open();
+    for number in 0..60 {
+        let decided = store.decide(&Query::all(), |situation| {
+            let seen = situation.events()?.count() as u64;
+            Ok::<_, ReadError>((one("a", &NewEvent::new("t", vec![7; 2000])), seen))
+        });
+        assert_eq!(decided.unwrap().answer, number);
+        if number % 7 == 0 {
+            store.maintain().unwrap();
+        }
+    }
+    assert!(store.stats().unwrap().segments > 5);
+    store.close().unwrap();
+    assert_eq!(events_of(&world.open()).len(), 60);
+}
+
+#[test]
+fn closed_and_read_only_stores_decide_nothing() {
+    let world = World::new(9);
+    let store = world.open();
+    let other = store.clone();
+    store.decide(&newest(), increment).unwrap();
+    store.close().unwrap();
+    let closed = other.decide(&newest(), |_| -> Result<(Batch, ()), Refusal> { panic!("it is closed") });
+    assert!(matches!(closed, Err(DecideError::Append(AppendError::Closed))));
+    let reader = world.options().read_only(true).open("memory").unwrap();
+    let refused = reader.decide(&newest(), |_| -> Result<(Batch, ()), Refusal> { panic!("it is read only") });
+    assert!(matches!(refused, Err(DecideError::Append(AppendError::ReadOnly))));
+    assert_eq!(counted(&reader), [1]);
+}
+
+fn failing(world: &World) -> (FaultyDisk, Options) {
+    let disk = FaultyDisk::new(Arc::new(world.disk()));
+    (disk.clone(), world.options_over(Arc::new(disk)))
+}
+
+#[test]
+fn if_the_flush_of_a_decision_fails_its_outcome_is_unknown_and_its_answer_is_not_told() {
+    for call in [Call::SyncData, Call::Write] {
+        let world = World::new(10);
+        let (disk, options) = failing(&world);
+        let store = options.open("memory").unwrap();
+        assert_eq!(store.decide(&newest(), increment).unwrap().answer, 1);
+        disk.arm(When::nth(call, 1), annals::vfs::Fault::Error(io::ErrorKind::Other));
+        let outcome = store.decide(&newest(), increment);
+        let Err(DecideError::Append(AppendError::DurabilityUnknown { source })) = outcome else {
+            panic!("{call:?}: {outcome:?}")
+        };
+        assert!(source.is_some(), "the first who is told learns why");
+        let later = store.decide(&newest(), increment);
+        assert!(matches!(later, Err(DecideError::Append(AppendError::Poisoned))), "{later:?}");
+        assert_eq!(counted(&store), [1], "what is not durable is not shown");
+        assert!(matches!(store.sync(), Err(AppendError::Poisoned)));
+        drop(store);
+        let left: Vec<u64> = counted(&world.open());
+        assert!(left == [1] || left == [1, 2], "{left:?}");
+    }
+}
+
+/// Eight decisions that all see or stage something while the disk has failed for good at some sync: whoever was given an
+/// answer finds it after a crash, and whoever saw an event that is not there was given none.
+#[test]
+fn nothing_that_a_lost_event_has_led_to_is_ever_told() {
+    let mut unknown = 0;
+    for nth in 1..12 {
+        let world = World::new(11 + nth);
+        let disk = FaultyDisk::new(SlowDisk::over(world.disk()));
+        // All of it in one segment, so that the syncs are those of batches.
+        let options = world.options_over(Arc::new(disk.clone())).segment_bytes(1 << 20);
+        let store = options.open("memory").unwrap();
+        store.decide(&newest(), increment).unwrap();
+        disk.arm(
+            When::nth(Call::SyncData, nth).from_then_on(),
+            annals::vfs::Fault::Error(io::ErrorKind::Other),
+        );
+        let told = thread::scope(|scope| {
+            let handles: Vec<_> = (0..8)
+                .map(|thread| {
+                    let store = &store;
+                    scope.spawn(move || decide_until_it_fails(store, thread))
+                })
+                .collect();
+            handles.into_iter().map(|handle| handle.join().unwrap()).collect::<Vec<_>>()
+        });
+        unknown += told.iter().filter(|(_, unknown)| *unknown).count();
+        drop(store);
+        let after = World::on(world.disk().crash(annals::vfs::Survival::Synced), 99);
+        let left = counted(&after.open());
+        assert!(left.iter().copied().eq(1..=left.len() as u64), "{left:?}");
+        for (highest, _) in told {
+            assert!(highest <= left.len() as u64, "sync {nth}: {highest} was told, and {left:?} is left");
+        }
+    }
+    assert!(unknown > 0, "no decision has met the failing sync");
+}
+
+/// The highest number that it was told, and whether it ended in not knowing.
+fn decide_until_it_fails(store: &Store, thread: u64) -> (u64, bool) {
+    let mut highest = 0;
+    for round in 0.. {
+        let decided = match (round + thread) % 3 {
+            // Only looks.
+            0 => store.decide(&newest(), |situation| Ok((Batch::new(), increment(situation)?.1 - 1))),
+            // Refuses, which says as much.
+            1 => {
+                let refused = store.decide(&newest(), |situation| {
+                    let seen = increment(situation).unwrap().1 - 1;
+                    Err::<(Batch, u64), u64>(seen)
+                });
+                match refused {
+                    Err(DecideError::Refused(seen)) => {
+                        highest = highest.max(seen);
+                        continue;
+                    }
+                    Err(DecideError::Append(error)) => Err(DecideError::Append(error)),
+                    other => panic!("{other:?}"),
+                }
+            }
+            _ => store.decide(&newest(), increment),
+        };
+        match decided {
+            Ok(decided) => highest = highest.max(decided.answer),
+            Err(DecideError::Append(AppendError::DurabilityUnknown { .. })) => return (highest, true),
+            Err(DecideError::Append(AppendError::Poisoned)) => return (highest, false),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    unreachable!("the disk fails at some time")
+}
+
+/// Decisions, appends, syncs and marks all at once, and then the end.
+#[test]
+fn whoever_comes_next_writes_what_decisions_have_staged() {
+    let world = World::new(30);
+    let store = world.options_over(SlowDisk::over(world.disk())).background(true).open("memory").unwrap();
+    thread::scope(|scope| {
+        for thread in 0..6_u64 {
+            let store = &store;
+            scope.spawn(move || {
+                for round in 0..40 {
+                    match (thread, round % 4) {
+                        (0, 0) => store.mark_durable().unwrap(),
+                        (0, _) => store.sync().unwrap(),
+                        (1, _) => {
+                            let large = NewEvent::new("large", vec![7; 3000]);
+                            store.append("large", Expected::Any, &[large]).unwrap();
+                        }
+                        (2, 0) => store.maintain().unwrap(),
+                        _ => drop(store.decide(&newest(), increment).unwrap()),
+                    }
+                }
+            });
+        }
+    });
+    let other = store.clone();
+    let closing = thread::spawn(move || other.close());
+    let mut last = 0;
+    loop {
+        match store.decide(&newest(), increment) {
+            Ok(decided) => last = decided.answer,
+            Err(DecideError::Append(AppendError::Closed)) => break,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    closing.join().unwrap().unwrap();
+    drop(store);
+    let left = counted(&world.open());
+    assert!(left.iter().copied().eq(1..=left.len() as u64));
+    assert!(left.len() as u64 >= last.max(3 * 40 + 30));
+}
+
+#[test]
+fn the_times_of_a_query_hold_in_a_decision_too() {
+    let world = World::new(31);
+    let store = world.open();
+    let recorded: Vec<Event> = {
+        for number in 0..4_u32 {
+            store.append("counter", Expected::Any, &[event(number.into())]).unwrap();
+            world.clock.set(Timestamp::from_nanos(START + 10 * i64::from(number + 1)));
+        }
+        events_of(&store)
+    };
+    let clock = annals::Clock::Recorded;
+    store
+        .decide(&newest(), |situation| {
+            let third = recorded[2].recorded_at;
+            assert_eq!(positions(situation, Query::all().since(clock, third)), [3, 4]);
+            assert_eq!(positions(situation, Query::all().until(clock, third)), [1, 2]);
+            Ok::<_, ReadError>((Batch::new(), ()))
+        })
+        .unwrap();
+}
