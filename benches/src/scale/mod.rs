@@ -5,7 +5,6 @@
 
 mod build;
 mod cold;
-#[cfg_attr(not(test), expect(dead_code, reason = "appends take no conditions yet; then it is a command"))]
 mod conditions;
 mod feed;
 mod files;
@@ -19,6 +18,7 @@ mod read;
 mod show;
 mod streams;
 
+use annals::{Clause, Criteria};
 use clap::{Parser, Subcommand};
 use std::error::Error;
 
@@ -46,6 +46,8 @@ enum Command {
     Cold(cold::Cold),
     /// Looks up random ids over all history.
     Ids(ids::Ids),
+    /// Appends with and without a condition over two tags, in turn: alone, and from 64 threads.
+    Conditions(conditions::Conditions),
     /// What `open` runs in a process of its own.
     #[command(hide = true)]
     OpenOnce(open::OpenOnce),
@@ -66,6 +68,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         Command::Read(read) => read.run(),
         Command::Cold(cold) => cold.run(),
         Command::Ids(ids) => ids.run(),
+        Command::Conditions(conditions) => conditions.run(|batch, tags, after| {
+            let clause = Clause::new().tagged(&tags[0]).tagged(&tags[1]);
+            Ok(batch.fail_if(Criteria::any_of([clause])?, after)?)
+        }),
         Command::OpenOnce(once) => once.run(),
         Command::AppendForever(forever) => forever.run(),
     }
