@@ -24,9 +24,20 @@ pub struct Events<'v> {
     /// The parts still to be read, with the first and the last position wanted of each.
     parts: VecDeque<(&'v Part, Position, Position)>,
     current: Option<(&'v Part, Candidates)>,
+    /// Candidates that were taken ahead, so that their records are on their way from memory when it is their turn.
+    ahead: VecDeque<Position>,
+    /// What went wrong behind them.
+    failed: Option<ReadError>,
+    /// Where the stretch ends that was asked for when positions are walked one by one.
+    asked_for: Option<Position>,
     position: Position,
     left: u64,
 }
+
+/// Candidates taken ahead. A stream of ten events in six runs, all in memory, takes NN µs with them and NN µs without.
+const AHEAD: usize = 16;
+/// Positions whose pages are asked for at once when a range is walked.
+const STRETCH: u64 = 2048;
 
 impl<'v> Events<'v> {
     pub(crate) fn new(view: &'v View, query: Query) -> Result<Self, ReadError> {
@@ -69,7 +80,18 @@ impl<'v> Events<'v> {
             .ranges(to)
             .filter(|(_, first, last)| *last >= from && may_hold(view, &query, *first, *last));
         let parts = parts.map(|(part, first, last)| (part, first.max(from), last)).collect();
-        Ok(Events { view, staged, left: query.limit, query, parts, current: None, position: to })
+        Ok(Events {
+            view,
+            staged,
+            left: query.limit,
+            query,
+            parts,
+            current: None,
+            ahead: VecDeque::new(),
+            failed: None,
+            asked_for: None,
+            position: to,
+        })
     }
 
     /// The last position that is looked at: of the view, or an earlier one if the query ends there. All events of the
@@ -86,15 +108,9 @@ impl<'v> Events<'v> {
 
     fn advance(&mut self) -> Result<Option<EventRef<'v>>, ReadError> {
         while self.left > 0 {
-            let Some((part, candidates)) = &mut self.current else {
-                let next = if self.query.backwards { self.parts.pop_back() } else { self.parts.pop_front() };
-                let Some((part, first, last)) = next else { return Ok(None) };
-                self.current = Some((part, Candidates::choose(part, &self.query, first, last)?));
-                continue;
-            };
-            let Some(position) = candidates.next(part)? else {
-                self.current = None;
-                continue;
+            self.look_ahead();
+            let Some(position) = self.ahead.pop_front() else {
+                return self.failed.take().map_or(Ok(None), Err);
             };
             let Some(event) = self.event(position)? else { continue };
             if self.query.matches(&event) && self.view.shows(&event) {
@@ -103,6 +119,68 @@ impl<'v> Events<'v> {
             }
         }
         Ok(None)
+    }
+
+    /// Takes candidates ahead; more than one only where they come from the index, for whoever walks a range has the
+    /// processor's own look-ahead.
+    fn look_ahead(&mut self) {
+        let wanted = usize::try_from(self.left).unwrap_or(AHEAD).min(AHEAD);
+        while self.ahead.len() < wanted && self.failed.is_none() {
+            match self.next_candidate() {
+                Ok(Some((position, true))) => {
+                    self.ask_for(position);
+                    self.ahead.push_back(position);
+                    break;
+                }
+                Ok(Some((position, false))) => {
+                    if let Some(segment) = self.view.parts.segment_of(position) {
+                        segment.prefetch(position);
+                    }
+                    self.ahead.push_back(position);
+                }
+                Ok(None) => break,
+                Err(error) => self.failed = Some(error),
+            }
+        }
+    }
+
+    /// The next position to look at, and whether all positions of a range are.
+    fn next_candidate(&mut self) -> Result<Option<(Position, bool)>, ReadError> {
+        loop {
+            let Some((part, candidates)) = &mut self.current else {
+                let next = if self.query.backwards { self.parts.pop_back() } else { self.parts.pop_front() };
+                let Some((part, first, last)) = next else { return Ok(None) };
+                self.current = Some((part, Candidates::choose(part, &self.query, first, last)?));
+                continue;
+            };
+            match candidates.next(part)? {
+                Some(position) => return Ok(Some((position, candidates.is_range()))),
+                None => self.current = None,
+            }
+        }
+    }
+
+    /// Has the pages of a range that is walked read from the disk in large pieces.
+    fn ask_for(&mut self, position: Position) {
+        let backwards = self.query.backwards;
+        let within =
+            self.asked_for.is_some_and(|end| if backwards { position >= end } else { position <= end });
+        if within {
+            return;
+        }
+        let Some(segment) = self.view.parts.segment_of(position) else { return };
+        let Some(entry) = segment.sealed_entry() else {
+            // It was written a moment ago.
+            self.asked_for = Some(if backwards { segment.first_position() } else { Position::MAX });
+            return;
+        };
+        let (first, last) = if backwards {
+            (Position::new(position.get().saturating_sub(STRETCH)).max(entry.first_position), position)
+        } else {
+            (position, position.plus(STRETCH).min(entry.last_position()))
+        };
+        segment.read_ahead(first..last.next());
+        self.asked_for = Some(if backwards { first } else { last });
     }
 
     fn event(&self, position: Position) -> Result<Option<EventRef<'v>>, ReadError> {

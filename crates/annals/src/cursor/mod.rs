@@ -69,6 +69,11 @@ impl Candidates {
         Candidates { cursor, next: (first <= last).then_some(start), end, direction }
     }
 
+    /// Whether all positions are given, without the index.
+    pub(crate) fn is_range(&self) -> bool {
+        self.cursor.is_none()
+    }
+
     pub(crate) fn next(&mut self, part: &Part) -> Result<Option<Position>, ReadError> {
         let Some(target) = self.next else { return Ok(None) };
         let found = match &mut self.cursor {
