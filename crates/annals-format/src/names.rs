@@ -53,6 +53,33 @@ pub fn parse_run(name: &str) -> Option<u64> {
     parse(name, ".run")
 }
 
+/// The path of a scratch file: the `number`-th that is needed while run `run_id` is written. It says nothing that
+/// matters once it is closed, and is removed whenever it is found.
+///
+/// ```
+/// assert_eq!(annals_format::names::scratch(7, 0), "index/000000000007.0.tmp");
+/// ```
+#[must_use]
+pub fn scratch(run_id: u64, number: u64) -> String {
+    format!("{INDEX_DIR}/{run_id:012}.{number}.tmp")
+}
+
+/// The number of the run that a scratch file belongs to, and its own, from its name within [`INDEX_DIR`]; `None` if no
+/// scratch file is named so.
+///
+/// ```
+/// use annals_format::names::parse_scratch;
+/// assert_eq!(parse_scratch("000000000007.0.tmp"), Some((7, 0)));
+/// assert_eq!(parse_scratch("000000000007.run"), None);
+/// ```
+#[must_use]
+pub fn parse_scratch(name: &str) -> Option<(u64, u64)> {
+    let (run, number) = name.strip_suffix(".tmp")?.split_once('.')?;
+    let plain =
+        number.bytes().all(|byte| byte.is_ascii_digit()) && (number == "0" || !number.starts_with('0'));
+    if plain { Some((parse(run, "")?, number.parse().ok()?)) } else { None }
+}
+
 fn parse(name: &str, ending: &str) -> Option<u64> {
     let digits = name.strip_suffix(ending)?;
     let plain = digits.len() >= 12 && digits.bytes().all(|byte| byte.is_ascii_digit());

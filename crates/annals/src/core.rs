@@ -2,6 +2,7 @@
 
 use crate::budget::Budget;
 use crate::catalog::Catalog;
+use crate::merging::Merges;
 use crate::options::Durability;
 use crate::part::{IndexPlan, Part, Rebuilt};
 use crate::parts::Parts;
@@ -32,6 +33,8 @@ pub(crate) struct Core {
     pub(crate) created_at: Timestamp,
     pub(crate) plan: IndexPlan,
     pub(crate) budget: Budget,
+    /// Merges under way. Never taken with `catalog` held.
+    pub(crate) merges: Mutex<Merges>,
     /// What stands in for runs that are missing or damaged.
     pub(crate) rebuilt: Arc<Rebuilt>,
     pub(crate) parts: ArcSwap<Parts>,
@@ -105,6 +108,7 @@ impl Core {
             durability,
             plan: IndexPlan::of(manifest),
             budget,
+            merges: Mutex::new(Merges::default()),
             rebuilt,
             parts: ArcSwap::from_pointee(parts),
             watermark,

@@ -54,6 +54,7 @@ mod heads;
 mod inspect;
 mod lists;
 mod maintenance;
+mod merging;
 mod open;
 mod options;
 mod part;

@@ -8,6 +8,7 @@ use crate::core::Core;
 use crate::error::{AppendError, ReadError};
 use crate::options::Durability;
 use annals_types::Position;
+use annals_vfs::sync::Deadline;
 use annals_vfs::sync::atomic::{Ordering, fence};
 use annals_vfs::sync::channel::{Receiver, RecvTimeoutError};
 use annals_wal::{CommitQueue, LogError};
@@ -35,8 +36,8 @@ pub(crate) fn run_worker(
 ) {
     let mut idle_periods = 0;
     loop {
-        let attempt = maintain(core);
-        let failed = attempt.is_err();
+        let attempt = maintain_urgent(core);
+        let mut failed = attempt.is_err();
         core.note_attempt(attempt);
         if core.worker_stops.load(Ordering::SeqCst) {
             return;
@@ -46,13 +47,15 @@ pub(crate) fn run_worker(
         let before = core.watermark.visible();
         let unmarked =
             core.watermark.durable() != marked || core.watermark.visible() > core.watermark.durable();
-        let patience = match (failed, unmarked) {
-            (true, _) => Some(RETRY),
-            (false, true) => Some(IDLE),
-            (false, false) => None,
-        };
-        let event = match patience {
-            Some(patience) => mailbox.recv_timeout(patience),
+        let merged = if failed { Ok(None) } else { merge_for(core, mailbox, IDLE) };
+        failed |= merged.is_err();
+        let event = match merged.unwrap_or_else(|error| {
+            core.note_attempt(Err(error));
+            None
+        }) {
+            Some(event) => event,
+            None if failed => mailbox.recv_timeout(RETRY),
+            None if unmarked => mailbox.recv_timeout(IDLE),
             None => sleep(core, mailbox, before),
         };
         match event {
@@ -107,13 +110,41 @@ fn sleep(core: &Core, mailbox: &Receiver<()>, seen: Position) -> Result<(), Recv
     mailbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
 }
 
-/// Does everything there is to do. What is done is done, whatever fails. A disk that has no room for the next segment
-/// does not keep full ones from being sealed, which gives some back.
+/// Merges runs for as long as the worker would wait otherwise; `None` if there is nothing to merge.
+fn merge_for(
+    core: &Core,
+    mailbox: &Receiver<()>,
+    patience: Duration,
+) -> Result<Option<Result<(), RecvTimeoutError>>, LogError> {
+    let deadline = Deadline::after(patience);
+    while core.may_merge() && core.merge_step()? {
+        match mailbox.recv_timeout(Duration::ZERO) {
+            Err(RecvTimeoutError::Timeout) if !deadline.left().is_zero() => {}
+            event => return Ok(Some(event)),
+        }
+    }
+    Ok(None)
+}
+
+/// Does everything there is to do. What is done is done, whatever fails.
 pub(crate) fn maintain(core: &Core) -> Result<(), LogError> {
+    loop {
+        maintain_urgent(core)?;
+        if !core.may_merge() || !core.merge_step()? {
+            return Ok(());
+        }
+    }
+}
+
+/// Does everything but merging. A disk that has no room for the next segment does not keep full ones from being sealed,
+/// which gives some back.
+fn maintain_urgent(core: &Core) -> Result<(), LogError> {
     let mut laid_out = Ok(());
     loop {
         if laid_out.is_ok() && core.needs_prepared() {
             laid_out = core.lay_out_next();
+        } else if core.may_merge() && core.is_crowded_with_runs() {
+            core.merge_step()?;
         } else if core.next_full().is_some() {
             core.seal_next()?;
         } else if !core.write_missing_run()? {

@@ -370,11 +370,11 @@ pub(crate) fn newest_unnamed(
 }
 
 /// The numbers of the files in a directory, in order: what is done with them is done in the same order every time.
-pub(crate) fn present_files(
+pub(crate) fn present_files<N: Ord>(
     disk: &dyn Disk,
     directory: &str,
-    parse: impl Fn(&str) -> Option<u64>,
-) -> Result<BTreeSet<u64>, OpenError> {
+    parse: impl Fn(&str) -> Option<N>,
+) -> Result<BTreeSet<N>, OpenError> {
     match disk.list(directory) {
         // What is no plain file is nothing of the store's, whatever it is called.
         Ok(entries) => {
@@ -409,6 +409,10 @@ fn remove_orphans(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError>
             disk.remove(&names::segment(id))
                 .map_err(OpenError::io(format!("remove {}", names::segment(id))))?;
         }
+    }
+    for (id, part) in present_files(disk, names::INDEX_DIR, names::parse_scratch)? {
+        let name = names::scratch(id, part);
+        disk.remove(&name).map_err(OpenError::io(format!("remove {name}")))?;
     }
     for id in present_files(disk, names::INDEX_DIR, names::parse_run)? {
         if !manifest.runs.iter().any(|run| run.id == id) {

@@ -472,6 +472,7 @@ impl Handle {
         }
         let end = writing.queue.with_sink(Committer::close);
         writing.stop_worker(&self.core);
+        self.core.abandon_merges();
         self.core.cut_unused();
         let result = end.and_then(|end| {
             let (segment_id, frames_end) =

@@ -1,7 +1,7 @@
 //! A run: an immutable index file. It says at which positions a term occurs, and where an event id may be.
 //!
-//! The file is, from front to back: header, dictionary, group table, term table, id table, page checksums,
-//! trailer. The dictionary has the terms in groups, each with its short lists of positions, and the long lists
+//! The file is, from front to back: header, dictionary, group table, term table, id table, term
+//! filter, id filter, page checksums, trailer. The dictionary has the terms in groups, each with its short lists of positions, and the long lists
 //! between them. A lookup goes the other way: the trailer says where the parts are, the term table leads to a
 //! group, and the group to the positions.
 //!
@@ -9,6 +9,7 @@
 //! and still takes what they say for input.
 
 mod cursor;
+mod filter;
 mod group;
 mod hash;
 mod header;
@@ -19,6 +20,7 @@ mod trailer;
 mod varint;
 
 pub use cursor::{GroupCursor, GroupTerm, find_in_group};
+pub use filter::{FILTER_BLOCK_BYTES, FilterBlock, FilterShape};
 pub use group::{GROUP_HEADER_BYTES, GROUP_TERMS, GroupBuilder, GroupHeader, TermList};
 pub use hash::{id_hash, term_hash};
 pub use header::{RUN_HEADER_BYTES, RunHeader};
@@ -30,4 +32,4 @@ pub use table::{TABLE_WORD_BYTES, TableShape};
 pub use term::{TERM_NAME_BYTES_MAX, TermEntry, TermKind};
 #[doc(hidden)]
 pub use trailer::reseal_run;
-pub use trailer::{RUN_TRAILER_BYTES, RunParts, RunTrailer, page_table_checksum};
+pub use trailer::{PageTableChecksum, RUN_TRAILER_BYTES, RunParts, RunTrailer, page_table_checksum};

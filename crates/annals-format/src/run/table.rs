@@ -73,7 +73,8 @@ impl TableShape {
     }
 
     /// The words of the directory: for each bucket which entry is its first, then the number of entries.
-    pub fn directory<'a>(&self, sorted: &'a [u64]) -> impl Iterator<Item = u64> + use<'a> {
+    #[cfg(test)]
+    fn directory<'a>(&self, sorted: &'a [u64]) -> impl Iterator<Item = u64> + use<'a> {
         debug_assert!(sorted.is_sorted() && sorted.len() as u64 == self.entries);
         let shape = *self;
         let mut next = 0;
@@ -122,7 +123,8 @@ impl TableShape {
     }
 
     /// The bucket of a hash, or of an entry.
-    fn bucket(&self, hash: u64) -> u64 {
+    #[must_use]
+    pub fn bucket(&self, hash: u64) -> u64 {
         hash.checked_shr(u64::BITS - u32::from(self.bucket_bits)).unwrap_or(0)
     }
 

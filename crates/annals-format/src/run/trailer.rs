@@ -1,5 +1,6 @@
 //! The trailer that ends a run: how many of everything there are, and with that where everything is.
 
+use super::filter::{FILTER_ALIGNMENT, FilterShape};
 use super::group::GROUP_TERMS;
 use super::header::{RUN_HEADER_BYTES, reseal_run_header};
 use super::table::{TABLE_WORD_BYTES, TableShape};
@@ -25,17 +26,20 @@ const TERM_BUCKET_BITS: usize = 92;
 const TERM_VALUE_BITS: usize = 93;
 const ID_BUCKET_BITS: usize = 94;
 const ID_VALUE_BITS: usize = 95;
-const RESERVED: usize = 96;
+const TERM_FILTER: usize = 96;
+const ID_FILTER: usize = 100;
 
 /// Length of the trailer that ends a run.
 pub const RUN_TRAILER_BYTES: usize = 104;
 /// No file is longer: sums of a few lengths that are not longer either fit into 64 bits.
 const FILE_BYTES_MAX: u64 = 1 << 60;
+/// Format versions below this one have no filters, and reserved bytes in their place.
+const FILTERS_SINCE: u32 = 2;
 /// Parts begin at multiples of this many bytes.
 const PART_ALIGNMENT: u64 = 8;
 
 const _: () = assert!(TERMS + TermKind::ALL.len() * 8 == IDS);
-const _: () = assert!(RESERVED + 8 == RUN_TRAILER_BYTES);
+const _: () = assert!(ID_FILTER + 4 == RUN_TRAILER_BYTES);
 const _: () = assert!((RUN_HEADER_BYTES as u64).is_multiple_of(PART_ALIGNMENT));
 
 /// What a trailer says of its run.
@@ -55,6 +59,11 @@ pub struct RunTrailer {
     pub term_table: TableShape,
     /// The table of event ids; its values are positions, relative to the first.
     pub id_table: TableShape,
+    /// The filter before the table of terms: of the hashes of all terms.
+    pub term_filter: FilterShape,
+    /// The filter before the table of ids: of the hashes of all ids, with as many low bits zero as the table has value
+    /// bits.
+    pub id_filter: FilterShape,
     /// The checksum of the page checksums, see [`page_table_checksum`].
     pub pages_checksum: u32,
 }
@@ -70,6 +79,10 @@ pub struct RunParts {
     pub term_table: Range<u64>,
     /// The table of event ids.
     pub id_table: Range<u64>,
+    /// The filter of terms; empty if there is none.
+    pub term_filter: Range<u64>,
+    /// The filter of ids; empty if there is none.
+    pub id_filter: Range<u64>,
     /// The checksums of the pages: of all bytes before them.
     pub page_table: Range<u64>,
     /// The trailer.
@@ -93,18 +106,22 @@ impl RunTrailer {
     #[must_use]
     pub fn parts(&self) -> RunParts {
         let mut end = RUN_HEADER_BYTES as u64;
-        let mut part = |length: u64| {
-            let start = end.next_multiple_of(PART_ALIGNMENT);
+        let mut part = |length: u64, alignment: u64| {
+            let start = end.next_multiple_of(alignment);
             end = start + length;
             start..end
         };
-        let dictionary = part(self.dictionary_length);
-        let groups = part(self.group_count() * TABLE_WORD_BYTES);
-        let term_table = part(self.term_table.length());
-        let id_table = part(self.id_table.length());
-        let page_table = part(id_table.end.div_ceil(PAGE_BYTES as u64) * 4);
-        let trailer = part(RUN_TRAILER_BYTES as u64);
-        RunParts { dictionary, groups, term_table, id_table, page_table, trailer }
+        let alignment =
+            |filter: FilterShape| if filter.blocks > 0 { FILTER_ALIGNMENT } else { PART_ALIGNMENT };
+        let dictionary = part(self.dictionary_length, PART_ALIGNMENT);
+        let groups = part(self.group_count() * TABLE_WORD_BYTES, PART_ALIGNMENT);
+        let term_table = part(self.term_table.length(), PART_ALIGNMENT);
+        let id_table = part(self.id_table.length(), PART_ALIGNMENT);
+        let term_filter = part(self.term_filter.length(), alignment(self.term_filter));
+        let id_filter = part(self.id_filter.length(), alignment(self.id_filter));
+        let page_table = part(id_filter.end.div_ceil(PAGE_BYTES as u64) * 4, PART_ALIGNMENT);
+        let trailer = part(RUN_TRAILER_BYTES as u64, PART_ALIGNMENT);
+        RunParts { dictionary, groups, term_table, id_table, term_filter, id_filter, page_table, trailer }
     }
 
     /// The trailer as bytes.
@@ -126,6 +143,8 @@ impl RunTrailer {
         bytes[TERM_VALUE_BITS] = self.term_table.value_bits;
         bytes[ID_BUCKET_BITS] = self.id_table.bucket_bits;
         bytes[ID_VALUE_BITS] = self.id_table.value_bits;
+        put_u32(&mut bytes, TERM_FILTER, self.term_filter.blocks);
+        put_u32(&mut bytes, ID_FILTER, self.id_filter.blocks);
         let checksum = trailer_checksum(&bytes);
         put_u32(&mut bytes, CHECKSUM, checksum);
         bytes
@@ -159,9 +178,11 @@ impl RunTrailer {
         if version > FORMAT_VERSION {
             return Err(FormatError::Newer { found: version, supported: FORMAT_VERSION });
         }
-        let reserved = u64_at(bytes, RESERVED);
-        if reserved != 0 {
-            return Err(Damage::new(at(RESERVED), "reserved bytes of the run trailer", reserved, 0u64).into());
+        let reserved = u64_at(bytes, TERM_FILTER);
+        if version < FILTERS_SINCE && reserved != 0 {
+            return Err(
+                Damage::new(at(TERM_FILTER), "reserved bytes of the run trailer", reserved, 0u64).into()
+            );
         }
         let mut trailer = RunTrailer {
             first_position: Position::new(u64_at(bytes, FIRST_POSITION)),
@@ -179,6 +200,8 @@ impl RunTrailer {
                 bucket_bits: bytes[ID_BUCKET_BITS],
                 value_bits: bytes[ID_VALUE_BITS],
             },
+            term_filter: FilterShape { blocks: u32_at(bytes, TERM_FILTER) },
+            id_filter: FilterShape { blocks: u32_at(bytes, ID_FILTER) },
             pages_checksum: u32_at(bytes, PAGES_CHECKSUM),
         };
         trailer.term_table.entries = trailer.term_total();
@@ -198,6 +221,23 @@ impl RunTrailer {
             return Err(Damage::new(at(TERMS), "lengths in the run trailer", length, file_length).into());
         }
         Ok(trailer)
+    }
+}
+
+/// Computes [`page_table_checksum`] of bytes that come piece by piece.
+#[derive(Clone, Debug, Default)]
+pub struct PageTableChecksum(crc32fast::Hasher);
+
+impl PageTableChecksum {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The checksum of all bytes.
+    #[must_use]
+    pub fn finish(self) -> u32 {
+        self.0.finalize()
     }
 }
 
@@ -252,6 +292,8 @@ mod tests {
             dictionary_length: 503,
             term_table: TableShape::new(32, 2),
             id_table: TableShape::new(50, 100),
+            term_filter: FilterShape { blocks: 2 },
+            id_filter: FilterShape { blocks: 3 },
             pages_checksum: 7,
         }
     }
@@ -264,19 +306,65 @@ mod tests {
     }
 
     #[test]
-    fn parts_follow_each_other_at_multiples_of_eight() {
+    fn parts_follow_each_other_at_multiples_of_eight_and_filters_at_multiples_of_64() {
         let parts = trailer().parts();
         let all = [
             parts.dictionary,
             parts.groups,
             parts.term_table,
             parts.id_table,
+            parts.term_filter,
+            parts.id_filter,
             parts.page_table,
             parts.trailer,
         ];
         assert_eq!(all[0].start, RUN_HEADER_BYTES as u64);
-        for pair in all.windows(2) {
-            assert_eq!(pair[0].end.next_multiple_of(8), pair[1].start);
+        for (index, pair) in all.windows(2).enumerate() {
+            let alignment = if (3..5).contains(&index) { 64 } else { 8 };
+            assert_eq!(pair[0].end.next_multiple_of(alignment), pair[1].start);
+        }
+    }
+
+    /// A trailer of version 1: no filters.
+    fn first_version() -> ([u8; RUN_TRAILER_BYTES], RunTrailer) {
+        let none = FilterShape::default();
+        let trailer = RunTrailer { term_filter: none, id_filter: none, ..trailer() };
+        let mut bytes = trailer.encode();
+        put_u32(&mut bytes, VERSION, 1);
+        let checksum = trailer_checksum(&bytes);
+        put_u32(&mut bytes, CHECKSUM, checksum);
+        (bytes, trailer)
+    }
+
+    #[test]
+    fn a_trailer_of_the_first_version_has_no_filters_and_its_parts_stay_where_they_were() {
+        let (bytes, trailer) = first_version();
+        let parts = trailer.parts();
+        assert_eq!(parts.id_table.end, parts.page_table.start);
+        assert_eq!(RunTrailer::decode(&bytes, parts.trailer.end), Ok(trailer));
+    }
+
+    #[test]
+    fn reserved_bytes_of_the_first_version_are_still_looked_at() {
+        let (mut bytes, trailer) = first_version();
+        put_u32(&mut bytes, ID_FILTER, 1);
+        let checksum = trailer_checksum(&bytes);
+        put_u32(&mut bytes, CHECKSUM, checksum);
+        let error = RunTrailer::decode(&bytes, trailer.parts().trailer.end).unwrap_err();
+        assert!(matches!(error, FormatError::Damaged(damage) if damage.what.starts_with("reserved bytes")));
+    }
+
+    #[test]
+    fn block_counts_beyond_the_file_are_refused() {
+        let length = trailer().parts().trailer.end;
+        for blocks in [9, 1 << 20, u32::MAX] {
+            let filter = FilterShape { blocks };
+            for absurd in [
+                RunTrailer { term_filter: filter, ..trailer() },
+                RunTrailer { id_filter: filter, ..trailer() },
+            ] {
+                assert!(RunTrailer::decode(&absurd.encode(), length).is_err());
+            }
         }
     }
 
@@ -306,7 +394,7 @@ mod tests {
     proptest! {
         #[test]
         fn absurd_numbers_under_a_right_checksum_are_refused(
-            field in (FIRST_POSITION..RESERVED - 7).prop_filter("not a length", |at| *at < HASH_SEED - 7 || *at > 79),
+            field in (FIRST_POSITION..RUN_TRAILER_BYTES - 7).prop_filter("not a length", |at| *at < HASH_SEED - 7 || *at > 79),
             value in prop_oneof![any::<u64>(), Just(u64::MAX), (0u32..64).prop_map(|bit| 1 << bit)],
             length in prop_oneof![any::<u64>(), Just(trailer().parts().trailer.end)],
         ) {

@@ -1,6 +1,8 @@
 //! File names.
 
-use annals_format::names::{INDEX_DIR, LOG_DIR, parse_run, parse_segment, run, segment};
+use annals_format::names::{
+    INDEX_DIR, LOG_DIR, parse_run, parse_scratch, parse_segment, run, scratch, segment,
+};
 use proptest::prelude::*;
 
 fn within(directory: &str, path: &str) -> String {
@@ -12,6 +14,11 @@ proptest! {
     fn a_name_is_parsed_back_to_the_number_it_was_made_from(id in prop_oneof![0..3_000_000_000_000_u64, any::<u64>()]) {
         prop_assert_eq!(parse_segment(&within(LOG_DIR, &segment(id))), Some(id));
         prop_assert_eq!(parse_run(&within(INDEX_DIR, &run(id))), Some(id));
+        for number in [0, 1, 10, u64::MAX] {
+            prop_assert_eq!(parse_scratch(&within(INDEX_DIR, &scratch(id, number))), Some((id, number)));
+        }
+        prop_assert_eq!(parse_scratch(&within(INDEX_DIR, &run(id))), None);
+        prop_assert_eq!(parse_run(&within(INDEX_DIR, &scratch(id, 0))), None);
         prop_assert_eq!(parse_run(&within(LOG_DIR, &segment(id))), None);
         prop_assert_eq!(parse_segment(&within(INDEX_DIR, &run(id))), None);
     }
@@ -27,6 +34,21 @@ proptest! {
         if let Some(id) = parse_segment(&name) {
             prop_assert_eq!(within(LOG_DIR, &segment(id)), name);
         }
+    }
+}
+
+#[test]
+fn other_names_are_not_taken_for_scratch_files() {
+    for name in [
+        "",
+        ".tmp",
+        "7.0.tmp",
+        "000000000007..tmp",
+        "000000000007.01.tmp",
+        "000000000007.+1.tmp",
+        "000000000007.0",
+    ] {
+        assert_eq!(parse_scratch(name), None, "{name:?}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Event ids that producers gave.
 
 use super::slots::Slots;
+use crate::key::IdKey;
 use annals_format::run::id_hash;
 use annals_types::Uuid;
 use std::collections::BTreeMap;
@@ -44,8 +45,9 @@ impl Ids {
     }
 
     /// The positions of an id, ascending.
-    pub(super) fn find(&self, id: Uuid) -> impl Iterator<Item = u32> + '_ {
-        let first = self.number(id_hash(id, self.hash_seed), id);
+    pub(super) fn find(&self, key: &IdKey) -> impl Iterator<Item = u32> + '_ {
+        let id = key.id();
+        let first = self.number(key.hash(self.hash_seed), id);
         let first = first.map(|number| self.positions[number as usize]);
         let repeated = if first.is_some() { self.repeated.get(&id) } else { None };
         first.into_iter().chain(repeated.into_iter().flatten().copied())
@@ -86,8 +88,8 @@ mod tests {
             ids.insert(Uuid::from_u128(u128::from(position % 3)), position);
         }
         let expected: Vec<u32> = (0..1000).filter(|position| position % 3 == 2).collect();
-        assert_eq!(ids.find(Uuid::from_u128(2)).collect::<Vec<_>>(), expected);
-        assert_eq!(ids.find(Uuid::from_u128(3)).next(), None);
+        assert_eq!(ids.find(&IdKey::new(Uuid::from_u128(2), 1)).collect::<Vec<_>>(), expected);
+        assert_eq!(ids.find(&IdKey::new(Uuid::from_u128(3), 7)).next(), None);
         assert_eq!((ids.count(), ids.all().count()), (1000, 1000));
     }
 }

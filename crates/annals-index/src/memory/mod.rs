@@ -6,6 +6,7 @@ mod slots;
 mod terms;
 
 use crate::event::IndexedEvent;
+use crate::key::{IdKey, TermKey};
 use crate::postings::Postings;
 use annals_format::run::TermKind;
 use annals_types::{Position, Uuid, Version, category_of};
@@ -135,6 +136,14 @@ impl MemoryIndex {
         self.terms.find(kind, key).map(|number| self.terms.get(number).postings(number))
     }
 
+    /// As [`MemoryIndex::find`], with the hash computed before: for who asks many parts for the same term.
+    #[must_use]
+    pub fn find_key(&self, key: &TermKey<'_>) -> Option<Postings> {
+        let hash = key.hash(self.terms.hash_seed());
+        let number = self.terms.find_hashed(hash, key.kind(), key.name())?;
+        Some(self.terms.get(number).postings(number))
+    }
+
     /// Appends to `out` the positions of the ordinals `from..from + limit`, as far as there are, ascending.
     pub fn positions(&self, postings: &Postings, from: u64, limit: usize, out: &mut Vec<Position>) {
         let Some(term) = self.term(postings) else { return };
@@ -173,7 +182,18 @@ impl MemoryIndex {
 
     /// Appends to `out` the positions that may have an id, ascending.
     pub fn find_id(&self, id: Uuid, out: &mut Vec<Position>) {
-        out.extend(self.ids.find(id).map(|position| self.first_position.plus(position.into())));
+        self.find_id_key(&IdKey::new(id, self.terms.hash_seed()), out);
+    }
+
+    /// As [`MemoryIndex::find_id`], with the hash computed before.
+    pub fn find_id_key(&self, key: &IdKey, out: &mut Vec<Position>) {
+        out.extend(self.ids.find(key).map(|position| self.first_position.plus(position.into())));
+    }
+
+    /// The seed of its hashes.
+    #[must_use]
+    pub fn hash_seed(&self) -> u64 {
+        self.terms.hash_seed()
     }
 
     /// The terms of a kind that begin with `prefix`, in the order of their bytes, strictly after `after` if

@@ -51,6 +51,10 @@ impl Terms {
         }
     }
 
+    pub(super) fn hash_seed(&self) -> u64 {
+        self.hash_seed
+    }
+
     /// The number of a term.
     #[inline]
     pub(super) fn find(&self, kind: TermKind, name: &str) -> Option<u32> {

@@ -1,41 +1,61 @@
-//! Exact lookups: hash table, then at most one group of the dictionary.
+//! Exact lookups: filter, hash table, then at most one group of the dictionary.
 
 use super::Run;
+use crate::key::{IdKey, TermKey};
 use crate::postings::Postings;
 use annals_format::Damage;
 use annals_format::run::{
-    BLOCK_POSITIONS, GROUP_HEADER_BYTES, GroupHeader, TABLE_WORD_BYTES, TableShape, TermEntry, TermKind,
-    find_in_group, id_hash, term_hash,
+    BLOCK_POSITIONS, FilterBlock, FilterShape, GROUP_HEADER_BYTES, GroupHeader, TABLE_WORD_BYTES, TableShape,
+    TermEntry, find_in_group,
 };
-use annals_types::{Position, Uuid};
+use annals_types::Position;
 use std::ops::Range;
 
 /// A group of the dictionary.
-pub(super) struct Group<'a> {
-    pub(super) entries: &'a [u8],
+pub(crate) struct Group<'a> {
+    pub(crate) entries: &'a [u8],
     /// Where the entries are in the file.
-    pub(super) offset: u64,
+    pub(crate) offset: u64,
     /// Where the lists are, relative to the dictionary.
     lists: Range<u64>,
 }
 
 impl Run {
-    pub(super) fn find_term(&self, kind: TermKind, name: &str) -> Result<Option<Postings>, Damage> {
-        let hash = term_hash(kind, name, self.trailer.hash_seed);
+    pub(super) fn find_term(&self, key: &TermKey<'_>) -> Result<Option<Postings>, Damage> {
+        let hash = key.hash(self.trailer.hash_seed);
+        if !self.may_contain(self.trailer.term_filter, &self.parts.term_filter, hash)? {
+            return Ok(None);
+        }
         let shape = &self.trailer.term_table;
         let bucket = self.bucket(shape, &self.parts.term_table, hash)?;
         for place in shape.values(bucket, hash) {
             let group = self.group(place, self.parts.term_table.start)?;
-            if let Some(entry) = find_in_group(group.entries, kind, name.as_bytes(), group.offset)? {
+            if let Some(entry) =
+                find_in_group(group.entries, key.kind(), key.name().as_bytes(), group.offset)?
+            {
                 return self.postings(&entry, &group).map(Some);
             }
         }
         Ok(None)
     }
 
-    pub(super) fn find_id_candidates(&self, id: Uuid, out: &mut Vec<Position>) -> Result<(), Damage> {
-        let hash = id_hash(id, self.trailer.hash_seed);
+    #[inline]
+    pub(super) fn prefetch_term(&self, key: &TermKey<'_>) {
+        let hash = key.hash(self.trailer.hash_seed);
+        if let Some(block) = self.trailer.term_filter.block_bytes(hash) {
+            self.pages.prefetch_line(self.parts.term_filter.start + block.start);
+        }
+        self.pages
+            .prefetch_line(self.parts.term_table.start + self.trailer.term_table.bucket_words(hash).start);
+    }
+
+    pub(super) fn find_id_candidates(&self, key: &IdKey, out: &mut Vec<Position>) -> Result<(), Damage> {
+        let hash = key.hash(self.trailer.hash_seed);
         let shape = &self.trailer.id_table;
+        // The filter knows as much of a hash as the table does.
+        if !self.may_contain(self.trailer.id_filter, &self.parts.id_filter, shape.entry(hash, 0))? {
+            return Ok(());
+        }
         let bucket = self.bucket(shape, &self.parts.id_table, hash)?;
         for relative in shape.values(bucket, hash) {
             if relative >= self.trailer.count {
@@ -67,7 +87,7 @@ impl Run {
     }
 
     /// The group with a number.
-    pub(super) fn numbered_group(&self, number: u64) -> Result<Group<'_>, Damage> {
+    pub(crate) fn numbered_group(&self, number: u64) -> Result<Group<'_>, Damage> {
         let at = self.parts.groups.start + number * TABLE_WORD_BYTES;
         let word = self.pages.bytes(at..at + TABLE_WORD_BYTES)?;
         let Some(place) = word.first_chunk() else {
@@ -78,7 +98,7 @@ impl Run {
 
     /// What an entry of a group says, within bounds. The place becomes one of the dictionary, unless it is a
     /// position.
-    pub(super) fn postings(&self, entry: &TermEntry, group: &Group<'_>) -> Result<Postings, Damage> {
+    pub(crate) fn postings(&self, entry: &TermEntry, group: &Group<'_>) -> Result<Postings, Damage> {
         let TermEntry { count, first_version, place } = *entry;
         if count == 0 || count > self.trailer.count {
             return Err(Damage::new(group.offset, "position count of a term", count, self.trailer.count));
@@ -94,6 +114,12 @@ impl Run {
             return Err(Damage::new(group.offset, "place of the positions of a term", place, bound));
         }
         Ok(Postings { count, first_version, place: start + place })
+    }
+
+    /// Whether a filter leaves it open that there is a key with this hash. Without a filter everything is open.
+    fn may_contain(&self, shape: FilterShape, filter: &Range<u64>, hash: u64) -> Result<bool, Damage> {
+        let Some(block) = shape.block_bytes(hash) else { return Ok(true) };
+        Ok(FilterBlock::may_contain(self.pages.bytes(within(filter, block))?, hash))
     }
 
     /// The entries of the bucket of a hash.

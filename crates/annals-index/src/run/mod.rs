@@ -2,9 +2,11 @@
 
 mod lists;
 mod lookup;
+mod merging;
 mod pages;
 mod scan;
 
+use crate::key::{IdKey, TermKey};
 use crate::postings::Postings;
 use annals_format::run::{
     RUN_HEADER_BYTES, RUN_TRAILER_BYTES, RunHeader, RunParts, RunTrailer, TermKind, page_table_checksum,
@@ -13,6 +15,7 @@ use annals_format::{Damage, FormatError, StoreId};
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Uuid};
 use annals_vfs::Mapping;
+pub(crate) use merging::ReadAhead;
 use pages::Pages;
 use std::fmt;
 
@@ -86,7 +89,21 @@ impl Run {
     /// # Errors
     /// What is damaged on the way to it.
     pub fn find(&self, kind: TermKind, key: &str) -> Result<Option<Postings>, Damage> {
-        self.find_term(kind, key)
+        self.find_key(&TermKey::new(kind, key, self.trailer.hash_seed))
+    }
+
+    /// As [`Run::find`], with the hash computed before: for who asks many runs for the same term.
+    ///
+    /// # Errors
+    /// What is damaged on the way to it.
+    pub fn find_key(&self, key: &TermKey<'_>) -> Result<Option<Postings>, Damage> {
+        self.find_term(key)
+    }
+
+    /// Has the processor fetch what [`Run::find_key`] looks at first. Only a hint, which reads nothing from the disk.
+    #[inline]
+    pub fn prefetch_key(&self, key: &TermKey<'_>) {
+        self.prefetch_term(key);
     }
 
     /// Appends to `out` the positions of the ordinals `from..from + limit`, as far as there are, ascending.
@@ -124,8 +141,16 @@ impl Run {
     /// # Errors
     /// What is damaged in the table of ids; then `out` is as it was.
     pub fn find_id(&self, id: Uuid, out: &mut Vec<Position>) -> Result<(), Damage> {
+        self.find_id_key(&IdKey::new(id, self.trailer.hash_seed), out)
+    }
+
+    /// As [`Run::find_id`], with the hash computed before.
+    ///
+    /// # Errors
+    /// What is damaged in the table of ids; then `out` is as it was.
+    pub fn find_id_key(&self, key: &IdKey, out: &mut Vec<Position>) -> Result<(), Damage> {
         let before = out.len();
-        let result = self.find_id_candidates(id, out);
+        let result = self.find_id_candidates(key, out);
         if result.is_err() {
             out.truncate(before);
         }
@@ -169,6 +194,18 @@ impl Run {
     #[must_use]
     pub fn first_position(&self) -> Position {
         self.trailer.first_position
+    }
+
+    /// The last position that the run covers; the one before its first if it covers none.
+    #[must_use]
+    pub fn last_position(&self) -> Position {
+        self.trailer.first_position.plus(self.trailer.count).previous()
+    }
+
+    /// The seed of its hashes, random and not known outside the store.
+    #[must_use]
+    pub fn hash_seed(&self) -> u64 {
+        self.trailer.hash_seed
     }
 
     /// Verifies every page, also those that were found sound before.

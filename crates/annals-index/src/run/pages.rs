@@ -47,6 +47,17 @@ impl Pages {
         Ok(bytes)
     }
 
+    /// Says that a range will be read soon.
+    pub(super) fn prefetch(&self, range: Range<u64>) {
+        self.mapping.prefetch(range);
+    }
+
+    /// Says that the bytes at an offset will be read at once.
+    #[inline]
+    pub(super) fn prefetch_line(&self, offset: u64) {
+        self.mapping.prefetch_line(offset);
+    }
+
     /// Verifies every page, also those that were found sound before.
     ///
     /// # Errors

@@ -1,60 +1,69 @@
-//! Puts a run together, term by term.
+//! Puts the dictionary of a run together, term by term.
 
+use super::buckets::{Buckets, HashOrder};
+use super::scratch::Scratch;
 use super::sink::PageSink;
-use crate::run::RunIdentity;
+use super::spool::Spool;
+use super::tables::Tables;
 use annals_format::StoreId;
 use annals_format::run::{
-    BLOCK_POSITIONS, GROUP_TERMS, GroupBuilder, RUN_HEADER_BYTES, RunHeader, RunTrailer, TableShape,
-    TermKind, TermList, id_hash, page_table_checksum, put_block, term_hash,
+    FilterShape, GROUP_TERMS, GroupBuilder, RUN_HEADER_BYTES, RunHeader, RunTrailer, TableShape, TermKind,
+    TermList, put_block, term_hash,
 };
-use annals_types::{Position, Uuid, Version};
+use annals_types::{Position, Version};
 use std::io;
 
-/// Groups and long lists go straight into the file; only the tables behind them are gathered in memory.
-pub(super) struct RunBuilder<'a> {
-    out: PageSink<'a>,
+/// Bytes of a skip table or of the group table that are copied at a time.
+pub(super) const COPY_BYTES: usize = 256 * 1024;
+
+/// Terms go into the file as they come. What belongs behind them waits in spools and buckets, which overflow into
+/// scratch files where memory is given for no more.
+pub(crate) struct RunBuilder<S> {
+    out: PageSink<S>,
     run_id: u64,
     trailer: RunTrailer,
     group: GroupBuilder,
+    /// The hashes of the terms of the group.
+    hashes: Vec<u64>,
     /// The place of each group.
-    groups: Vec<u64>,
-    /// Entries of the term table with numbers of groups for their places.
-    term_entries: Vec<u64>,
-    id_entries: Vec<u64>,
+    groups: Spool,
+    /// Hash and place of each term.
+    terms: Buckets,
+    /// The skip table of the list that is being written, and how many positions that has.
+    skip_table: Spool,
+    list_count: u64,
     /// What is on its way out.
     piece: Vec<u8>,
 }
 
 /// What a run will be about.
-pub(super) struct RunScope {
-    pub(super) first_position: Position,
-    pub(super) count: u64,
-    pub(super) hash_seed: u64,
+pub(crate) struct RunScope {
+    pub(crate) store_id: StoreId,
+    pub(crate) run_id: u64,
+    pub(crate) first_position: Position,
+    pub(crate) count: u64,
+    pub(crate) hash_seed: u64,
     /// Terms there will be, at most.
-    pub(super) terms_max: u64,
-    /// Ids there will be.
-    pub(super) ids: u64,
+    pub(crate) terms_max: u64,
+    /// Memory to use, about, in bytes.
+    pub(crate) memory_bytes: usize,
 }
 
-impl<'a> RunBuilder<'a> {
-    pub(super) fn new(
-        store_id: &StoreId,
-        run_id: u64,
-        scope: &RunScope,
-        sink: &'a mut dyn FnMut(&[u8]) -> io::Result<()>,
-    ) -> io::Result<Self> {
-        let mut out = PageSink::new(sink);
-        let first_position = scope.first_position;
-        out.write(&RunHeader { store_id: *store_id, run_id, first_position }.encode())?;
-        let groups_max = scope.terms_max.div_ceil(GROUP_TERMS as u64);
+impl<S: FnMut(&[u8]) -> io::Result<()>> RunBuilder<S> {
+    pub(crate) fn new(scope: &RunScope, scratch: Scratch, sink: S) -> io::Result<Self> {
+        let &RunScope { store_id, run_id, first_position, memory_bytes, .. } = scope;
+        let mut out = PageSink::new(sink, scratch, memory_bytes / 8);
+        out.write(&RunHeader { store_id, run_id, first_position }.encode())?;
         let trailer = RunTrailer {
             first_position,
             count: scope.count,
             terms: [0; 4],
             hash_seed: scope.hash_seed,
             dictionary_length: 0,
-            term_table: TableShape::new(scope.terms_max, groups_max),
-            id_table: TableShape::new(scope.ids, scope.count),
+            term_table: TableShape::new(0, 0),
+            id_table: TableShape::new(0, 0),
+            term_filter: FilterShape::default(),
+            id_filter: FilterShape::default(),
             pages_checksum: 0,
         };
         Ok(RunBuilder {
@@ -62,113 +71,73 @@ impl<'a> RunBuilder<'a> {
             run_id,
             trailer,
             group: GroupBuilder::default(),
-            groups: Vec::new(),
-            term_entries: Vec::new(),
-            id_entries: Vec::new(),
+            hashes: Vec::with_capacity(GROUP_TERMS),
+            groups: Spool::new(memory_bytes / 16),
+            terms: Buckets::new(scope.terms_max, memory_bytes / 2),
+            skip_table: Spool::new(memory_bytes / 16),
+            list_count: 0,
             piece: Vec::new(),
         })
     }
 
-    /// Adds a term behind all others, with `count` positions that ascend.
-    pub(super) fn term(
+    /// Adds a term behind all others. The blocks of a long list were added before it.
+    #[inline]
+    pub(crate) fn term(
         &mut self,
         kind: TermKind,
         name: &str,
         first_version: Version,
-        count: u64,
-        positions: impl Iterator<Item = u64>,
+        list: TermList<'_>,
     ) -> io::Result<()> {
-        let mut buffer = [0; BLOCK_POSITIONS];
-        let list = self.list(count, positions, &mut buffer)?;
         self.group.push(kind, name, first_version, list);
-        let hash = term_hash(kind, name, self.trailer.hash_seed);
-        self.term_entries.push(self.trailer.term_table.entry(hash, self.groups.len() as u64));
+        self.hashes.push(term_hash(kind, name, self.trailer.hash_seed));
         self.trailer.terms[kind.index()] += 1;
-        if self.group.is_full() {
-            self.end_group()?;
+        if self.group.is_full() { self.end_group() } else { Ok(()) }
+    }
+
+    /// Adds the next block of the list of the term to come: 128 positions, fewer only in the last one.
+    pub(crate) fn block(&mut self, positions: &[u64]) -> io::Result<()> {
+        self.piece.clear();
+        let place = self.place();
+        let entry = put_block(&mut self.piece, positions, place);
+        self.list_count += positions.len() as u64;
+        self.skip_table.put(&entry.encode(), self.out.scratch())?;
+        self.out.write(&self.piece)
+    }
+
+    /// Ends the list of blocks.
+    pub(crate) fn end_blocks(&mut self) -> io::Result<TermList<'static>> {
+        let list = TermList::Blocks { count: std::mem::take(&mut self.list_count), place: self.place() };
+        loop {
+            self.skip_table.take(COPY_BYTES, &mut self.piece)?;
+            if self.piece.is_empty() {
+                self.skip_table.clear();
+                return Ok(list);
+            }
+            self.out.write(&self.piece)?;
         }
-        Ok(())
     }
 
-    /// Adds an id, in any order.
-    pub(super) fn id(&mut self, id: Uuid, relative: u64) {
-        let hash = id_hash(id, self.trailer.hash_seed);
-        self.id_entries.push(self.trailer.id_table.entry(hash, relative));
-    }
-
-    /// Writes what is left.
-    pub(super) fn finish(mut self) -> io::Result<RunIdentity> {
+    /// Ends the dictionary. `ids` are the hashes of ids with their positions; `id_table` is the shape of their table.
+    pub(crate) fn end<I: HashOrder>(mut self, ids: I, id_table: TableShape) -> io::Result<Tables<S, I>> {
         if !self.group.is_empty() {
             self.end_group()?;
         }
         let trailer = &mut self.trailer;
         trailer.dictionary_length = self.out.length() - RUN_HEADER_BYTES as u64;
-        let numbered = trailer.term_table;
-        let placed = TableShape::new(trailer.term_total(), trailer.dictionary_length);
-        trailer.term_table = TableShape { value_bits: placed.value_bits.max(numbered.value_bits), ..placed };
-        for entry in &mut self.term_entries {
-            let place = self.groups[numbered.value(*entry) as usize];
-            *entry = trailer.term_table.entry(*entry, place);
-        }
-
-        self.out.align()?;
-        words(&mut self.out, self.groups.iter().copied())?;
-        for (shape, mut entries) in
-            [(&trailer.term_table, self.term_entries), (&trailer.id_table, self.id_entries)]
-        {
-            entries.sort_unstable();
-            words(&mut self.out, shape.directory(&entries))?;
-            words(&mut self.out, entries.iter().copied())?;
-        }
-        let mut trailer_checksum = 0;
-        let length = self.out.finish(|page_table| {
-            trailer.pages_checksum = page_table_checksum(page_table);
-            let bytes = trailer.encode();
-            trailer_checksum = RunTrailer::stored_checksum(&bytes);
-            bytes.to_vec()
-        })?;
-        debug_assert_eq!(length, trailer.parts().trailer.end);
-        let RunTrailer { first_position, count, .. } = *trailer;
-        Ok(RunIdentity { run_id: self.run_id, first_position, count, length, trailer_checksum })
-    }
-
-    /// Takes a list of positions. One of blocks is written at once, a short one is left in `buffer`.
-    fn list<'b>(
-        &mut self,
-        count: u64,
-        mut positions: impl Iterator<Item = u64>,
-        buffer: &'b mut [u64; BLOCK_POSITIONS],
-    ) -> io::Result<TermList<'b>> {
-        let mut fill = |buffer: &mut [u64]| {
-            // More positions than their count says would be a mistake of ours, and so would be fewer.
-            buffer
-                .iter_mut()
-                .for_each(|place| *place = positions.next().expect("a list has all its positions"));
-        };
-        if count <= BLOCK_POSITIONS as u64 {
-            let short = &mut buffer[..count as usize];
-            fill(short);
-            return Ok(if count == 1 { TermList::One(short[0]) } else { TermList::Short(short) });
-        }
-        let mut skip_table = Vec::new();
-        let mut left = count;
-        while left > 0 {
-            let block = &mut buffer[..left.min(BLOCK_POSITIONS as u64) as usize];
-            fill(block);
-            self.piece.clear();
-            let place = self.place();
-            let entry = put_block(&mut self.piece, block, place);
-            skip_table.extend_from_slice(&entry.encode());
-            self.out.write(&self.piece)?;
-            left -= block.len() as u64;
-        }
-        let place = self.place();
-        self.out.write(&skip_table)?;
-        Ok(TermList::Blocks { count, place })
+        trailer.term_table = TableShape::new(trailer.term_total(), trailer.dictionary_length);
+        trailer.id_table = id_table;
+        trailer.term_filter = FilterShape::new(trailer.term_total(), u64::BITS);
+        trailer.id_filter = FilterShape::new(id_table.entries, u64::BITS - u32::from(id_table.value_bits));
+        Ok(Tables::new(self.out, self.run_id, self.trailer, self.groups, self.terms, ids))
     }
 
     fn end_group(&mut self) -> io::Result<()> {
-        self.groups.push(self.place());
+        let place = self.place();
+        self.groups.put(&place.to_le_bytes(), self.out.scratch())?;
+        for hash in self.hashes.drain(..) {
+            self.terms.push((hash, place), self.out.scratch())?;
+        }
         self.piece.clear();
         self.group.finish(&mut self.piece);
         self.out.write(&self.piece)
@@ -178,11 +147,4 @@ impl<'a> RunBuilder<'a> {
     fn place(&self) -> u64 {
         self.out.length() - RUN_HEADER_BYTES as u64
     }
-}
-
-fn words(out: &mut PageSink<'_>, words: impl Iterator<Item = u64>) -> io::Result<()> {
-    for word in words {
-        out.write(&word.to_le_bytes())?;
-    }
-    Ok(())
 }

@@ -4,6 +4,8 @@
 
 mod agreement;
 mod damage;
+mod filters;
 mod golden;
+mod merging;
 mod model;
 mod part;

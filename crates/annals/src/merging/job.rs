@@ -5,7 +5,6 @@ use crate::part::Part;
 use crate::run_file::{RunFile, entry};
 use annals_format::names;
 use annals_index::{Merge, MergeError, MergeTarget, Run, RunIdentity};
-use annals_types::planted::{Bug, planted};
 use annals_vfs::Disk;
 use annals_vfs::sync::Mutex;
 use annals_wal::LogError;
@@ -89,15 +88,13 @@ impl Job {
             return Err(error);
         }
         let entry = entry(identity);
-        let (first, last) = (identity.first_position, identity.first_position.plus(identity.count).previous());
+        let (first, last) =
+            (identity.first_position, identity.first_position.plus(identity.count).previous());
         let mut catalog = core.catalog.lock();
         if !self.stands_in(&core.parts.load_full().index) {
             drop(catalog);
             self.abandon(core);
             return Ok(());
-        }
-        if planted(Bug::MergedRunsRemovedBeforeManifest) {
-            core.remove_runs(&self.source_ids().collect::<Vec<_>>());
         }
         let gone = catalog.replace_runs(core.watermark.durable(), first, last, Some(entry));
         let gone = match gone {
@@ -120,7 +117,7 @@ impl Job {
 
     /// What a failed step means: a damaged source is made again before it is merged.
     pub(super) fn failed(self, core: &Core, error: MergeError) -> Result<(), LogError> {
-        if let MergeError::Damage { source, .. } = &error
+        if let MergeError::Damage { run: source, .. } = &error
             && let Some(run) = self.sources.get(*source).and_then(|part| part.as_run())
         {
             run.condemn();

@@ -15,6 +15,7 @@ mod full_disk;
 mod inspect;
 mod limits;
 mod made_up_files;
+mod merging;
 mod opening;
 mod processes;
 mod regressions;
