@@ -33,8 +33,10 @@ impl<'a> TermKey<'a> {
         self.name
     }
 
+    /// The hash of the term under a seed; at hand, if it is the key's own.
     #[inline]
-    pub(crate) fn hash(&self, hash_seed: u64) -> u64 {
+    #[must_use]
+    pub fn hash(&self, hash_seed: u64) -> u64 {
         if hash_seed == self.hash_seed { self.hash } else { term_hash(self.kind, self.name, hash_seed) }
     }
 }

@@ -49,7 +49,6 @@ mod decide;
 mod error;
 mod events;
 mod follow;
-#[cfg_attr(not(test), expect(dead_code, reason = "not asked by the writer yet"))]
 mod heads;
 mod inspect;
 mod lists;

@@ -2,7 +2,8 @@
 
 use crate::error::ReadError;
 use crate::part::Part;
-use annals_types::{EventRef, Position};
+use annals_index::TermKey;
+use annals_types::{EventRef, Position, Version};
 use annals_wal::Segment;
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use std::sync::Arc;
 /// replaced.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Parts {
+    /// The seed of the hashes in all parts of the index.
+    pub(crate) hash_seed: u64,
     pub(crate) segments: Vec<Arc<Segment>>,
     pub(crate) index: Vec<Arc<Part>>,
 }
@@ -29,6 +32,21 @@ impl Parts {
             Some(segment) => Ok(Some(segment.event(position)?)),
             None => Ok(None),
         }
+    }
+
+    /// The version of a stream's last event, staged ones included; [`Version::ZERO`] if it has none.
+    pub(crate) fn head(&self, stream: &TermKey<'_>) -> Result<Version, ReadError> {
+        for part in self.index.iter().rev() {
+            if let Some(version) = part.last_version(stream)? {
+                return Ok(version);
+            }
+        }
+        Ok(Version::ZERO)
+    }
+
+    /// Has what the runs need for looking up a term fetched into the processor's cache.
+    pub(crate) fn prefetch(&self, key: &TermKey<'_>) {
+        self.index.iter().rev().filter_map(|part| part.as_run()).for_each(|run| run.prefetch(key));
     }
 
     /// The parts of the index that may have events up to `last`: first and last position of each.

@@ -5,6 +5,7 @@ use crate::events::Events;
 use crate::lists::{StreamInfo, Streams, TypeInfo, stream_info, type_list};
 use crate::parts::Parts;
 use crate::query::{AsOf, Query};
+use annals_index::IdKey;
 use annals_types::{EventRef, Position, Timestamp, Uuid};
 use annals_wal::Segment;
 use std::sync::Arc;
@@ -87,8 +88,9 @@ impl View {
             return Ok(Some(event));
         }
         let mut candidates = Vec::new();
+        let key = IdKey::new(id, self.parts.hash_seed);
         for part in &self.parts.index {
-            part.find_id(id, &mut candidates)?;
+            part.find_id(&key, &mut candidates)?;
         }
         for position in candidates {
             if let Some(event) = self.event_at(position)?.filter(has_id) {

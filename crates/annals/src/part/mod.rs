@@ -9,8 +9,8 @@ pub(crate) use rebuilt::Rebuilt;
 pub(crate) use run::{RunPart, identity};
 
 use crate::error::ReadError;
-use annals_index::{MemoryIndex, Postings, TermKind};
-use annals_types::{Position, Uuid, Version};
+use annals_index::{IdKey, MemoryIndex, Postings, TermKey, TermKind};
+use annals_types::{Position, Version};
 use annals_vfs::sync::RwLock;
 use annals_wal::Segment;
 use run::Found;
@@ -116,10 +116,10 @@ impl Part {
     }
 
     /// The version of a stream's last event in this part, staged ones included.
-    pub(crate) fn last_version(&self, stream: &str) -> Result<Option<Version>, ReadError> {
+    pub(crate) fn last_version(&self, stream: &TermKey<'_>) -> Result<Option<Version>, ReadError> {
         match &self.index {
             PartIndex::Memory { index, .. } => {
-                let postings = index.read().find(TermKind::Stream, stream);
+                let postings = index.read().find_key(stream);
                 Ok(postings.map(|postings| postings.last_version()))
             }
             PartIndex::Run(run) => run.last_version(stream),
@@ -157,10 +157,10 @@ impl Part {
     }
 
     /// Positions that may have this id; the events there have to be looked at.
-    pub(crate) fn find_id(&self, id: Uuid, out: &mut Vec<Position>) -> Result<(), ReadError> {
+    pub(crate) fn find_id(&self, id: &IdKey, out: &mut Vec<Position>) -> Result<(), ReadError> {
         match &self.index {
             PartIndex::Memory { index, .. } => {
-                index.read().find_id(id, out);
+                index.read().find_id_key(id, out);
                 Ok(())
             }
             PartIndex::Run(run) => run.find_id(id, out),

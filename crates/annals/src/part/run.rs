@@ -7,9 +7,9 @@ use super::Located;
 use super::rebuilt::Rebuilt;
 use crate::error::ReadError;
 use annals_format::{Damage, RunEntry, StoreId, names};
-use annals_index::{MemoryIndex, Postings, Run, RunIdentity, TermKind};
+use annals_index::{IdKey, MemoryIndex, Postings, Run, RunIdentity, TermKey, TermKind};
 use annals_types::planted::{Bug, planted};
-use annals_types::{Position, Uuid, Version};
+use annals_types::{Position, Version};
 use annals_vfs::sync::OnceLock;
 use annals_vfs::sync::atomic::{AtomicBool, Ordering};
 use annals_vfs::{Access, Disk};
@@ -120,14 +120,22 @@ impl RunPart {
         self.find_in_segments(kind, name)
     }
 
-    pub(super) fn last_version(&self, stream: &str) -> Result<Option<Version>, ReadError> {
-        if let Some(answer) = self.ask(|run| run.find(TermKind::Stream, stream)) {
+    /// Has what is needed for looking up a term fetched into the processor's cache. Only a hint; a file that is not open
+    /// yet is left alone.
+    pub(crate) fn prefetch(&self, key: &TermKey<'_>) {
+        if let Some(Some(run)) = self.run.get() {
+            run.prefetch_key(key);
+        }
+    }
+
+    pub(super) fn last_version(&self, stream: &TermKey<'_>) -> Result<Option<Version>, ReadError> {
+        if let Some(answer) = self.ask(|run| run.find_key(stream)) {
             return Ok(answer.map(|postings| postings.last_version()));
         }
         if self.answers_nothing() {
             return Ok(None);
         }
-        Ok(self.find_in_segments(TermKind::Stream, stream)?.map(|located| located.last_version()))
+        Ok(self.find_in_segments(stream.kind(), stream.name())?.map(|located| located.last_version()))
     }
 
     pub(super) fn positions(
@@ -182,12 +190,12 @@ impl RunPart {
         Ok(rank)
     }
 
-    pub(super) fn find_id(&self, id: Uuid, out: &mut Vec<Position>) -> Result<(), ReadError> {
-        if self.ask(|run| run.find_id(id, out)).is_some() {
+    pub(super) fn find_id(&self, id: &IdKey, out: &mut Vec<Position>) -> Result<(), ReadError> {
+        if self.ask(|run| run.find_id_key(id, out)).is_some() {
             return Ok(());
         }
         for segment in &self.segments {
-            self.rebuilt.of(segment)?.find_id(id, out);
+            self.rebuilt.of(segment)?.find_id_key(id, out);
         }
         Ok(())
     }

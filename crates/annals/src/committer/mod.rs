@@ -1,17 +1,20 @@
 //! The writer's side of an append: decide on each batch of a group, write the group, publish it.
 
+mod applied;
+mod decision;
+
 use crate::batch::{Appended, AppendedStream, Batch};
 use crate::core::{Core, FullSegment};
 use crate::error::{AppendError, ReadError};
+use crate::heads::HeadCache;
 use crate::options::Durability;
 use crate::part::{Part, indexed};
-use crate::parts::Parts;
 use crate::staged::Staged;
 use crate::view::View;
-use annals_format::{FrameBuilder, FrameStamp, same_content};
+use annals_format::{FrameBuilder, FrameStamp};
 use annals_index::MemoryIndex;
 use annals_types::planted::{Bug, planted};
-use annals_types::{Conflict, Expected, Invalid, Position, StreamName, Timestamp, Uuid, Version};
+use annals_types::{Invalid, Position, Version};
 use annals_vfs::sync::RwLock;
 use annals_wal::{GroupSink, LogError, LogWriter, WriteFailed};
 use std::sync::Arc;
@@ -55,7 +58,11 @@ pub(crate) struct Committer {
     written: Position,
     /// Why the last write failed, for who is to be told first.
     failure: Option<std::io::Error>,
-    /// Versions of the events of the batch at hand; kept to save allocations.
+    /// Heads of the streams that were appended to last.
+    heads: HeadCache,
+    /// Heads of the streams of the batch at hand, with the hashes of their names; and versions of its events. Kept to save
+    /// allocations.
+    found: Vec<(u64, Version)>,
     versions: Vec<Version>,
     closed: bool,
     /// Set while a group is worked off: found set afterwards, a panic left things half-done.
@@ -113,6 +120,8 @@ impl GroupSink for Committer {
 impl Committer {
     pub(crate) fn new(core: Arc<Core>, writer: LogWriter, active: Option<Arc<RwLock<MemoryIndex>>>) -> Self {
         Committer {
+            heads: HeadCache::new(core.budget.heads),
+            found: Vec::new(),
             core,
             active,
             staged: Staged::default(),
@@ -254,6 +263,7 @@ impl Committer {
         if !planted(Bug::ExpectationWithoutStaged) {
             self.index(&stamp, &batch.frame);
         }
+        self.note_heads(&batch);
         self.staged.push(stamp, batch.frame);
         Ok(Appended {
             first_position: stamp.first_position,
@@ -368,205 +378,8 @@ impl Committer {
         self.core.begin_part(&segment, part, full);
         Ok(())
     }
-
-    fn decide(&mut self, batch: &Batch) -> Result<Decision, AppendError> {
-        let parts = self.core.parts.load_full();
-        self.check_positions(batch)?;
-        let any = batch
-            .streams
-            .iter()
-            .filter(|stream| stream.events > 0)
-            .any(|stream| !stream.expected.unwrap_or_default().is_exact());
-        if any && let Some(appended) = self.find_applied(&parts, batch)? {
-            return Ok(Decision::Already(appended));
-        }
-        let mut heads = Vec::with_capacity(batch.streams.len());
-        for stream in &batch.streams {
-            let actual = self.head(&parts, &stream.name)?;
-            let expected = stream.expected.unwrap_or_default();
-            if !expected.holds_at(actual) {
-                if let Some(appended) = self.find_applied(&parts, batch)? {
-                    return Ok(Decision::Already(appended));
-                }
-                return Err(conflict(&stream.name, expected, actual));
-            }
-            heads.push(actual);
-        }
-        if let Some(failed) = self.failed_condition(&parts, batch)? {
-            let applied = self.find_applied(&parts, batch)?;
-            return applied.map(Decision::Already).ok_or(failed);
-        }
-        Ok(Decision::Append(self.assign_versions(batch, &heads)))
-    }
-
-    /// A position behind the end was not seen in this store, and a condition on what follows it might hold for ever.
-    fn check_positions(&self, batch: &Batch) -> Result<(), AppendError> {
-        let last = self.last_position();
-        match batch.conditions.iter().map(|condition| condition.after).find(|after| *after > last) {
-            Some(after) => Err(Invalid::ConditionBeyondEnd { after, last }.into()),
-            None => Ok(()),
-        }
-    }
-
-    /// The first condition that does not hold, as an error.
-    fn failed_condition(&self, parts: &Parts, batch: &Batch) -> Result<Option<AppendError>, AppendError> {
-        for (condition, stated) in batch.conditions.iter().enumerate() {
-            if let Some(position) = stated.violated_at(parts, &self.staged, self.last_position())? {
-                let after = stated.after;
-                return Ok(Some(AppendError::ConditionFailed { position, after, condition }));
-            }
-        }
-        Ok(None)
-    }
-
-    fn assign_versions(&mut self, batch: &Batch, heads: &[Version]) -> Vec<AppendedStream> {
-        let mut next = heads.to_vec();
-        self.versions.clear();
-        for stream in &batch.stream_of {
-            let version = &mut next[*stream as usize];
-            *version = version.next();
-            self.versions.push(*version);
-        }
-        let written = batch.streams.iter().zip(heads).filter(|(stream, _)| stream.events > 0);
-        written
-            .map(|(stream, head)| AppendedStream {
-                stream: stream.name.to_string(),
-                first_version: head.next(),
-                last_version: head.plus(stream.events),
-            })
-            .collect()
-    }
-
-    /// The version of a stream's last event, staged ones included.
-    fn head(&self, parts: &Parts, stream: &str) -> Result<Version, AppendError> {
-        for part in parts.index.iter().rev() {
-            if let Some(version) = part.last_version(stream)? {
-                return Ok(version);
-            }
-        }
-        Ok(Version::ZERO)
-    }
-
-    /// The result of the first append of this batch, if all its events are stored already, one after the other,
-    /// by their ids and with the same content.
-    fn find_applied(&self, parts: &Parts, batch: &Batch) -> Result<Option<Appended>, AppendError> {
-        let mut first = None;
-        let mut taken = None;
-        let mut all = true;
-        for index in 0..batch.frame.record_count() {
-            let record = batch.frame.record(index);
-            let Some(id) = batch.frame.given_id(index) else {
-                all = false;
-                continue;
-            };
-            match self.position_of(parts, id)? {
-                None => all = false,
-                Some(position) => {
-                    let first =
-                        *first.get_or_insert(Position::new(position.get().wrapping_sub(index as u64)));
-                    let same = first.plus(index as u64) == position
-                        && (planted(Bug::RepetitionComparedByIdsOnly)
-                            || self.with_record(parts, position, |stored| same_content(stored, record))?);
-                    all &= same;
-                    taken.get_or_insert((id, position));
-                }
-            }
-        }
-        match (taken, first) {
-            (Some(_), Some(first)) if all => self.applied_at(parts, batch, first).map(Some),
-            (Some((id, position)), _) => Err(AppendError::IdTaken { id, position }),
-            _ => Ok(None),
-        }
-    }
-
-    fn applied_at(&self, parts: &Parts, batch: &Batch, first: Position) -> Result<Appended, AppendError> {
-        let mut streams: Vec<Option<(Version, Version)>> = vec![None; batch.streams.len()];
-        let mut recorded_at = Timestamp::EPOCH;
-        for (index, stream) in batch.stream_of.iter().enumerate() {
-            let (version, recorded) = self.stamp_of(parts, first.plus(index as u64))?;
-            recorded_at = recorded;
-            let (_, last) = streams[*stream as usize].get_or_insert((version, version));
-            *last = version;
-        }
-        let named = batch.streams.iter().zip(streams);
-        Ok(Appended {
-            first_position: first,
-            last_position: first.plus(batch.len() as u64).previous(),
-            recorded_at,
-            already_applied: true,
-            streams: named
-                .filter_map(|(stream, versions)| versions.map(|versions| (stream.name.to_string(), versions)))
-                .map(|(stream, (first_version, last_version))| AppendedStream {
-                    stream,
-                    first_version,
-                    last_version,
-                })
-                .collect(),
-        })
-    }
-
-    fn position_of(&self, parts: &Parts, id: Uuid) -> Result<Option<Position>, AppendError> {
-        let mut candidates = Vec::new();
-        if let Some(position) = annals_format::position_of_made_id(id)
-            && position >= Position::FIRST
-            && position < self.writer.next_position()
-        {
-            candidates.push(position);
-        }
-        let asked = |part: &&Arc<Part>| !(planted(Bug::IdNotLookedUpInRuns) && part.as_run().is_some());
-        for part in parts.index.iter().filter(asked) {
-            part.find_id(id, &mut candidates)?;
-        }
-        for position in candidates {
-            if planted(Bug::IdNotCompared) || self.id_at(parts, position)? == Some(id) {
-                return Ok(Some(position));
-            }
-        }
-        Ok(None)
-    }
-
-    fn id_at(&self, parts: &Parts, position: Position) -> Result<Option<Uuid>, AppendError> {
-        if let Some((stamp, index, frame)) = self.staged.at(position) {
-            return Ok(frame.event(index, stamp).ok().map(|event| event.id));
-        }
-        // The id of a lost event is lost with it.
-        Ok(parts.event(position)?.filter(|event| !event.is_lost()).map(|event| event.id))
-    }
-
-    fn stamp_of(&self, parts: &Parts, position: Position) -> Result<(Version, Timestamp), AppendError> {
-        if let Some((stamp, index, frame)) = self.staged.at(position) {
-            let event = frame.event(index, stamp).ok();
-            return Ok(
-                event.map_or((Version::ZERO, stamp.recorded_at), |event| (event.version, event.recorded_at))
-            );
-        }
-        let event = parts.event(position)?;
-        Ok(event.map_or((Version::ZERO, Timestamp::EPOCH), |event| (event.version, event.recorded_at)))
-    }
-
-    fn with_record<R>(
-        &self,
-        parts: &Parts,
-        position: Position,
-        look: impl FnOnce(&[u8]) -> R,
-    ) -> Result<R, AppendError> {
-        if let Some((_, index, frame)) = self.staged.at(position) {
-            return Ok(look(frame.record(index)));
-        }
-        match parts.segment_of(position) {
-            Some(segment) => Ok(look(segment.record(position).map_err(ReadError::from)?)),
-            None => Ok(look(&[])),
-        }
-    }
 }
 
 fn unknown(failed: WriteFailed) -> AppendError {
     AppendError::DurabilityUnknown { source: Some(failed.source) }
-}
-
-fn conflict(stream: &str, expected: Expected, actual: Version) -> AppendError {
-    match StreamName::new(stream) {
-        Ok(stream) => AppendError::Conflict(Conflict { stream, expected, actual }),
-        Err(invalid) => AppendError::Invalid(invalid),
-    }
 }

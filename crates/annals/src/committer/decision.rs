@@ -1,0 +1,127 @@
+//! Whether a batch may be appended, and which versions its events get.
+
+use super::{Committer, Decision};
+use crate::batch::{AppendedStream, Batch};
+use crate::error::AppendError;
+use crate::parts::Parts;
+use annals_index::{TermKey, TermKind};
+use annals_types::{Conflict, Expected, Invalid, StreamName, Version};
+
+/// How many streams ahead the index is fetched.
+const AHEAD: usize = 4;
+
+impl Committer {
+    pub(super) fn decide(&mut self, batch: &Batch) -> Result<Decision, AppendError> {
+        let parts = self.core.parts.load_full();
+        self.check_positions(batch)?;
+        let any = batch
+            .streams
+            .iter()
+            .filter(|stream| stream.events > 0)
+            .any(|stream| !stream.expected.unwrap_or_default().is_exact());
+        if any && let Some(appended) = self.find_applied(&parts, batch)? {
+            return Ok(Decision::Already(appended));
+        }
+        self.find_heads(&parts, batch)?;
+        for (index, stream) in batch.streams.iter().enumerate() {
+            let (_, actual) = self.found[index];
+            let expected = stream.expected.unwrap_or_default();
+            if !expected.holds_at(actual) {
+                if let Some(appended) = self.find_applied(&parts, batch)? {
+                    return Ok(Decision::Already(appended));
+                }
+                return Err(conflict(&stream.name, expected, actual));
+            }
+        }
+        if let Some(failed) = self.failed_condition(&parts, batch)? {
+            let applied = self.find_applied(&parts, batch)?;
+            return applied.map(Decision::Already).ok_or(failed);
+        }
+        Ok(Decision::Append(self.assign_versions(batch)))
+    }
+
+    /// A position behind the end was not seen in this store, and a condition on what follows it might hold for ever.
+    fn check_positions(&self, batch: &Batch) -> Result<(), AppendError> {
+        let last = self.last_position();
+        match batch.conditions.iter().map(|condition| condition.after).find(|after| *after > last) {
+            Some(after) => Err(Invalid::ConditionBeyondEnd { after, last }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The first condition that does not hold, as an error.
+    fn failed_condition(&self, parts: &Parts, batch: &Batch) -> Result<Option<AppendError>, AppendError> {
+        for (condition, stated) in batch.conditions.iter().enumerate() {
+            if let Some(position) = stated.violated_at(parts, &self.staged, self.last_position())? {
+                let after = stated.after;
+                return Ok(Some(AppendError::ConditionFailed { position, after, condition }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives the events of the batch their versions, which go on from the heads of their streams. Afterwards the heads are
+    /// those with the batch.
+    fn assign_versions(&mut self, batch: &Batch) -> Vec<AppendedStream> {
+        let heads = self.found.clone();
+        self.versions.clear();
+        for stream in &batch.stream_of {
+            let (_, head) = &mut self.found[*stream as usize];
+            *head = head.next();
+            self.versions.push(*head);
+        }
+        let written = batch.streams.iter().zip(heads).filter(|(stream, _)| stream.events > 0);
+        written
+            .map(|(stream, (_, head))| AppendedStream {
+                stream: stream.name.to_string(),
+                first_version: head.next(),
+                last_version: head.plus(stream.events),
+            })
+            .collect()
+    }
+
+    /// Finds the version of the last event of each stream of a batch, staged ones included.
+    ///
+    /// Each part of the index that does not know a stream costs a wait for memory: so while one stream is looked up, what
+    /// the next ones need is fetched.
+    fn find_heads(&mut self, parts: &Parts, batch: &Batch) -> Result<(), AppendError> {
+        let seed = self.core.plan.hash_seed;
+        self.found.clear();
+        let mut unknown = Vec::new();
+        for (index, stream) in batch.streams.iter().enumerate() {
+            let key = TermKey::new(TermKind::Stream, &stream.name, seed);
+            let known = self.heads.get(key.hash(seed), &stream.name);
+            if known.is_none() {
+                unknown.push((index, key));
+            }
+            self.found.push((key.hash(seed), known.unwrap_or_default()));
+        }
+        for (_, key) in unknown.iter().take(AHEAD) {
+            parts.prefetch(key);
+        }
+        for next in 0..unknown.len() {
+            if let Some((_, key)) = unknown.get(next + AHEAD) {
+                parts.prefetch(key);
+            }
+            let (index, key) = &unknown[next];
+            self.found[*index].1 = parts.head(key)?;
+        }
+        Ok(())
+    }
+
+    /// Remembers the heads of the streams that a batch was staged for. If it cannot be written there are no more appends.
+    pub(super) fn note_heads(&mut self, batch: &Batch) {
+        for (stream, (hash, version)) in batch.streams.iter().zip(&self.found) {
+            if stream.events > 0 {
+                self.heads.put(*hash, &stream.name, *version);
+            }
+        }
+    }
+}
+
+fn conflict(stream: &str, expected: Expected, actual: Version) -> AppendError {
+    match StreamName::new(stream) {
+        Ok(stream) => AppendError::Conflict(Conflict { stream, expected, actual }),
+        Err(invalid) => AppendError::Invalid(invalid),
+    }
+}
