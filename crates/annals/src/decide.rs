@@ -61,12 +61,14 @@ pub struct Decided<T> {
 }
 
 /// Why nothing was decided, or why it is not known whether it was.
+///
+/// An error for whatever can be shown, so that a closure may refuse with a boxed error or a text.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecideError<E> {
     /// The closure refused. Nothing was appended.
-    #[error("the decision was refused")]
-    Refused(#[source] E),
+    #[error("refused: {0}")]
+    Refused(E),
     /// The closure's batch was not appended, or what it was founded on did not become durable.
     #[error(transparent)]
     Append(#[from] AppendError),

@@ -1,7 +1,7 @@
 //! A store on a disk at whose calls threads change places, and what must hold of it whatever they do.
 
 use annals::vfs::{Env, ManualClock, MemoryDisk, SeededRandom, Survival};
-use annals::{AppendError, Event, Expected, NewEvent, Options, Query, Store, Timestamp, View};
+use annals::{AppendError, Batch, Event, Expected, NewEvent, Options, Query, Store, Timestamp, View};
 use annals_models::ScheduledDisk;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -83,6 +83,18 @@ impl World {
         assert!(store.last_position() >= appended.last_position, "acknowledged and not visible");
         self.acknowledged.lock().unwrap().push(told.clone());
         Ok(told)
+    }
+
+    /// Adds one event that can be told by its mark.
+    pub(crate) fn push(&self, batch: &mut Batch, stream: &str, mark: [u8; 2]) {
+        let mut data = mark.to_vec();
+        data.resize(self.event_bytes, mark[1]);
+        batch.push(stream, &NewEvent::new("t", data)).unwrap();
+    }
+
+    /// Keeps what was acknowledged.
+    pub(crate) fn acknowledge(&self, told: Told) {
+        self.acknowledged.lock().unwrap().push(told);
     }
 
     /// Everything acknowledged so far.

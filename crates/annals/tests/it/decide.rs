@@ -100,6 +100,8 @@ fn a_refusal_is_handed_on_and_appends_nothing() {
     let store = World::new(3).open();
     let refused = store.decide(&newest(), |_| Err::<(Batch, ()), _>("no"));
     assert!(matches!(refused, Err(DecideError::Refused("no"))), "{refused:?}");
+    let shown: Refusal = refused.unwrap_err().into();
+    assert_eq!(shown.to_string(), "refused: no");
     assert_eq!(store.decide(&newest(), increment).unwrap().answer, 1);
 }
 
