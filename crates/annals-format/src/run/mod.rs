@@ -13,6 +13,7 @@ mod filter;
 mod group;
 mod hash;
 mod header;
+mod parts;
 mod postings;
 mod table;
 mod term;
@@ -24,6 +25,7 @@ pub use filter::{FILTER_BLOCK_BYTES, FilterBlock, FilterShape};
 pub use group::{GROUP_HEADER_BYTES, GROUP_TERMS, GroupBuilder, GroupHeader, TermList};
 pub use hash::{id_hash, term_hash};
 pub use header::{RUN_HEADER_BYTES, RunHeader};
+pub use parts::RunParts;
 pub use postings::{
     BLOCK_POSITIONS, BlockEntry, LIST_POSITION_BYTES_MAX, SKIP_ENTRY_BYTES, ShortList, decode_block,
     put_block,
@@ -32,4 +34,4 @@ pub use table::{TABLE_WORD_BYTES, TableShape};
 pub use term::{TERM_NAME_BYTES_MAX, TermEntry, TermKind};
 #[doc(hidden)]
 pub use trailer::reseal_run;
-pub use trailer::{PageTableChecksum, RUN_TRAILER_BYTES, RunParts, RunTrailer, page_table_checksum};
+pub use trailer::{PageTableChecksum, RUN_TRAILER_BYTES, RunTrailer, page_table_checksum};

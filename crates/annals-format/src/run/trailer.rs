@@ -1,13 +1,13 @@
 //! The trailer that ends a run: how many of everything there are, and with that where everything is.
 
-use super::filter::{FILTER_ALIGNMENT, FilterShape};
+use super::filter::FilterShape;
 use super::group::GROUP_TERMS;
-use super::header::{RUN_HEADER_BYTES, reseal_run_header};
-use super::table::{TABLE_WORD_BYTES, TableShape};
+use super::header::reseal_run_header;
+use super::table::TableShape;
 use super::term::TermKind;
 use crate::FORMAT_VERSION;
 use crate::damage::{Damage, FormatError};
-use crate::pages::{PAGE_BYTES, page_checksums};
+use crate::pages::page_checksums;
 use crate::wire::{put_u32, put_u64, u32_at, u64_at};
 use annals_types::Position;
 use std::ops::Range;
@@ -35,12 +35,9 @@ pub const RUN_TRAILER_BYTES: usize = 104;
 const FILE_BYTES_MAX: u64 = 1 << 60;
 /// Format versions below this one have no filters, and reserved bytes in their place.
 const FILTERS_SINCE: u32 = 2;
-/// Parts begin at multiples of this many bytes.
-const PART_ALIGNMENT: u64 = 8;
 
 const _: () = assert!(TERMS + TermKind::ALL.len() * 8 == IDS);
 const _: () = assert!(ID_FILTER + 4 == RUN_TRAILER_BYTES);
-const _: () = assert!((RUN_HEADER_BYTES as u64).is_multiple_of(PART_ALIGNMENT));
 
 /// What a trailer says of its run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,27 +65,6 @@ pub struct RunTrailer {
     pub pages_checksum: u32,
 }
 
-/// Where the parts of a run are in its file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunParts {
-    /// The terms and their positions.
-    pub dictionary: Range<u64>,
-    /// The group table: where each group begins, relative to the dictionary.
-    pub groups: Range<u64>,
-    /// The table of terms.
-    pub term_table: Range<u64>,
-    /// The table of event ids.
-    pub id_table: Range<u64>,
-    /// The filter of terms; empty if there is none.
-    pub term_filter: Range<u64>,
-    /// The filter of ids; empty if there is none.
-    pub id_filter: Range<u64>,
-    /// The checksums of the pages: of all bytes before them.
-    pub page_table: Range<u64>,
-    /// The trailer.
-    pub trailer: Range<u64>,
-}
-
 impl RunTrailer {
     /// How many terms there are.
     #[must_use]
@@ -100,28 +76,6 @@ impl RunTrailer {
     #[must_use]
     pub fn group_count(&self) -> u64 {
         self.term_total().div_ceil(GROUP_TERMS as u64)
-    }
-
-    /// Where the parts are.
-    #[must_use]
-    pub fn parts(&self) -> RunParts {
-        let mut end = RUN_HEADER_BYTES as u64;
-        let mut part = |length: u64, alignment: u64| {
-            let start = end.next_multiple_of(alignment);
-            end = start + length;
-            start..end
-        };
-        let alignment =
-            |filter: FilterShape| if filter.blocks > 0 { FILTER_ALIGNMENT } else { PART_ALIGNMENT };
-        let dictionary = part(self.dictionary_length, PART_ALIGNMENT);
-        let groups = part(self.group_count() * TABLE_WORD_BYTES, PART_ALIGNMENT);
-        let term_table = part(self.term_table.length(), PART_ALIGNMENT);
-        let id_table = part(self.id_table.length(), PART_ALIGNMENT);
-        let term_filter = part(self.term_filter.length(), alignment(self.term_filter));
-        let id_filter = part(self.id_filter.length(), alignment(self.id_filter));
-        let page_table = part(id_filter.end.div_ceil(PAGE_BYTES as u64) * 4, PART_ALIGNMENT);
-        let trailer = part(RUN_TRAILER_BYTES as u64, PART_ALIGNMENT);
-        RunParts { dictionary, groups, term_table, id_table, term_filter, id_filter, page_table, trailer }
     }
 
     /// The trailer as bytes.
@@ -279,11 +233,11 @@ fn trailer_checksum(bytes: &[u8; RUN_TRAILER_BYTES]) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn trailer() -> RunTrailer {
+    pub(in super::super) fn trailer() -> RunTrailer {
         RunTrailer {
             first_position: Position::new(42),
             count: 100,
@@ -303,26 +257,6 @@ mod tests {
         let length = trailer().parts().trailer.end;
         assert_eq!(RunTrailer::decode(&trailer().encode(), length), Ok(trailer()));
         assert!(RunTrailer::decode(&trailer().encode(), length + 8).is_err());
-    }
-
-    #[test]
-    fn parts_follow_each_other_at_multiples_of_eight_and_filters_at_multiples_of_64() {
-        let parts = trailer().parts();
-        let all = [
-            parts.dictionary,
-            parts.groups,
-            parts.term_table,
-            parts.id_table,
-            parts.term_filter,
-            parts.id_filter,
-            parts.page_table,
-            parts.trailer,
-        ];
-        assert_eq!(all[0].start, RUN_HEADER_BYTES as u64);
-        for (index, pair) in all.windows(2).enumerate() {
-            let alignment = if (3..5).contains(&index) { 64 } else { 8 };
-            assert_eq!(pair[0].end.next_multiple_of(alignment), pair[1].start);
-        }
     }
 
     /// A trailer of version 1: no filters.

@@ -4,11 +4,9 @@
 //! others, few enough that one of them at a time is sorted in memory. What the buckets cannot hold in memory goes into
 //! one scratch file, in chunks of one size, each of one bucket.
 
-use super::scratch::Scratch;
+use super::scratch::{Scratch, ScratchFile};
 use crate::merge::MergeError;
-use annals_vfs::{File, read_exact_at, write_all_at};
-use std::io::{self, IoSlice};
-use std::sync::Arc;
+use std::io;
 
 /// A hash and what stands under it.
 pub(crate) type Pair = (u64, u64);
@@ -49,7 +47,7 @@ pub(super) struct Buckets {
     buckets: Vec<Bucket>,
     /// Pairs of a bucket in memory at which they go into the file.
     chunk_pairs: usize,
-    file: Option<Arc<dyn File>>,
+    file: ScratchFile,
     chunks: u32,
     /// A chunk on its way.
     bytes: Vec<u8>,
@@ -67,10 +65,10 @@ impl Buckets {
     pub(super) fn new(pairs: u64, memory_bytes: usize) -> Self {
         let bits = bucket_bits(pairs, memory_bytes);
         let in_memory = pairs.saturating_mul(PAIR_BYTES as u64) <= memory_bytes as u64 / 2;
-        let chunk_pairs = memory_bytes / 2 / PAIR_BYTES >> bits;
+        let chunk_pairs = (memory_bytes / 2 / PAIR_BYTES) >> bits;
         let chunk_pairs = if in_memory { usize::MAX } else { chunk_pairs.max(1) };
         let buckets = (0..1 << bits).map(|_| Bucket::default()).collect();
-        Buckets { bits, buckets, chunk_pairs, file: None, chunks: 0, bytes: Vec::new() }
+        Buckets { bits, buckets, chunk_pairs, file: ScratchFile::default(), chunks: 0, bytes: Vec::new() }
     }
 
     /// Adds a pair.
@@ -84,10 +82,6 @@ impl Buckets {
 
     #[cold]
     fn overflow(&mut self, number: usize, scratch: &mut Scratch) -> io::Result<()> {
-        let file = match &self.file {
-            Some(file) => file,
-            None => self.file.insert(scratch.create()?),
-        };
         let bucket = &mut self.buckets[number];
         self.bytes.clear();
         for (hash, value) in bucket.pairs.drain(..) {
@@ -95,7 +89,7 @@ impl Buckets {
             self.bytes.extend_from_slice(&value.to_le_bytes());
         }
         let offset = u64::from(self.chunks) * (self.chunk_pairs * PAIR_BYTES) as u64;
-        write_all_at(&**file, &mut [IoSlice::new(&self.bytes)], offset)?;
+        self.file.write(&self.bytes, offset, scratch)?;
         bucket.chunks.push(self.chunks);
         self.chunks = self.chunks.checked_add(1).ok_or(io::ErrorKind::FileTooLarge)?;
         Ok(())
@@ -110,11 +104,11 @@ impl HashOrder for Buckets {
     fn load(&mut self, bucket: usize, out: &mut Vec<Pair>) -> Result<(), MergeError> {
         let bucket = &self.buckets[bucket];
         out.extend_from_slice(&bucket.pairs);
-        let Some(file) = &self.file else { return Ok(()) };
-        let length = self.chunk_pairs * PAIR_BYTES;
+        // Without a file there are no chunks, however long they would be.
+        let length = self.chunk_pairs.saturating_mul(PAIR_BYTES);
         for chunk in &bucket.chunks {
             self.bytes.resize(length, 0);
-            read_exact_at(&**file, &mut self.bytes, u64::from(*chunk) * length as u64)?;
+            self.file.read(&mut self.bytes, u64::from(*chunk) * length as u64)?;
             let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
             let words = self.bytes.as_chunks::<8>().0.as_chunks::<2>().0;
             out.extend(words.iter().map(|[hash, value]| (word(hash), word(value))));
@@ -137,7 +131,7 @@ mod tests {
             let mut scratch = Scratch::new(Box::new(move || disk.create("scratch")));
             let mut buckets = Buckets::new(pairs.len() as u64, memory_bytes);
             pairs.iter().for_each(|pair| buckets.push(*pair, &mut scratch).unwrap());
-            assert_eq!(buckets.file.is_some(), memory_bytes < 100_000);
+            assert_eq!(buckets.file.is_used(), memory_bytes < 100_000);
             let mut all = Vec::new();
             for number in 0..1 << buckets.bits() {
                 let mut loaded = Vec::new();

@@ -1,16 +1,14 @@
 //! Bytes that are needed again later, in the order in which they came.
 
-use super::scratch::Scratch;
-use annals_vfs::{File, read_exact_at, write_all_at};
-use std::io::{self, IoSlice};
-use std::sync::Arc;
+use super::scratch::{Scratch, ScratchFile};
+use std::io;
 
 /// A queue of bytes: first all are put in, then all are taken out. What does not fit into its memory goes into a scratch
 /// file.
 pub(super) struct Spool {
     memory_bytes: usize,
     buffer: Vec<u8>,
-    file: Option<Arc<dyn File>>,
+    file: ScratchFile,
     /// How many bytes are in the file; those in the buffer come behind them.
     written: u64,
     taken: u64,
@@ -18,7 +16,7 @@ pub(super) struct Spool {
 
 impl Spool {
     pub(super) fn new(memory_bytes: usize) -> Self {
-        Spool { memory_bytes, buffer: Vec::new(), file: None, written: 0, taken: 0 }
+        Spool { memory_bytes, buffer: Vec::new(), file: ScratchFile::default(), written: 0, taken: 0 }
     }
 
     /// Puts bytes behind all others.
@@ -32,9 +30,9 @@ impl Spool {
     pub(super) fn take(&mut self, most: usize, out: &mut Vec<u8>) -> io::Result<()> {
         out.clear();
         let in_file = self.written.saturating_sub(self.taken).min(most as u64) as usize;
-        if let Some(file) = self.file.as_ref().filter(|_| in_file > 0) {
+        if in_file > 0 {
             out.resize(in_file, 0);
-            read_exact_at(&**file, out, self.taken)?;
+            self.file.read(out, self.taken)?;
         } else {
             let start = (self.taken - self.written) as usize;
             out.extend_from_slice(&self.buffer[start..self.buffer.len().min(start.saturating_add(most))]);
@@ -51,11 +49,7 @@ impl Spool {
 
     #[cold]
     fn overflow(&mut self, scratch: &mut Scratch) -> io::Result<()> {
-        let file = match &self.file {
-            Some(file) => file,
-            None => self.file.insert(scratch.create()?),
-        };
-        write_all_at(&**file, &mut [IoSlice::new(&self.buffer)], self.written)?;
+        self.file.write(&self.buffer, self.written, scratch)?;
         self.written += self.buffer.len() as u64;
         self.buffer.clear();
         Ok(())

@@ -1,13 +1,16 @@
 //! Wrong bytes: noticed or harmless, and never a panic.
 
+use crate::merging::merged;
 use crate::model::{GivenEvent, Model, build, plain};
 use crate::part::{Part, mapping, open, run_bytes};
 use annals_format::run::{RUN_TRAILER_BYTES, RunParts, RunTrailer, page_table_checksum};
 use annals_format::{FormatError, PAGE_BYTES, page_checksums};
 use annals_index::{MemoryIndex, Run, RunIdentity, TermKind};
 use annals_types::{Position, Uuid, Version};
+use annals_vfs::MemoryDisk;
 use proptest::prelude::*;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Streams of one, a few and many positions, all kinds of terms, ids.
 fn sample(rounds: u32) -> (Model, MemoryIndex) {
@@ -71,6 +74,13 @@ fn ask_everything(run: &Run) {
         let _ = Part::find_id(run, Uuid::from_u128(u128::from(round) << 90 | 77));
     }
     let _ = run.check_all();
+}
+
+/// Makes a run of one whose contents may make no sense: an error, or a run that can be opened and asked.
+fn merge_alone(run: Run) {
+    if let Ok((bytes, identity)) = merged(&[Arc::new(run)], 1000, 100, MemoryDisk::new()) {
+        ask_everything(&open(&bytes, &identity).unwrap());
+    }
 }
 
 #[test]
@@ -145,6 +155,7 @@ fn every_byte_with_absurd_values_under_right_checksums_does_no_harm() {
             let identity = reseal(&mut copy, &parts);
             if let Ok(run) = Run::open(mapping(&copy), &crate::part::STORE_ID, &identity) {
                 ask_everything(&run);
+                merge_alone(run);
             }
             copy.copy_from_slice(&bytes);
         }
@@ -167,7 +178,9 @@ proptest! {
             bytes[start..start + 8].copy_from_slice(&(word >> shift).to_le_bytes());
         }
         let identity = reseal(&mut bytes, &parts);
-        ask_everything(&open(&bytes, &identity).unwrap());
+        let run = open(&bytes, &identity).unwrap();
+        ask_everything(&run);
+        merge_alone(run);
     }
 
     #[test]
@@ -184,6 +197,7 @@ proptest! {
         let identity = reseal(&mut bytes, &parts);
         if let Ok(run) = open(&bytes, &identity) {
             ask_everything(&run);
+            merge_alone(run);
         }
     }
 }
