@@ -24,16 +24,16 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Begins to merge parts that lie side by side.
-    pub(super) fn begin(core: &Core, sources: Vec<Arc<Part>>) -> Result<Self, LogError> {
-        let run_id = core.catalog.lock().new_file_id();
-        let failed = |source| LogError::Io { what: format!("write {}", names::run(run_id)), source };
+    /// Begins to merge parts that lie side by side; `None` if one of them turns out to be missing or damaged, which is made
+    /// again first.
+    pub(super) fn begin(core: &Core, sources: Vec<Arc<Part>>) -> Result<Option<Self>, LogError> {
         let runs: Vec<Arc<Run>> =
             sources.iter().filter_map(|part| part.as_run()?.sound().map(Arc::clone)).collect();
         if runs.len() < sources.len() {
-            // One of them was found damaged just now; it is made again first.
-            return Err(failed(io::Error::other("a run to be merged is damaged")));
+            return Ok(None);
         }
+        let run_id = core.catalog.lock().new_file_id();
+        let failed = |source| LogError::Io { what: format!("write {}", names::run(run_id)), source };
         let bytes = sources.iter().filter_map(|part| part.as_run()?.entry()).map(|entry| entry.length).sum();
         let file = RunFile::create(&*core.env.disk, run_id).map_err(failed)?;
         let file = Arc::new(Mutex::new(Some(file)));
@@ -46,7 +46,7 @@ impl Job {
             scratch: scratch_files(Arc::clone(&core.env.disk), run_id, Arc::clone(&scratch)),
         };
         match Merge::new(runs, target, core.budget.merging) {
-            Ok(merge) => Ok(Job { sources, run_id, bytes, merge, file, scratch }),
+            Ok(merge) => Ok(Some(Job { sources, run_id, bytes, merge, file, scratch })),
             Err(error) => {
                 let _ = core.env.disk.remove(&names::run(run_id));
                 Err(failed(io::Error::other(error)))

@@ -15,8 +15,10 @@ use std::sync::Arc;
 
 /// Terms that are merged before the worker looks again whether there is something more urgent: about a millisecond.
 const STEP_TERMS: usize = 4096;
-/// With so many runs that a merge would take, merging comes before sealing: lookups have to ask them all.
-const RUNS_CROWDED: usize = 24;
+/// With so many parts of the index, short merges come before sealing: lookups have to ask them all.
+const PARTS_CROWDED: usize = 24;
+/// A merge of so many bytes takes half a second. Appends may have to wait for it, but never for a long one.
+const SHORT_MERGE_BYTES: u64 = 64 << 20;
 
 /// Merges under way, and runs that cannot be merged.
 #[derive(Debug, Default)]
@@ -27,10 +29,17 @@ pub(crate) struct Merges {
 }
 
 impl Core {
-    /// Whether there are so many runs that merging is more urgent than sealing.
+    /// Whether there are so many runs that a short merge is more urgent than sealing.
     pub(crate) fn is_crowded_with_runs(&self) -> bool {
-        let parts = self.parts.load();
-        parts.index.len() >= RUNS_CROWDED && choose(&sizes(&parts.index, &Merges::default())).is_some()
+        let parts = self.parts.load_full();
+        if parts.index.len() < PARTS_CROWDED {
+            return false;
+        }
+        let merges = self.merges.lock();
+        let sizes = sizes(&parts.index, &merges);
+        let next = choose(&sizes).map(|range| sizes[range].iter().map(|size| size.bytes).sum());
+        let shortest = merges.jobs.iter().map(Job::bytes).chain(next).min();
+        shortest.is_some_and(|bytes: u64| bytes <= SHORT_MERGE_BYTES)
     }
 
     /// Merges on for a moment. Says whether there was anything to do.
@@ -42,13 +51,13 @@ impl Core {
         for job in merges.jobs.extract_if(.., |job| gone(job)) {
             job.abandon(self);
         }
-        if let Some(range) = choose(&sizes(&parts.index, &merges)) {
-            let job = Job::begin(self, parts.index[range].to_vec())?;
-            merges.jobs.push(job);
+        let chosen = choose(&sizes(&parts.index, &merges));
+        if let Some(range) = chosen.clone() {
+            merges.jobs.extend(Job::begin(self, parts.index[range].to_vec())?);
         }
         // The smallest first: it is done soonest, and small runs are the many.
         let smallest = (0..merges.jobs.len()).min_by_key(|index| merges.jobs[*index].bytes());
-        let Some(index) = smallest else { return Ok(false) };
+        let Some(index) = smallest else { return Ok(chosen.is_some()) };
         match merges.jobs[index].step(STEP_TERMS) {
             Ok(None) => {}
             Ok(Some(identity)) => {
