@@ -1,8 +1,9 @@
 //! Appends with a condition against appends without one, on the store at hand.
 //!
-//! The condition: nobody has appended an event with these two tags, which many events of the history have, behind the
-//! last position. Each append has a customer of its own, so conditions hold and never keep an append out. They are stated
-//! by the function that [`Conditions::run`] is given.
+//! The condition: nobody has appended an event with these two tags. Either behind the last position, with a customer that
+//! has events of old; or in the whole history, with a customer whom nobody has heard of, so that every part of the index
+//! has to be asked. Each append has a customer of its own, so conditions hold and never keep an append out. They are
+//! stated by the function that [`Conditions::run`] is given.
 
 use super::Outcome;
 use super::plan::{Plan, REGIONS};
@@ -45,8 +46,20 @@ struct Bench<'a> {
     payloads: Payloads,
     customers: u64,
     with_condition: WithCondition,
+    /// Where the log ended at the beginning.
+    began: Position,
     /// Numbers the appends: those at the same time have different customers.
     next: AtomicU64,
+}
+
+/// What a round states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stated {
+    Nothing,
+    /// Of what comes behind the last position.
+    Recent,
+    /// Of the whole history.
+    Ever,
 }
 
 impl Conditions {
@@ -61,24 +74,31 @@ impl Conditions {
             payloads: Payloads::new(4, usize::try_from(plan.figures.payload)?),
             customers: plan.customers(),
             with_condition,
+            began: store.last_position(),
             next: AtomicU64::new(0),
         };
         println!("{} events of {} customers", store.last_position(), plan.customers());
         head();
-        self.compare("one thread", &|conditional| bench.alone(self.appends, conditional))?;
-        self.compare("64 threads", &|conditional| bench.together(self.appends, conditional))?;
+        for (stated, about) in [(Stated::Recent, "of the newest"), (Stated::Ever, "of the whole history")] {
+            self.compare(&format!("one thread, {about}"), stated, &|stated| {
+                bench.alone(self.appends, stated)
+            })?;
+            self.compare(&format!("64 threads, {about}"), stated, &|stated| {
+                bench.together(self.appends, stated)
+            })?;
+        }
         store.close()?;
         Ok(())
     }
 
     /// Both in turn, whoever begins changing.
-    fn compare(&self, name: &str, run: &dyn Fn(bool) -> Outcome<f64>) -> Outcome {
+    fn compare(&self, name: &str, stated: Stated, run: &dyn Fn(Stated) -> Outcome<f64>) -> Outcome {
         let (mut with, mut without) = (Vec::new(), Vec::new());
         // A first round that does not count.
-        run(true)?;
+        run(stated)?;
         for round in 0..self.rounds {
             for conditional in [round % 2 == 0, round % 2 != 0] {
-                let figure = run(conditional)?;
+                let figure = run(if conditional { stated } else { Stated::Nothing })?;
                 if conditional { with.push(figure) } else { without.push(figure) }
             }
         }
@@ -90,20 +110,20 @@ impl Conditions {
 }
 
 impl Bench<'_> {
-    fn alone(&self, appends: u64, conditional: bool) -> Outcome<f64> {
+    fn alone(&self, appends: u64, stated: Stated) -> Outcome<f64> {
         let started = Instant::now();
-        (0..appends).try_for_each(|_| self.append(conditional))?;
+        (0..appends).try_for_each(|_| self.append(stated))?;
         Ok(rate(appends, started.elapsed()))
     }
 
-    fn together(&self, appends: u64, conditional: bool) -> Outcome<f64> {
+    fn together(&self, appends: u64, stated: Stated) -> Outcome<f64> {
         let each = appends.div_ceil(THREADS);
         let barrier = Barrier::new(usize::try_from(THREADS)? + 1);
         thread::scope(|scope| {
             let work = || {
                 barrier.wait();
                 // Errors are told as text: what went wrong has to leave its thread.
-                (0..each).try_for_each(|_| self.append(conditional)).map_err(|error| error.to_string())
+                (0..each).try_for_each(|_| self.append(stated)).map_err(|error| error.to_string())
             };
             let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
             barrier.wait();
@@ -116,15 +136,20 @@ impl Bench<'_> {
     }
 
     /// Appends one event with two tags to one of a thousand streams.
-    fn append(&self, conditional: bool) -> Outcome {
+    fn append(&self, stated: Stated) -> Outcome {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let tags = Plan::tags_of(number % self.customers, mix(number) % REGIONS);
+        let mut tags = Plan::tags_of(number % self.customers, mix(number) % REGIONS);
+        if stated == Stated::Ever {
+            tags[0] = format!("customer:new-{}-{number}", self.began);
+        }
         let mut event = NewEvent::new(EVENT_TYPE, self.payloads.of(mix(number)));
         event.tags = tags.iter().map(|tag| tag.as_str().into()).collect();
         let mut batch = Batch::new();
         batch.push(&format!("condition-{}", mix(number) % 1000), &event)?;
-        if conditional {
-            (self.with_condition)(&mut batch, &tags, self.store.last_position())?;
+        match stated {
+            Stated::Nothing => {}
+            Stated::Recent => (self.with_condition)(&mut batch, &tags, self.store.last_position())?,
+            Stated::Ever => (self.with_condition)(&mut batch, &tags, Position::ZERO)?,
         }
         self.store.append_batch(batch)?;
         Ok(())
@@ -150,11 +175,11 @@ mod tests {
         conditions
             .run(|_, tags, after| {
                 STATED.fetch_add(1, Ordering::Relaxed);
-                assert!(tags[0].starts_with("customer:") && after < Position::new(2 * 5 * 128));
+                assert!(tags[0].starts_with("customer:") && after < Position::new(4 * 5 * 128));
                 Ok(())
             })
             .unwrap();
-        assert_eq!(STATED.load(Ordering::Relaxed), 2 * 3 * 128);
-        assert_eq!(Store::open(&store).unwrap().last_position(), Position::new(2 * 5 * 128));
+        assert_eq!(STATED.load(Ordering::Relaxed), 4 * 3 * 128);
+        assert_eq!(Store::open(&store).unwrap().last_position(), Position::new(4 * 5 * 128));
     }
 }
