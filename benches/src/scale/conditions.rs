@@ -55,7 +55,6 @@ struct Bench<'a> {
 /// What a round states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stated {
-    Nothing,
     /// Of what comes behind the last position.
     Recent,
     /// Of the whole history.
@@ -80,25 +79,23 @@ impl Conditions {
         println!("{} events of {} customers", store.last_position(), plan.customers());
         head();
         for (stated, about) in [(Stated::Recent, "of the newest"), (Stated::Ever, "of the whole history")] {
-            self.compare(&format!("one thread, {about}"), stated, &|stated| {
-                bench.alone(self.appends, stated)
-            })?;
-            self.compare(&format!("64 threads, {about}"), stated, &|stated| {
-                bench.together(self.appends, stated)
-            })?;
+            let alone = |conditional| bench.alone(self.appends, stated, conditional);
+            self.compare(&format!("one thread, {about}"), &alone)?;
+            let together = |conditional| bench.together(self.appends, stated, conditional);
+            self.compare(&format!("64 threads, {about}"), &together)?;
         }
         store.close()?;
         Ok(())
     }
 
     /// Both in turn, whoever begins changing.
-    fn compare(&self, name: &str, stated: Stated, run: &dyn Fn(Stated) -> Outcome<f64>) -> Outcome {
+    fn compare(&self, name: &str, run: &dyn Fn(bool) -> Outcome<f64>) -> Outcome {
         let (mut with, mut without) = (Vec::new(), Vec::new());
         // A first round that does not count.
-        run(stated)?;
+        run(true)?;
         for round in 0..self.rounds {
             for conditional in [round % 2 == 0, round % 2 != 0] {
-                let figure = run(if conditional { stated } else { Stated::Nothing })?;
+                let figure = run(conditional)?;
                 if conditional { with.push(figure) } else { without.push(figure) }
             }
         }
@@ -110,20 +107,22 @@ impl Conditions {
 }
 
 impl Bench<'_> {
-    fn alone(&self, appends: u64, stated: Stated) -> Outcome<f64> {
+    fn alone(&self, appends: u64, stated: Stated, conditional: bool) -> Outcome<f64> {
         let started = Instant::now();
-        (0..appends).try_for_each(|_| self.append(stated))?;
+        (0..appends).try_for_each(|_| self.append(stated, conditional))?;
         Ok(rate(appends, started.elapsed()))
     }
 
-    fn together(&self, appends: u64, stated: Stated) -> Outcome<f64> {
+    fn together(&self, appends: u64, stated: Stated, conditional: bool) -> Outcome<f64> {
         let each = appends.div_ceil(THREADS);
         let barrier = Barrier::new(usize::try_from(THREADS)? + 1);
         thread::scope(|scope| {
             let work = || {
                 barrier.wait();
                 // Errors are told as text: what went wrong has to leave its thread.
-                (0..each).try_for_each(|_| self.append(stated)).map_err(|error| error.to_string())
+                (0..each)
+                    .try_for_each(|_| self.append(stated, conditional))
+                    .map_err(|error| error.to_string())
             };
             let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
             barrier.wait();
@@ -135,8 +134,8 @@ impl Bench<'_> {
         })
     }
 
-    /// Appends one event with two tags to one of a thousand streams.
-    fn append(&self, stated: Stated) -> Outcome {
+    /// Appends one event with two tags to one of a thousand streams; the tags are the same with a condition and without.
+    fn append(&self, stated: Stated, conditional: bool) -> Outcome {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut tags = Plan::tags_of(number % self.customers, mix(number) % REGIONS);
         if stated == Stated::Ever {
@@ -146,10 +145,9 @@ impl Bench<'_> {
         event.tags = tags.iter().map(|tag| tag.as_str().into()).collect();
         let mut batch = Batch::new();
         batch.push(&format!("condition-{}", mix(number) % 1000), &event)?;
-        match stated {
-            Stated::Nothing => {}
-            Stated::Recent => (self.with_condition)(&mut batch, &tags, self.store.last_position())?,
-            Stated::Ever => (self.with_condition)(&mut batch, &tags, Position::ZERO)?,
+        if conditional {
+            let after = if stated == Stated::Ever { Position::ZERO } else { self.store.last_position() };
+            (self.with_condition)(&mut batch, &tags, after)?;
         }
         self.store.append_batch(batch)?;
         Ok(())

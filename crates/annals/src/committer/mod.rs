@@ -89,6 +89,7 @@ impl GroupSink for Committer {
             }));
             return;
         }
+        self.prefetch(&group);
         let mut decided: Vec<Outcome> = Vec::with_capacity(group.len());
         let mut flushes = Vec::new();
         // Outcomes from here on depend on frames that are not written yet.
