@@ -5,8 +5,8 @@ use crate::part::Part;
 use crate::run_file::{RunFile, entry};
 use annals_format::names;
 use annals_index::{Merge, MergeError, MergeTarget, Run, RunIdentity};
-use annals_vfs::Disk;
 use annals_vfs::sync::Mutex;
+use annals_vfs::{Disk, File};
 use annals_wal::LogError;
 use std::fmt;
 use std::io;
@@ -146,7 +146,7 @@ impl Job {
 }
 
 type Sink = Box<dyn FnMut(&[u8]) -> io::Result<()> + Send>;
-type ScratchFiles = Box<dyn FnMut() -> io::Result<Arc<dyn annals_vfs::File>> + Send>;
+type ScratchFiles = Box<dyn FnMut() -> io::Result<Arc<dyn File>> + Send>;
 
 fn sink(file: Arc<Mutex<Option<RunFile>>>) -> Sink {
     Box::new(move |bytes| match &mut *file.lock() {
