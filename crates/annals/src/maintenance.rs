@@ -21,6 +21,8 @@ const IDLE: Duration = Duration::from_millis(100);
 const SYNC_EVERY: u32 = 10;
 /// How long the worker waits for a group to end. No longer: the group may be waiting for a segment to be sealed.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// After this long without an append runs are merged that would be left alone otherwise.
+const SETTLED: Duration = Duration::from_secs(1);
 /// After a failure the worker waits this long before it tries again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -56,8 +58,12 @@ pub(crate) fn run_worker(
             Some(event) => event,
             None if failed => mailbox.recv_timeout(RETRY),
             None if unmarked => mailbox.recv_timeout(IDLE),
-            None => sleep(core, mailbox, before),
+            None if core.can_settle() => settle_later(core, mailbox, before),
+            None => sleep(core, mailbox, before, None),
         };
+        if core.watermark.visible() != before {
+            core.set_settling(false);
+        }
         match event {
             Ok(()) => {}
             Err(RecvTimeoutError::Disconnected) => return,
@@ -98,8 +104,13 @@ fn mark_and_tell(core: &Core, queue: &CommitQueue<Committer>) -> Option<(Positio
     Some((durable, told))
 }
 
-/// Sleeps until there is work, or an append that will have to be marked.
-fn sleep(core: &Core, mailbox: &Receiver<()>, seen: Position) -> Result<(), RecvTimeoutError> {
+/// Sleeps until there is work, or an append that will have to be marked, or until the time is over.
+fn sleep(
+    core: &Core,
+    mailbox: &Receiver<()>,
+    seen: Position,
+    patience: Option<Duration>,
+) -> Result<(), RecvTimeoutError> {
     core.worker_sleeps.store(true, Ordering::SeqCst);
     // Pairs with the one in `Watermark::publish`: either it sees that the worker sleeps, or this sees the position.
     fence(Ordering::SeqCst);
@@ -107,7 +118,22 @@ fn sleep(core: &Core, mailbox: &Receiver<()>, seen: Position) -> Result<(), Recv
         core.worker_sleeps.store(false, Ordering::SeqCst);
         return Ok(());
     }
-    mailbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
+    match patience {
+        None => mailbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        Some(patience) => {
+            let event = mailbox.recv_timeout(patience);
+            core.worker_sleeps.store(false, Ordering::SeqCst);
+            event
+        }
+    }
+}
+
+/// Waits for work, or for the time to merge runs that would be left alone as long as there are appends.
+fn settle_later(core: &Core, mailbox: &Receiver<()>, seen: Position) -> Result<(), RecvTimeoutError> {
+    let event = sleep(core, mailbox, seen, Some(SETTLED));
+    let at_rest = event == Err(RecvTimeoutError::Timeout) && core.watermark.visible() == seen;
+    core.set_settling(at_rest);
+    if at_rest { Ok(()) } else { event }
 }
 
 /// Merges runs for as long as the worker would wait otherwise; `None` if there is nothing to merge.

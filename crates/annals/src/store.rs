@@ -403,6 +403,19 @@ impl Store {
         }
     }
 
+    /// Merges the files of the index further than appends make necessary, as the background thread does when nobody has
+    /// appended for a second: the fewer there are, the quicker are lookups. Takes time in proportion to the index where
+    /// most of it is in small files, and much less otherwise; appends go on meanwhile.
+    ///
+    /// # Errors
+    /// As [`Store::maintain`].
+    pub fn settle(&self) -> Result<(), MaintainError> {
+        self.0.core.set_settling(true);
+        let settled = self.maintain();
+        self.0.core.set_settling(false);
+        settled
+    }
+
     /// Tells behind the last batch, or in the manifest, what is durable, so that damage to that batch can be told from a
     /// torn tail. The background thread does this after a tenth of a second without appends; only needed with
     /// [`Options::background`] switched off. While other threads append it may do nothing: each batch tells what was durable

@@ -1,4 +1,4 @@
-//! Which runs to merge next: a policy that looks at sizes and returns a range.
+//! Which runs to merge next: policies that look at sizes and return a range.
 //!
 //! Tiering with a fan-out of four, as in log-structured merge trees (O'Neil et al., 1996; "size-tiered" in Cassandra):
 //! four neighbours of one level become one run of the next. Runs are kept in the order of their positions and only
@@ -39,6 +39,24 @@ pub(crate) fn choose(runs: &[Size]) -> Option<Range<usize>> {
         start += length.max(1);
     }
     best.map(|(_, range)| range)
+}
+
+/// The neighbours to merge next in a store that nobody appends to: the newest runs, together with every older one that
+/// is at most twice as large as all behind it. Afterwards each run is more than twice as large as all newer ones together,
+/// so there are log₃ n of them; what is merged again has grown by half at least, so it is not merged often.
+pub(crate) fn choose_settled(runs: &[Size]) -> Option<Range<usize>> {
+    let mut behind = runs.last().filter(|run| run.free)?.bytes;
+    let mut chosen = None;
+    for start in (runs.len().saturating_sub(SOURCES_MAX)..runs.len() - 1).rev() {
+        if !runs[start].free {
+            break;
+        }
+        if runs[start].bytes <= behind.saturating_mul(2) {
+            chosen = Some(start..runs.len());
+        }
+        behind = behind.saturating_add(runs[start].bytes);
+    }
+    chosen
 }
 
 /// The level of each run: that of its size, or that of a larger one behind it.
@@ -98,7 +116,45 @@ mod tests {
         assert_eq!(choose(&free(&[SMALL; 40])), Some(0..SOURCES_MAX));
     }
 
+    #[test]
+    fn a_store_at_rest_keeps_runs_that_are_much_larger_than_what_is_newer() {
+        assert_eq!(choose_settled(&free(&[])), None);
+        assert_eq!(choose_settled(&free(&[SMALL])), None);
+        assert_eq!(choose_settled(&free(&[2 * SMALL, SMALL])), Some(0..2));
+        assert_eq!(choose_settled(&free(&[2 * SMALL + 1, SMALL])), None);
+        // The large one is not worth it for the small ones, but for these together with the one between.
+        assert_eq!(choose_settled(&free(&[9 * SMALL, SMALL, SMALL, SMALL])), Some(1..4));
+        assert_eq!(choose_settled(&free(&[6 * SMALL, 5 * SMALL / 2, SMALL])), Some(0..3));
+        let mut runs = free(&[SMALL; 5]);
+        runs[1].free = false;
+        assert_eq!(choose_settled(&runs), Some(2..5));
+        runs[4].free = false;
+        assert_eq!(choose_settled(&runs), None);
+    }
+
     proptest! {
+        /// At rest there are few runs, and coming to rest again and again rewrites each byte a few times.
+        #[test]
+        fn settling_ends_and_leaves_a_logarithmic_number_of_runs(
+            sizes in proptest::collection::vec(1u64..20 * SMALL, 1..300),
+        ) {
+            let (mut runs, mut written) = (Vec::new(), 0);
+            for size in &sizes {
+                runs.push(*size);
+                while let Some(range) = choose_settled(&free(&runs)) {
+                    let merged: u64 = runs[range.clone()].iter().sum();
+                    written += merged;
+                    runs.splice(range, [merged]);
+                }
+                for index in 0..runs.len() - 1 {
+                    prop_assert!(runs[index] > 2 * runs[index + 1..].iter().sum::<u64>());
+                }
+            }
+            let total: u64 = sizes.iter().sum();
+            let most = 2 * u64::from(total.ilog2()) + 2;
+            prop_assert!(written <= total * most, "{written} written for {total}");
+        }
+
         /// Merging until nothing is left to do leaves at most three runs of each level.
         #[test]
         fn the_number_of_runs_is_logarithmic(sizes in proptest::collection::vec(1u64..20 * SMALL, 1..300)) {

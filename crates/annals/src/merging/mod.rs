@@ -8,9 +8,10 @@ use crate::part::Part;
 use annals_index::MergeError;
 use annals_vfs::sync::atomic::Ordering;
 use annals_wal::LogError;
-use choose::{Size, choose};
+use choose::{Size, choose, choose_settled};
 use job::Job;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Terms that are merged before the worker looks again whether there is something more urgent: about a millisecond.
@@ -24,6 +25,8 @@ const SHORT_MERGE_BYTES: u64 = 64 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Merges {
     jobs: Vec<Job>,
+    /// Whether nobody appends, so that there is time to leave fewer runs than lookups need to be quick.
+    settling: bool,
     /// Numbers of runs that were tried and do not go together with their neighbours.
     refused: BTreeSet<u64>,
 }
@@ -51,7 +54,7 @@ impl Core {
         for job in merges.jobs.extract_if(.., |job| gone(job)) {
             job.abandon(self);
         }
-        let chosen = choose(&sizes(&parts.index, &merges));
+        let chosen = merges.choose(&parts.index);
         if let Some(range) = chosen.clone() {
             merges.jobs.extend(Job::begin(self, parts.index[range].to_vec())?);
         }
@@ -75,6 +78,19 @@ impl Core {
         Ok(true)
     }
 
+    /// Says whether there is time for more than the merges that appends make necessary.
+    pub(crate) fn set_settling(&self, settling: bool) {
+        self.merges.lock().settling = settling;
+    }
+
+    /// Whether there would be something to merge if there was time for it.
+    pub(crate) fn can_settle(&self) -> bool {
+        let parts = self.parts.load_full();
+        let merges = self.merges.lock();
+        let runs = &parts.index[..runs_of(&parts.index)];
+        !merges.settling && choose_settled(&sizes(runs, &merges)).is_some()
+    }
+
     /// Drops what is under way; what it has written goes.
     pub(crate) fn abandon_merges(&self) {
         let jobs = std::mem::take(&mut self.merges.lock().jobs);
@@ -88,12 +104,23 @@ impl Core {
 }
 
 impl Merges {
+    fn choose(&self, parts: &[Arc<Part>]) -> Option<Range<usize>> {
+        let sizes = sizes(parts, self);
+        let settled = || choose_settled(&sizes[..runs_of(parts)]).filter(|_| self.settling);
+        choose(&sizes).or_else(settled)
+    }
+
     /// A merge that would fail again is not tried again before the store is opened the next time.
     fn refuse(&mut self, job: &Job, error: &MergeError) {
         if !matches!(error, MergeError::Io(_) | MergeError::Damage { .. }) {
             self.refused.extend(job.source_ids());
         }
     }
+}
+
+/// How many parts there are before those in memory.
+fn runs_of(parts: &[Arc<Part>]) -> usize {
+    parts.iter().take_while(|part| part.as_run().is_some()).count()
 }
 
 fn sizes(parts: &[Arc<Part>], merges: &Merges) -> Vec<Size> {

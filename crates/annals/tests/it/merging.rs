@@ -80,6 +80,44 @@ fn a_lookup_asks_few_files_however_many_segments_there_are() {
     assert_eq!(store.stats().unwrap().runs, runs as u64);
 }
 
+/// A store with as many runs as appends leave alone.
+fn unsettled(seed: u64) -> (World, Vec<Event>) {
+    let world = World::new(seed);
+    let store = world.open();
+    let mut number = 0;
+    while store.stats().unwrap().runs < 3 {
+        fill(&store, number..number + 1);
+        number += 1;
+    }
+    let events = events_of(&store);
+    store.close().unwrap();
+    (world, events)
+}
+
+#[test]
+fn a_store_at_rest_has_fewer_runs_still() {
+    let (world, events) = unsettled(12);
+    let store = world.open();
+    store.settle().unwrap();
+    let after = store.stats().unwrap().runs;
+    assert!(after < 3, "{after}");
+    check(&store, &events, "settled");
+    store.settle().unwrap();
+    assert_eq!(store.stats().unwrap().runs, after, "there is nothing left to do");
+}
+
+#[test]
+fn the_worker_merges_on_when_nobody_appends() {
+    let (world, events) = unsettled(13);
+    let store = world.options().background(true).open("memory").unwrap();
+    let waited = std::time::Instant::now();
+    while store.stats().unwrap().runs >= 3 {
+        assert!(waited.elapsed().as_secs() < 60, "it never does");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    check(&store, &events, "at rest");
+}
+
 #[test]
 fn deleting_the_index_changes_no_answer_and_it_is_merged_again() {
     let (world, events) = merged(2);
