@@ -2,6 +2,7 @@
 
 use crate::disk::{Disk, File};
 use annals_types::planted::{Bug, planted};
+use rustix::io::Errno;
 use std::io::{self, IoSlice};
 
 /// Most parts that one system call takes (`IOV_MAX` of Linux).
@@ -23,6 +24,13 @@ pub fn read_up_to(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result
         }
     }
     Ok(done)
+}
+
+/// Whether an error says that the process or the system has no more files or memory to give, which says nothing of the file
+/// that was asked for.
+#[must_use]
+pub fn is_shortage(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
 }
 
 /// Reads exactly as many bytes as the buffer has.

@@ -158,6 +158,14 @@ impl Catalog {
         Ok(gone)
     }
 
+    /// Whether the manifest that is on disk names a run, after a change that failed. In doubt it does.
+    pub(crate) fn is_named_on_disk(&self, run_id: u64) -> bool {
+        match read_manifest(&*self.env.disk) {
+            Ok(Some(manifest)) => manifest.runs.iter().any(|run| run.id == run_id),
+            _ => true,
+        }
+    }
+
     /// Records where the log ends (closed in good order), or that it may grow from now on.
     pub(crate) fn set_clean(&mut self, durable: Position, clean: Option<CleanMark>) -> Result<(), LogError> {
         self.change(durable, |manifest| manifest.clean = clean)

@@ -5,7 +5,7 @@ use crate::error::ReadError;
 use crate::part::Part;
 use crate::query::Query;
 use crate::staged::Staged;
-use crate::view::{Shown, View};
+use crate::view::View;
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position};
 use annals_wal::Segment;
@@ -75,11 +75,12 @@ impl<'v> Events<'v> {
             let end = end.map(|end| if end < view.position { end } else { last });
             to = end.unwrap_or(Position::ZERO).min(to);
         }
-        let parts = view
-            .parts
-            .ranges(to)
-            .filter(|(_, first, last)| *last >= from && may_hold(view, &query, *first, *last));
-        let parts = parts.map(|(part, first, last)| (part, first.max(from), last)).collect();
+        let parts = view.parts.ranges(to).filter(|(_, _, last)| *last >= from);
+        let parts = parts.filter_map(|(part, first, last)| {
+            let (first, last) = may_hold(view, &query, first.max(from), last)?;
+            Some((part, first, last))
+        });
+        let parts = parts.collect();
         Ok(Events {
             view,
             staged,
@@ -205,13 +206,22 @@ impl<'v> Iterator for Events<'v> {
 
 impl FusedIterator for Events<'_> {}
 
-/// Whether there can be events of the query between two positions, as far as the times of their segments tell.
-fn may_hold(view: &View, query: &Query, first: Position, last: Position) -> bool {
+/// Between which of two positions there can be events of the query, as far as the times of their segments tell.
+fn may_hold(view: &View, query: &Query, first: Position, last: Position) -> Option<(Position, Position)> {
     let (since, until) = query.occurred;
-    let within = |segment: &Segment| {
+    if since == annals_types::Timestamp::MIN && until.is_none() && view.occurred.is_none() {
+        return Some((first, last));
+    }
+    let within = |segment: &&Segment| {
         segment.sealed_entry().is_none_or(|entry| {
-            entry.occurred.max >= since && until.is_none_or(|until| entry.occurred.min < until)
+            entry.occurred.max >= since
+                && until.is_none_or(|until| entry.occurred.min < until)
+                && view.occurred.is_none_or(|time| entry.occurred.min <= time)
         })
     };
-    view.parts.segments_within(first, last).any(within) && view.shows_of(first, last) != Shown::None
+    let mut segments = view.parts.segments_within(first, last).filter(within);
+    let oldest = segments.next()?;
+    let newest = segments.next_back().unwrap_or(oldest);
+    let end = newest.sealed_entry().map_or(last, |entry| entry.last_position().min(last));
+    Some((first.max(oldest.first_position()), end))
 }

@@ -49,12 +49,10 @@ pub(crate) fn run_worker(
         let before = core.watermark.visible();
         let unmarked =
             core.watermark.durable() != marked || core.watermark.visible() > core.watermark.durable();
-        let merged = if failed { Ok(None) } else { merge_for(core, mailbox, IDLE) };
-        failed |= merged.is_err();
-        let event = match merged.unwrap_or_else(|error| {
-            core.note_attempt(Err(error));
-            None
-        }) {
+        let worked = if failed { Ok(None) } else { work_for(core, mailbox, IDLE) };
+        // Nobody waits for this work, so nobody is told. It is tried again.
+        failed |= worked.is_err();
+        let event = match worked.unwrap_or(None) {
             Some(event) => event,
             None if failed => mailbox.recv_timeout(RETRY),
             None if unmarked => mailbox.recv_timeout(IDLE),
@@ -136,14 +134,15 @@ fn settle_later(core: &Core, mailbox: &Receiver<()>, seen: Position) -> Result<(
     if at_rest { Ok(()) } else { event }
 }
 
-/// Merges runs for as long as the worker would wait otherwise; `None` if there is nothing to merge.
-fn merge_for(
+/// Works on the index for as long as the worker would wait otherwise; `None` if there is nothing to do.
+fn work_for(
     core: &Core,
     mailbox: &Receiver<()>,
     patience: Duration,
 ) -> Result<Option<Result<(), RecvTimeoutError>>, LogError> {
     let deadline = Deadline::after(patience);
-    while core.may_merge() && core.merge_step()? {
+    let mut missing = true;
+    while core.may_go_on() && core.index_step(&mut missing)? {
         match mailbox.recv_timeout(Duration::ZERO) {
             Err(RecvTimeoutError::Timeout) if !deadline.left().is_zero() => {}
             event => return Ok(Some(event)),
@@ -156,30 +155,48 @@ fn merge_for(
 pub(crate) fn maintain(core: &Core) -> Result<(), LogError> {
     loop {
         maintain_urgent(core)?;
-        if !core.may_merge() || !core.merge_step()? {
+        let (mut missing, mut worked) = (true, false);
+        while core.may_go_on() && !core.has_urgent_work() && core.index_step(&mut missing)? {
+            worked = true;
+        }
+        if !worked && !core.has_urgent_work() {
             return Ok(());
         }
     }
 }
 
-/// Does everything but merging. A disk that has no room for the next segment does not keep full ones from being sealed,
-/// which gives some back.
+/// Lays out the next segment and seals full ones. A disk that has no room for the next segment, or for merging, does not
+/// keep full ones from being sealed, which gives some back.
 fn maintain_urgent(core: &Core) -> Result<(), LogError> {
     let mut laid_out = Ok(());
     loop {
         if laid_out.is_ok() && core.needs_prepared() {
             laid_out = core.lay_out_next();
-        } else if core.may_merge() && core.is_crowded_with_runs() {
-            core.merge_step()?;
         } else if core.next_full().is_some() {
+            // What fails is met again when there is nothing to seal.
+            let _ = core.merge_while_crowded();
             core.seal_next()?;
-        } else if !core.write_missing_run()? {
+        } else {
             return laid_out;
         }
     }
 }
 
 impl Core {
+    fn has_urgent_work(&self) -> bool {
+        self.needs_prepared() || self.next_full().is_some()
+    }
+
+    /// One step on the index: writes a run that is missing, or merges on for a moment. Says whether there was anything to
+    /// do. Once there was no missing run that can be made, `missing` is `false`, and none is looked for again.
+    fn index_step(&self, missing: &mut bool) -> Result<bool, LogError> {
+        if self.is_crowded_with_runs() && self.merge_step()? {
+            return Ok(true);
+        }
+        *missing = *missing && self.write_missing_run()?;
+        Ok(*missing || self.merge_step()?)
+    }
+
     fn lay_out_next(&self) -> Result<(), LogError> {
         let mut catalog = self.catalog.lock();
         // An append may have had to do it itself meanwhile.

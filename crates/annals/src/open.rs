@@ -123,6 +123,7 @@ pub(crate) fn open_for_reading(
                 Err(OpenError::Io { .. }) => (look()?, !planted(Bug::FailedMendShown)),
                 other => (other?, false),
             };
+            hold_runs(&opened.parts);
             let last = opened.recovered.next.previous();
             let visible = if proven_only { opened.recovered.durable.min(last) } else { last };
             Ok((opened, visible))
@@ -131,6 +132,7 @@ pub(crate) fn open_for_reading(
         Err(_) => {
             let manifest = existing_manifest(env, path)?;
             let opened = assemble(env, manifest, Mode::Observe, budget, &Parts::default())?;
+            hold_runs(&opened.parts);
             let visible = opened.recovered.next.previous();
             Ok((opened, visible))
         }
@@ -156,6 +158,10 @@ pub(crate) fn observe(
         looks += 1;
         match assemble(env, existing_manifest(env, path)?, Mode::Observe, budget, known) {
             Ok(opened) => {
+                // A writer that merged meanwhile has removed the runs that this manifest names.
+                if !hold_runs(&opened.parts) && looks < LOOKS && is_replaced(env, &opened.manifest) {
+                    continue;
+                }
                 let last = opened.recovered.next.previous();
                 let all = planted(Bug::ReaderShowsWhatIsNotDurable);
                 let visible = if all { last } else { opened.recovered.durable.min(last) };
@@ -167,6 +173,22 @@ pub(crate) fn observe(
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Most runs that a reader opens ahead. A store in order has some dozens.
+const RUNS_HELD_MAX: usize = 1024;
+
+/// Opens the runs, so that they stay readable when a writer merges and removes them: a reader does not hear of that before
+/// there are new events, and would make their indexes again. Says whether all are there.
+fn hold_runs(parts: &Parts) -> bool {
+    let newest = parts.index.iter().rev().take(RUNS_HELD_MAX);
+    newest.filter_map(|part| part.as_run()).filter(|run| run.sound().is_none()).count() == 0
+}
+
+/// Whether there is another manifest by now.
+fn is_replaced(env: &Env, manifest: &Manifest) -> bool {
+    let now = read_manifest(&*env.disk).ok().flatten();
+    now.is_none_or(|now| now.generation != manifest.generation)
 }
 
 fn existing_manifest(env: &Env, path: &Path) -> Result<Manifest, OpenError> {
@@ -252,7 +274,8 @@ fn assemble(
     }
     let plan = IndexPlan::of(&manifest);
     check_present(&*env.disk, &manifest)?;
-    let rebuilt = Arc::new(Rebuilt::new(plan, budget.rebuilt));
+    let rebuilt = known.index.iter().find_map(|part| part.as_run()).map(RunPart::rebuilt);
+    let rebuilt = rebuilt.unwrap_or_else(|| Arc::new(Rebuilt::new(plan, budget.rebuilt)));
     let mut parts = sealed_parts(env, &manifest, known, &rebuilt)?;
 
     let mut indexes: HashMap<u64, MemoryIndex> = HashMap::new();
@@ -294,7 +317,10 @@ fn sealed_parts(
     for entry in &manifest.sealed {
         let same = |segment: &&Arc<Segment>| segment.sealed_entry() == Some(entry);
         let new = || Arc::new(Segment::sealed(Arc::clone(&env.disk), &manifest.store_id, entry.clone()));
-        parts.segments.push(known.segments.iter().find(same).cloned().unwrap_or_else(new));
+        let at = known.segments.partition_point(|segment| segment.first_position() < entry.first_position);
+        // An empty one may begin at the same position.
+        let known = known.segments[at..].iter().take(2).find(same);
+        parts.segments.push(known.cloned().unwrap_or_else(new));
     }
     let mut runs = manifest.runs.iter().filter(|run| present.contains(&run.id)).peekable();
     let mut from = 0;
@@ -302,16 +328,22 @@ fn sealed_parts(
         // What begins before is about segments that another run is about as well, or about none.
         while runs.next_if(|run| run.first_position < entry.first_position).is_some() {}
         let run = runs.peek().filter(|run| run.first_position == entry.first_position);
-        let end = run.map(|run| run.first_position.plus(run.count));
-        let covered = &manifest.sealed[from..];
-        let whole = covered.iter().position(|entry| Some(entry.last_position().next()) == end);
-        let count = whole.map_or(1, |last| last + 1);
+        let whole = run.and_then(|run| {
+            let end = run.first_position.plus(run.count);
+            let to = manifest.sealed.partition_point(|segment| segment.first_position < end);
+            // A run ends with a segment, and is about one at least.
+            let last = manifest.sealed[from..to].last()?;
+            (last.last_position().next() == end).then_some(to - from)
+        });
+        let count = whole.unwrap_or(1);
         let entry = run.filter(|_| whole.is_some()).map(|run| **run);
+        let first_position = manifest.sealed[from].first_position;
         let same = |part: &&Arc<Part>| {
             part.as_run()
                 .is_some_and(|run| entry.is_some() && run.entry() == entry.as_ref() && !run.is_missing())
         };
-        let part = known.index.iter().find(same).cloned().unwrap_or_else(|| {
+        let at = known.index.partition_point(|part| part.first_position() < first_position);
+        let part = known.index[at..].first().filter(same).cloned().unwrap_or_else(|| {
             let segments = parts.segments[from..from + count].to_vec();
             let disk = Arc::clone(&env.disk);
             Arc::new(Part::run(RunPart::new(disk, manifest.store_id, entry, segments, Arc::clone(rebuilt))))
@@ -403,7 +435,7 @@ fn remove_orphans(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError>
         }
     }
     let open = manifest.open.iter().filter(|_| !planted(Bug::OpenSegmentsTakenForOrphans));
-    let segments: Vec<u64> = manifest.sealed.iter().map(|s| s.id).chain(open.map(|s| s.id)).collect();
+    let segments: BTreeSet<u64> = manifest.sealed.iter().map(|s| s.id).chain(open.map(|s| s.id)).collect();
     for id in present_files(disk, names::LOG_DIR, names::parse_segment)? {
         if !segments.contains(&id) {
             disk.remove(&names::segment(id))
@@ -414,8 +446,9 @@ fn remove_orphans(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError>
         let name = names::scratch(id, part);
         disk.remove(&name).map_err(OpenError::io(format!("remove {name}")))?;
     }
+    let runs: BTreeSet<u64> = manifest.runs.iter().map(|run| run.id).collect();
     for id in present_files(disk, names::INDEX_DIR, names::parse_run)? {
-        if !manifest.runs.iter().any(|run| run.id == id) {
+        if !runs.contains(&id) {
             disk.remove(&names::run(id)).map_err(OpenError::io(format!("remove {}", names::run(id))))?;
         }
     }

@@ -13,18 +13,20 @@ use std::sync::Arc;
 const SEALED_AT_CLOSE_BYTES: u64 = 1 << 20;
 
 impl Core {
-    /// Seals the active segment of a store that is being closed, if it is worth it. What cannot be done is left for the next
-    /// opening: the log is whole as it is.
-    pub(crate) fn seal_at_close(&self, active: FullSegment) {
+    /// Seals the active segment of a store that is being closed, if it is worth it. Says whether the log may be marked as
+    /// closed in good order. What cannot be done is left for the next opening: the log is whole as it is, but a footer may
+    /// have been begun behind its end, where nothing is to be after a close in good order.
+    pub(crate) fn seal_at_close(&self, active: FullSegment) -> bool {
         if active.frames_end < SEALED_AT_CLOSE_BYTES {
-            return;
+            return true;
         }
         self.add_full(active);
         while self.next_full().is_some() {
             if self.seal_next().is_err() {
-                return;
+                return false;
             }
         }
+        true
     }
 
     /// Gives the oldest full segment its footer and its run.
@@ -77,7 +79,8 @@ impl Core {
     /// Writes a run for a segment whose run is missing or damaged. Says whether there was one.
     pub(crate) fn write_missing_run(&self) -> Result<bool, LogError> {
         let parts = self.parts.load_full();
-        let missing = parts.index.iter().filter(|part| part.as_run().is_some_and(RunPart::is_missing));
+        // The newest first, as lookups ask them.
+        let missing = parts.index.iter().rev().filter(|part| part.as_run().is_some_and(RunPart::is_missing));
         for part in missing {
             let Some(run) = part.as_run() else { continue };
             if run.segments().len() > 1 {
@@ -95,6 +98,9 @@ impl Core {
 
     fn write_single_run(&self, part: &Arc<Part>, run: &RunPart, index: &MemoryIndex) -> Result<(), LogError> {
         let mut catalog = self.catalog.lock();
+        if !self.has_part(part) {
+            return Ok(());
+        }
         let run_id = catalog.new_file_id();
         let entry = self.write_run_file(index, run_id)?;
         let (first, last) = (run.first_position(), run.last_position());
@@ -110,6 +116,9 @@ impl Core {
     /// Puts missing runs of single segments, which can be made one by one, in the place of a damaged one of many.
     fn break_up(&self, part: &Arc<Part>, run: &RunPart) -> Result<(), LogError> {
         let mut catalog = self.catalog.lock();
+        if !self.has_part(part) {
+            return Ok(());
+        }
         let (first, last) = (run.first_position(), run.last_position());
         let gone = catalog.replace_runs(self.watermark.durable(), first, last, None)?;
         let single = |segment: &Arc<Segment>| Arc::new(self.run_part(None, vec![Arc::clone(segment)]));
@@ -117,6 +126,12 @@ impl Core {
         self.replace_parts(&[Arc::clone(part)], &singles);
         self.remove_runs(&gone);
         Ok(())
+    }
+
+    /// Whether a part is still the one that stands for its positions. Asked with the catalog held: another thread may have
+    /// put a run in its place, and merged that with others, which must not be taken out of the manifest.
+    fn has_part(&self, part: &Arc<Part>) -> bool {
+        self.parts.load().index.iter().any(|own| Arc::ptr_eq(own, part))
     }
 
     /// Puts parts in the place of others, which lie side by side.
@@ -159,5 +174,73 @@ impl Core {
                 LogError::Io { what: format!("write {name}"), source }
             },
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Expected, NewEvent, Options, Store};
+    use annals_vfs::{Env, MemoryDisk};
+
+    fn open(disk: &MemoryDisk) -> Store {
+        let env = Env::system(Arc::new(disk.clone()));
+        Options::new().env(env).segment_bytes(16 << 10).background(false).open("memory").unwrap()
+    }
+
+    /// A closed store of some segments, its runs merged.
+    fn merged() -> MemoryDisk {
+        let disk = MemoryDisk::new();
+        let store = open(&disk);
+        for _ in 0..12 {
+            store.append("s", Expected::Any, &[NewEvent::new("t", vec![7; 12_000])]).unwrap();
+        }
+        store.maintain().unwrap();
+        store.close().unwrap();
+        disk
+    }
+
+    fn without_index(disk: &MemoryDisk) -> MemoryDisk {
+        let mut image = disk.image();
+        image.retain(|path, _| !path.starts_with("index/"));
+        MemoryDisk::from_image(image).unwrap()
+    }
+
+    fn runs(store: &Store) -> Vec<RunEntry> {
+        store.core().catalog.lock().manifest().runs.clone()
+    }
+
+    /// Two threads made the same missing run. The slower one put it in the place of the one into which that of the faster
+    /// one had been merged.
+    #[test]
+    fn a_run_that_another_thread_has_made_and_merged_meanwhile_stays() {
+        let disk = without_index(&merged());
+        let store = open(&disk);
+        let parts = store.core().parts.load_full();
+        let part = &parts.index[1];
+        let run = part.as_run().unwrap();
+        let index = run.made_again().unwrap();
+        store.maintain().unwrap();
+        let before = runs(&store);
+        assert!(before.iter().any(|run| run.first_position < part.first_position() && run.count > 1));
+        store.core().write_single_run(part, run, &index).unwrap();
+        assert_eq!(runs(&store), before);
+    }
+
+    /// The same with a damaged run of many segments: the slower thread took out of the manifest what the faster one had put
+    /// in its place.
+    #[test]
+    fn a_damaged_run_that_another_thread_has_replaced_meanwhile_is_not_broken_up_again() {
+        let store = open(&merged());
+        let parts = store.core().parts.load_full();
+        let part = parts.index.iter().find(|part| part.as_run().is_some_and(|run| run.segments().len() > 1));
+        let part = part.unwrap();
+        let run = part.as_run().unwrap();
+        run.condemn();
+        store.maintain().unwrap();
+        let before = runs(&store);
+        store.core().break_up(part, run).unwrap();
+        assert_eq!(runs(&store), before);
+        assert_eq!(store.stats().unwrap().runs_missing, 0);
     }
 }

@@ -490,12 +490,10 @@ impl Handle {
         let result = end.and_then(|end| {
             let (segment_id, frames_end) =
                 end.as_ref().map_or((0, 0), |end| (end.segment.id(), end.frames_end));
-            if let Some(active) = end {
-                self.core.seal_at_close(active);
-            }
-            let clean = CleanMark { segment_id, frames_end };
+            let in_order = end.is_none_or(|active| self.core.seal_at_close(active));
+            let clean = in_order.then_some(CleanMark { segment_id, frames_end });
             let durable = self.core.watermark.durable();
-            let noted = self.core.catalog.lock().set_clean(durable, Some(clean));
+            let noted = self.core.catalog.lock().set_clean(durable, clean);
             noted.map_err(|error| ReadError::from(error).into())
         });
         writing.lock.lock().take();
@@ -557,6 +555,11 @@ fn full_segments(recovered: &annals_wal::Recovered, parts: &Parts) -> Vec<FullSe
 
 #[cfg(test)]
 impl Store {
+    /// What the handles share, for tests of single steps of the background work.
+    pub(crate) fn core(&self) -> &Core {
+        &self.0.core
+    }
+
     /// The writer, for tests that look between staging and writing.
     pub(crate) fn queue(&self) -> &CommitQueue<Committer> {
         &self.0.writing.as_ref().expect("the store is open for writing").queue

@@ -59,6 +59,12 @@ pub(crate) fn choose_settled(runs: &[Size]) -> Option<Range<usize>> {
     chosen
 }
 
+/// How many runs there are at most once everything is merged.
+pub(crate) fn most_in_order(runs: &[Size]) -> usize {
+    let highest = runs.iter().map(|run| level(run.bytes)).max().unwrap_or(0);
+    (FAN_OUT - 1) * (highest as usize + 1)
+}
+
 /// The level of each run: that of its size, or that of a larger one behind it.
 fn levels(runs: &[Size]) -> Vec<u32> {
     let mut levels: Vec<u32> = runs.iter().map(|run| level(run.bytes)).collect();

@@ -1,7 +1,8 @@
 //! One merge: from its sources to the manifest that has the new run in their place.
 
+use super::length;
 use crate::core::Core;
-use crate::part::Part;
+use crate::part::{Part, RunPart};
 use crate::run_file::{RunFile, entry};
 use annals_format::names;
 use annals_index::{Merge, MergeError, MergeTarget, Run, RunIdentity};
@@ -24,17 +25,25 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Begins to merge parts that lie side by side; `None` if one of them turns out to be missing or damaged, which is made
-    /// again first.
-    pub(super) fn begin(core: &Core, sources: Vec<Arc<Part>>) -> Result<Option<Self>, LogError> {
+    /// Begins to merge parts that lie side by side, with so much memory. `None` if one of them turns out to be damaged: it is
+    /// made again first.
+    pub(super) fn begin(
+        core: &Core,
+        sources: Vec<Arc<Part>>,
+        memory_bytes: usize,
+    ) -> Result<Option<Self>, LogError> {
         let runs: Vec<Arc<Run>> =
             sources.iter().filter_map(|part| part.as_run()?.sound().map(Arc::clone)).collect();
         if runs.len() < sources.len() {
-            return Ok(None);
+            if sources.iter().filter_map(|part| part.as_run()).any(RunPart::is_missing) {
+                return Ok(None);
+            }
+            let source = io::Error::other("there are too many open files, or there is too little memory");
+            return Err(LogError::Io { what: "open the runs that are to be merged".into(), source });
         }
+        let bytes = length(&sources);
         let run_id = core.catalog.lock().new_file_id();
         let failed = |source| LogError::Io { what: format!("write {}", names::run(run_id)), source };
-        let bytes = sources.iter().filter_map(|part| part.as_run()?.entry()).map(|entry| entry.length).sum();
         let file = RunFile::create(&*core.env.disk, run_id).map_err(failed)?;
         let file = Arc::new(Mutex::new(Some(file)));
         let scratch = Arc::new(Mutex::new(Vec::new()));
@@ -45,7 +54,7 @@ impl Job {
             sink: sink(Arc::clone(&file)),
             scratch: scratch_files(Arc::clone(&core.env.disk), run_id, Arc::clone(&scratch)),
         };
-        match Merge::new(runs, target, core.budget.merging) {
+        match Merge::new(runs, target, memory_bytes) {
             Ok(merge) => Ok(Some(Job { sources, run_id, bytes, merge, file, scratch })),
             Err(error) => {
                 let _ = core.env.disk.remove(&names::run(run_id));
@@ -100,8 +109,14 @@ impl Job {
         let gone = match gone {
             Ok(gone) => gone,
             Err(error) => {
-                // On disk the manifest may name the new run, so it stays: rubbish, if it does not.
-                self.remove_scratch(disk);
+                // The manifest on disk may have been replaced all the same, and its name not be durable. Then the run
+                // stays, and is rubbish if the next manifest does not name it. Otherwise it goes, for it may be what
+                // has filled the disk.
+                if catalog.is_named_on_disk(self.run_id) {
+                    self.remove_scratch(disk);
+                } else {
+                    self.abandon(core);
+                }
                 return Err(error);
             }
         };

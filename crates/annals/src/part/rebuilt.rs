@@ -41,8 +41,16 @@ impl Rebuilt {
         Ok(index)
     }
 
+    /// The index of a sealed segment, made from its events if it is not kept, and not kept for that: it is asked for once.
+    pub(super) fn kept_or_built(&self, segment: &Segment) -> Result<Arc<MemoryIndex>, ReadError> {
+        match self.kept_of(segment.id()) {
+            Some(index) => Ok(index),
+            None => self.build(segment).map(Arc::new),
+        }
+    }
+
     /// The index of a sealed segment, made from its events.
-    pub(super) fn build(&self, segment: &Segment) -> Result<MemoryIndex, ReadError> {
+    fn build(&self, segment: &Segment) -> Result<MemoryIndex, ReadError> {
         let mut index = self.plan.begin(segment.first_position());
         let last = segment.sealed_entry().map_or(Position::ZERO, annals_format::SealedSegment::last_position);
         let mut position = segment.first_position();

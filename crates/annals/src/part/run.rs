@@ -12,9 +12,10 @@ use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Version};
 use annals_vfs::sync::OnceLock;
 use annals_vfs::sync::atomic::{AtomicBool, Ordering};
-use annals_vfs::{Access, Disk};
+use annals_vfs::{Access, Disk, is_shortage};
 use annals_wal::Segment;
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 /// The index of one or several sealed segments that follow each other.
@@ -70,6 +71,11 @@ impl RunPart {
         self.entry.as_ref()
     }
 
+    /// What stands in for this run and others while they are missing.
+    pub(crate) fn rebuilt(&self) -> Arc<Rebuilt> {
+        Arc::clone(&self.rebuilt)
+    }
+
     pub(crate) fn segments(&self) -> &[Arc<Segment>] {
         &self.segments
     }
@@ -79,7 +85,15 @@ impl RunPart {
         if self.damaged.load(Ordering::Relaxed) {
             return None;
         }
-        let run = self.run.get_or_init(|| self.open().map(Arc::new)).as_ref();
+        if self.run.get().is_none() {
+            let opened = self.open();
+            // The next question tries again. A run of many segments is not made again for that.
+            if opened.as_ref().is_err_and(is_shortage) {
+                return None;
+            }
+            self.run.get_or_init(|| opened.ok().flatten().map(Arc::new));
+        }
+        let run = self.run.get()?.as_ref();
         if run.is_none() {
             self.damaged.store(true, Ordering::Relaxed);
         }
@@ -98,12 +112,12 @@ impl RunPart {
 
     /// The index for the run file that is missing; `None` if it cannot be made. A segment that turned out to be damaged
     /// is not read again for it before the store is opened the next time; one that the system could not read is.
-    pub(crate) fn made_again(&self) -> Option<MemoryIndex> {
+    pub(crate) fn made_again(&self) -> Option<Arc<MemoryIndex>> {
         let [segment] = &self.segments[..] else { return None };
         if !self.is_missing() || self.unbuildable.load(Ordering::Relaxed) {
             return None;
         }
-        let built = self.rebuilt.build(segment);
+        let built = self.rebuilt.kept_or_built(segment);
         if built.as_ref().is_err_and(ReadError::is_corruption) {
             self.unbuildable.store(true, Ordering::Relaxed);
         }
@@ -265,14 +279,14 @@ impl RunPart {
     }
 
     /// `None` if the file is missing, damaged, or not the one that the manifest means.
-    fn open(&self) -> Option<Run> {
-        let entry = self.entry?;
-        let file = self.disk.open(&names::run(entry.id), Access::Read).ok()?;
-        if file.length().ok()? != entry.length {
-            return None;
+    fn open(&self) -> io::Result<Option<Run>> {
+        let Some(entry) = self.entry else { return Ok(None) };
+        let file = self.disk.open(&names::run(entry.id), Access::Read)?;
+        if file.length()? != entry.length {
+            return Ok(None);
         }
-        let mapping = file.map(entry.length).ok()?;
-        Run::open(mapping, &self.store_id, &identity(&entry)).ok()
+        let mapping = file.map(entry.length)?;
+        Ok(Run::open(mapping, &self.store_id, &identity(&entry)).ok())
     }
 }
 

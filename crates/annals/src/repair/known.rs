@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 /// How many terms, and how many positions, are taken from a run at once.
 const PAGE: usize = 1024;
+/// Of how many lost positions the streams are kept at once. A run may be about any number of them.
+const LOST_AT_ONCE: u64 = 1 << 20;
 
 /// A run that may be asked.
 #[derive(Debug)]
@@ -31,8 +33,9 @@ pub(super) struct Known<'d> {
     runs: BTreeMap<Position, Candidate>,
     /// Stretches of lost positions, in order: first and last.
     lost: Vec<(Position, Position)>,
-    /// The run that was loaded last, by its first position.
-    loaded: Option<Position>,
+    /// Of which run the streams were loaded last, by its first position, and from where to where.
+    loaded: Option<(Position, Position, Position)>,
+    lost_at_once: u64,
     streams: BTreeMap<Position, (Arc<str>, Version)>,
     /// The run that events are compared with.
     compared: Option<(Position, Option<Run>)>,
@@ -67,6 +70,7 @@ impl<'d> Known<'d> {
             runs,
             lost: Vec::new(),
             loaded: None,
+            lost_at_once: LOST_AT_ONCE,
             streams: BTreeMap::new(),
             compared: None,
         })
@@ -110,11 +114,14 @@ impl<'d> Known<'d> {
         if !agrees {
             return None;
         }
-        if self.loaded != Some(first) {
+        let loaded =
+            |(run, from, to): (Position, Position, Position)| run == first && (from..=to).contains(&position);
+        if !self.loaded.is_some_and(loaded) {
             self.streams.clear();
-            self.loaded = Some(first);
+            let lost = self.lost_from(position, first.plus(identity.count).previous());
+            self.loaded = Some((first, position, lost.last().map_or(position, |stretch| stretch.1)));
             if let Some(run) = self.open(&identity)
-                && let Err(_damaged) = self.load(&run)
+                && let Err(_damaged) = self.load(&run, &lost)
             {
                 self.streams.clear();
             }
@@ -135,12 +142,25 @@ impl<'d> Known<'d> {
         Some(run)
     }
 
-    /// Takes from a run what it says of lost positions.
-    fn load(&mut self, run: &Run) -> Result<(), annals_format::Damage> {
-        let (first, last) = (run.first_position(), run.first_position().plus(run.event_count()).previous());
+    /// Stretches of lost positions from one on, up to another, as many as are looked at at once.
+    fn lost_from(&self, first: Position, last: Position) -> Vec<(Position, Position)> {
+        let (mut stretches, mut left) = (Vec::new(), self.lost_at_once);
         let from = self.lost.partition_point(|stretch| stretch.1 < first);
-        let lost: Vec<_> =
-            self.lost[from..].iter().take_while(|stretch| stretch.0 <= last).copied().collect();
+        for (low, high) in &self.lost[from..] {
+            let low = (*low).max(first);
+            let high = (*high).min(last).min(low.plus(left).previous());
+            if left == 0 || low > high {
+                break;
+            }
+            left -= high.events_since(low.previous());
+            stretches.push((low, high));
+        }
+        stretches
+    }
+
+    /// Takes from a run what it says of lost positions.
+    fn load(&mut self, run: &Run, lost: &[(Position, Position)]) -> Result<(), annals_format::Damage> {
+        let (Some((first, _)), Some((_, last))) = (lost.first(), lost.last()) else { return Ok(()) };
         let is_lost = |position: Position| {
             let after = lost.partition_point(|stretch| stretch.0 <= position);
             after.checked_sub(1).is_some_and(|index| position <= lost[index].1)
@@ -151,8 +171,9 @@ impl<'d> Known<'d> {
             let page = run.terms(TermKind::Stream, "", after.as_deref(), PAGE)?;
             for (name, postings) in &page {
                 let mut shared: Option<Arc<str>> = None;
-                let mut from = 0;
-                while from < postings.count() {
+                let mut from = run.rank(postings, first.previous())?;
+                let end = run.rank(postings, *last)?;
+                while from < end {
                     positions.clear();
                     run.positions(postings, from, PAGE, &mut positions)?;
                     for (position, ordinal) in positions.iter().zip(from..) {
@@ -224,4 +245,43 @@ fn agrees(run: &Run, event: &EventRef<'_>) -> bool {
     let Some(ordinal) = event.version.get().checked_sub(postings.first_version().get()) else { return false };
     let mut found = Vec::new();
     run.positions(&postings, ordinal, 1, &mut found).is_ok() && found == [event.position]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Expected, NewEvent, Options};
+    use annals_vfs::{Env, MemoryDisk};
+
+    /// A run of many segments may know of more lost positions than fit into memory.
+    #[test]
+    fn the_streams_of_lost_positions_are_taken_from_a_run_some_at_a_time() {
+        let disk = MemoryDisk::new();
+        let env = Env::system(Arc::new(disk.clone()));
+        let store = Options::new().env(env).segment_bytes(16 << 10).background(false).open("memory").unwrap();
+        for number in 0..40 {
+            let event = NewEvent::new("t", vec![7; 3000]);
+            store.append(&format!("s-{}", number % 3), Expected::Any, &[event]).unwrap();
+        }
+        store.maintain().unwrap();
+        let manifest = crate::catalog::read_manifest(&disk).unwrap().unwrap();
+        let largest = manifest.runs.iter().max_by_key(|run| run.count).unwrap();
+        let last = largest.first_position.plus(largest.count).previous();
+        assert!(largest.first_position == Position::FIRST && largest.count > 15);
+        let mut known = Known::new(&disk, &manifest.store_id, Some(&manifest)).unwrap();
+        known.lost_at_once = 5;
+        known.lose(Position::new(2), Position::new(4));
+        known.lose(Position::new(6), last);
+        let told = |known: &mut Known<'_>, position: u64| {
+            let (stream, version) = known.stream_at(Position::new(position))?;
+            assert!(known.streams.len() <= 5);
+            Some((stream.to_string(), version.get()))
+        };
+        for _ in 0..2 {
+            for position in (2..=last.get()).filter(|position| *position != 5) {
+                let expected = (format!("s-{}", (position - 1) % 3), (position - 1) / 3 + 1);
+                assert_eq!(told(&mut known, position), Some(expected));
+            }
+        }
+    }
 }

@@ -15,6 +15,7 @@ use annals_vfs::{Disk, Env, RealDisk};
 use open::{check_open, open_bytes};
 use run::Runs;
 use sealed::Sealed;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -241,11 +242,10 @@ fn note_orphans(disk: &dyn Disk, manifest: &Manifest, found: &mut Verification) 
         Err(OpenError::Io { what, source }) => found.refused(names::LOG_DIR, None, &what, &source),
         Err(error) => found.finding(names::LOG_DIR, None, error.to_string()),
     }
-    let named = |name: &String| {
-        let segments = manifest.sealed.iter().map(|segment| segment.id);
-        let segments = segments.chain(manifest.open.iter().map(|segment| segment.id)).map(names::segment);
-        segments.chain(manifest.runs.iter().map(|run| names::run(run.id))).any(|known| known == *name)
-    };
+    let segments = manifest.sealed.iter().map(|segment| segment.id);
+    let segments = segments.chain(manifest.open.iter().map(|segment| segment.id)).map(names::segment);
+    let named: BTreeSet<String> =
+        segments.chain(manifest.runs.iter().map(|run| names::run(run.id))).collect();
     for directory in [names::LOG_DIR, names::INDEX_DIR] {
         let entries = match disk.list(directory) {
             Ok(entries) => entries,
@@ -258,7 +258,7 @@ fn note_orphans(disk: &dyn Disk, manifest: &Manifest, found: &mut Verification) 
         };
         for entry in entries {
             let name = format!("{directory}/{}", entry.name);
-            if !named(&name) {
+            if !named.contains(&name) {
                 found.notes.push(format!("{name} does not belong to the store (left over, or not from it)"));
             }
         }

@@ -84,3 +84,26 @@ fn a_segment_that_the_system_could_not_read_is_read_again_for_its_run() {
     store.maintain().unwrap();
     assert_eq!(world.files("index/").len(), runs + 1);
 }
+
+/// A process that had no more file descriptors took the runs that it could not open for damaged, and made them again.
+#[test]
+fn a_run_that_cannot_be_opened_for_want_of_descriptors_is_opened_later() {
+    let world = World::new(5);
+    let store = world.open();
+    (0..EVENTS).for_each(|number| drop(append(&store, number)));
+    store.maintain().unwrap();
+    store.close().unwrap();
+    let runs = world.files("index/");
+    for (errno, call) in [(24, Call::Open), (23, Call::Open), (12, Call::Map)] {
+        let disk = FaultyDisk::new(Arc::new(world.disk()));
+        let store = world.options_over(Arc::new(disk.clone())).open("memory").unwrap();
+        disk.arm(When::nth(call, 1).from_then_on(), Fault::Os(errno));
+        assert!(store.view().stream("s-0").is_err() && disk.fired(), "neither run nor segment can be opened");
+        disk.disarm();
+        assert_eq!(store.view().stream("s-0").unwrap().unwrap().events, EVENTS.div_ceil(STREAMS));
+        assert_eq!(store.stats().unwrap().runs_missing, 0, "error {errno}");
+        store.maintain().unwrap();
+        assert_eq!(world.files("index/"), runs);
+        store.close().unwrap();
+    }
+}

@@ -3,7 +3,7 @@
 use crate::common::{Dice, World, events_of};
 use crate::workload::check_reads;
 use annals::vfs::{Fate, Fault, FaultyDisk, MemoryDisk, Survival, Unsynced, When};
-use annals::{Event, NewEvent, Query, Store, Uuid, Version};
+use annals::{AsOf, Clock, Event, NewEvent, Query, Store, Timestamp, Uuid, Version};
 use std::sync::Arc;
 
 /// So many events fill about twenty segments.
@@ -228,4 +228,55 @@ fn a_crash_anywhere_in_a_merge_changes_no_answer() {
         }
     }
     assert!(crashes > 20, "{crashes}");
+}
+
+/// A reader opened runs when it was first asked. By then a writer may have merged and removed them, and the reader, which
+/// looks at the manifest again only when there are new events, made the index of every segment again for each lookup.
+#[test]
+fn a_reader_finds_events_by_runs_that_were_merged_and_removed_before_it_was_asked() {
+    let world = World::new(12);
+    let store = world.open();
+    for number in 0..EVENTS {
+        let stream = format!("s-{}", Dice::new(number).number() % STREAMS);
+        store.append(&stream, annals::Expected::Any, &[event(number)]).unwrap();
+    }
+    store.mark_durable().unwrap();
+    let events = events_of(&store);
+    let before = world.files("index/");
+    let reader = world.options().read_only(true).open("memory").unwrap();
+    store.maintain().unwrap();
+    assert!(before.iter().filter(|run| !world.files("index/").contains(run)).count() >= 4);
+    assert_eq!(reader.last_position(), store.last_position());
+    check(&reader, &events, "of the reader");
+    assert_eq!(reader.stats().unwrap().runs_missing, 0);
+}
+
+/// Times are known of each segment. Of a run that is about many, all candidates were looked at if one of its segments had
+/// events of the range.
+#[test]
+fn a_range_of_times_reads_nothing_of_segments_before_and_behind_it_although_one_run_is_about_all() {
+    let at = |number: u64| Timestamp::from_nanos(i64::try_from(number).unwrap());
+    let world = World::new(13);
+    let store = world.open();
+    for number in 0..EVENTS {
+        store.append("s", annals::Expected::Any, &[event(number).at(at(number))]).unwrap();
+        store.maintain().unwrap();
+    }
+    store.close().unwrap();
+    for segment in [1, 4] {
+        let path = world.files("log/")[segment].clone();
+        (100..15_000).step_by(100).for_each(|offset| world.flip(&path, offset, 1));
+    }
+    let store = world.open();
+    let runs = store.stats().unwrap().runs;
+    assert!(runs < 8, "{runs}");
+    let view = store.view();
+    let query = Query::all().tagged("even").since(Clock::Occurred, at(2 * EVENTS / 3));
+    let newest: Vec<u64> = view.read(query).unwrap().map(|event| event.unwrap().position.get()).collect();
+    assert_eq!(newest, (201..=EVENTS).filter(|position| position % 2 == 1).collect::<Vec<_>>());
+    let query = Query::all().tagged("even").until(Clock::Occurred, at(10)).backwards();
+    assert_eq!(view.read(query).unwrap().filter_map(Result::ok).count(), 5);
+    assert!(view.read(Query::all().tagged("even")).unwrap().any(|event| event.is_err()));
+    let early = view.as_of(AsOf::Occurred(at(10))).unwrap();
+    assert_eq!(early.read(Query::all().tagged("even")).unwrap().filter_map(Result::ok).count(), 6);
 }
