@@ -3,9 +3,11 @@
 use super::{Committer, Decision, Item};
 use crate::batch::{AppendedStream, Batch};
 use crate::error::AppendError;
+use crate::part::{Part, RunPart};
 use crate::parts::Parts;
 use annals_index::{TermKey, TermKind};
 use annals_types::{Conflict, Expected, Invalid, StreamName, Version};
+use std::sync::Arc;
 
 /// How many streams ahead the index is fetched.
 const AHEAD: usize = 4;
@@ -104,7 +106,7 @@ impl Committer {
     ///
     /// Each part of the index that does not know a stream costs a wait for memory: so while one stream is looked up, what
     /// the next ones need is fetched.
-    fn find_heads(&mut self, parts: &Parts, batch: &Batch) -> Result<(), AppendError> {
+    fn find_heads(&mut self, given: &Parts, batch: &Batch) -> Result<(), AppendError> {
         let seed = self.core.plan.hash_seed;
         self.found.clear();
         let mut unknown = Vec::new();
@@ -116,6 +118,8 @@ impl Committer {
             }
             self.found.push((key.hash(seed), known.unwrap_or_default()));
         }
+        let parts = if unknown.is_empty() { None } else { self.whole_index(given) };
+        let parts = parts.as_deref().unwrap_or(given);
         for (_, key) in unknown.iter().take(AHEAD) {
             parts.prefetch(key);
         }
@@ -127,6 +131,23 @@ impl Committer {
             self.found[*index].1 = parts.head(key)?;
         }
         Ok(())
+    }
+
+    /// The parts with all runs that were missing, if some were.
+    ///
+    /// A run that is missing stands for its segment, which is read again for each look-up. So an append to a store whose
+    /// index was deleted has it written first: that reads each segment once, as the background worker does beside it.
+    /// What could not be written is left to the worker; appends then take as long as it takes.
+    fn whole_index(&mut self, parts: &Parts) -> Option<Arc<Parts>> {
+        let missing = |part: &Arc<Part>| part.as_run().is_some_and(RunPart::is_missing);
+        if self.index_stays_missing || !parts.index.iter().any(missing) {
+            return None;
+        }
+        while self.core.write_missing_run().unwrap_or_else(|_| {
+            self.index_stays_missing = true;
+            false
+        }) {}
+        Some(self.core.parts.load_full())
     }
 
     /// Remembers the heads of the streams that a batch was staged for. If it cannot be written there are no more appends.

@@ -64,6 +64,8 @@ pub(crate) struct Committer {
     /// allocations.
     found: Vec<(u64, Version)>,
     versions: Vec<Version>,
+    /// Whether runs that are missing could not be written.
+    index_stays_missing: bool,
     closed: bool,
     /// Set while a group is worked off: found set afterwards, a panic left things half-done.
     busy: bool,
@@ -130,6 +132,7 @@ impl Committer {
             failure: None,
             writer,
             versions: Vec::new(),
+            index_stays_missing: false,
             closed: false,
             busy: false,
         }

@@ -1,7 +1,7 @@
 //! Runs are derived from the log: whatever happens to them, the answers stay.
 
 use crate::common::World;
-use annals::vfs::{Call, Fault, FaultyDisk, MemoryDisk, When};
+use annals::vfs::{Call, Disk, Fault, FaultyDisk, MemoryDisk, When};
 use annals::{Expected, NewEvent, Uuid, Version};
 use std::sync::Arc;
 
@@ -49,6 +49,34 @@ fn without_a_run() -> (World, FaultyDisk) {
     let world = World::on(MemoryDisk::from_image(image).unwrap(), 4);
     let disk = FaultyDisk::new(Arc::new(world.disk()));
     (world, disk)
+}
+
+/// Each look-up of a missing run reads its segment, so an append to an unknown stream would read the whole log, and the next
+/// one again.
+#[test]
+fn an_append_to_a_store_without_its_index_has_it_written_first() {
+    let world = World::new(5);
+    let store = world.open();
+    (0..4 * EVENTS).for_each(|number| drop(append(&store, number)));
+    store.maintain().unwrap();
+    store.close().unwrap();
+    let mut image = world.disk().image();
+    image.retain(|path, _| !path.starts_with("index/"));
+    let world = World::on(MemoryDisk::from_image(image).unwrap(), 6);
+    let disk = FaultyDisk::new(Arc::new(world.disk()));
+    let store = world.options_over(Arc::new(disk.clone())).open("memory").unwrap();
+    let missing = store.stats().unwrap().runs_missing;
+    assert!(missing >= 4, "{missing}");
+    assert_eq!(append(&store, 4 * EVENTS).streams[0].first_version.get(), 4 * EVENTS / STREAMS + 1);
+    assert_eq!(store.stats().unwrap().runs_missing, 0);
+    // Where it cannot be written, the events are found all the same.
+    store.close().unwrap();
+    world.files("index/").iter().for_each(|run| world.disk().remove(run).unwrap());
+    let store = world.options_over(Arc::new(disk.clone())).open("memory").unwrap();
+    disk.arm(When::nth(Call::Create, 1).from_then_on(), Fault::Os(28));
+    let next = append(&store, 4 * EVENTS + 1).streams[0].first_version.get();
+    assert_eq!(next, (4 * EVENTS + 1) / STREAMS + 1);
+    assert!(disk.fired() && store.stats().unwrap().runs_missing >= 4);
 }
 
 #[test]
