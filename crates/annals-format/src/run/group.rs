@@ -12,6 +12,8 @@ use annals_types::Version;
 
 /// Terms in a group; the last one may have fewer.
 pub const GROUP_TERMS: usize = 16;
+/// Length of a word of the group table, which has the place of each group.
+pub const TABLE_WORD_BYTES: u64 = 8;
 /// Length of the header of a group.
 pub const GROUP_HEADER_BYTES: usize = 4;
 

@@ -14,6 +14,8 @@ const RUN_ID: usize = 32;
 const FIRST_POSITION: usize = 40;
 const RESERVED: usize = 48;
 
+/// The first version of the format whose runs are read. Those of the versions before are made again from the log.
+pub(super) const RUN_VERSION_MIN: u32 = 2;
 /// Length of a run's header; the dictionary begins here.
 pub const RUN_HEADER_BYTES: usize = 64;
 
@@ -45,6 +47,14 @@ impl RunHeader {
         bytes
     }
 
+    /// Whether this is the sound header of a run that is not read because its version of the format is too old. Such a run
+    /// is made again from the log.
+    #[must_use]
+    pub fn is_outdated(bytes: &[u8; RUN_HEADER_BYTES]) -> bool {
+        let sound = bytes[..8] == MAGIC && u32_at(bytes, CHECKSUM) == header_checksum(bytes);
+        sound && u32_at(bytes, VERSION) < RUN_VERSION_MIN
+    }
+
     /// Reads a header. The checks, in order: magic, checksum, version, reserved bytes.
     ///
     /// # Errors
@@ -57,10 +67,7 @@ impl RunHeader {
         if found != expected {
             return Err(Damage::new(CHECKSUM as u64, "run header checksum", found, expected).into());
         }
-        let version = u32_at(bytes, VERSION);
-        if version > FORMAT_VERSION {
-            return Err(FormatError::Newer { found: version, supported: FORMAT_VERSION });
-        }
+        check_version(u32_at(bytes, VERSION), VERSION as u64)?;
         for at in [RESERVED, RESERVED + 8] {
             let found = u64_at(bytes, at);
             if found != 0 {
@@ -74,6 +81,17 @@ impl RunHeader {
             run_id: u64_at(bytes, RUN_ID),
             first_position: Position::new(u64_at(bytes, FIRST_POSITION)),
         })
+    }
+}
+
+/// Whether a run of a version is read. `at` is where in the file it was found.
+pub(super) fn check_version(found: u32, at: u64) -> Result<(), FormatError> {
+    match found {
+        0..RUN_VERSION_MIN => {
+            Err(Damage::new(at, "version of a run, too old", found, RUN_VERSION_MIN).into())
+        }
+        RUN_VERSION_MIN..=FORMAT_VERSION => Ok(()),
+        _ => Err(FormatError::Newer { found, supported: FORMAT_VERSION }),
     }
 }
 
@@ -114,6 +132,22 @@ mod tests {
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(RunHeader::decode(&flipped).is_err(), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn an_older_version_is_refused_and_known_as_such() {
+        for version in 0..RUN_VERSION_MIN {
+            let mut bytes = header().encode();
+            put_u32(&mut bytes, VERSION, version);
+            assert!(!RunHeader::is_outdated(&bytes), "the checksum is another one");
+            reseal_run_header(&mut bytes);
+            assert!(RunHeader::is_outdated(&bytes));
+            let error = RunHeader::decode(&bytes).unwrap_err();
+            assert!(
+                matches!(error, FormatError::Damaged(damage) if damage.what.starts_with("version of a run"))
+            );
+        }
+        assert!(!RunHeader::is_outdated(&header().encode()));
     }
 
     #[test]

@@ -22,15 +22,15 @@ mod varint;
 
 pub use cursor::{GroupCursor, GroupTerm, find_in_group};
 pub use filter::{FILTER_BLOCK_BYTES, FilterBlock, FilterShape};
-pub use group::{GROUP_HEADER_BYTES, GROUP_TERMS, GroupBuilder, GroupHeader, TermList};
-pub use hash::{id_hash, term_hash};
+pub use group::{GROUP_HEADER_BYTES, GROUP_TERMS, GroupBuilder, GroupHeader, TABLE_WORD_BYTES, TermList};
+pub use hash::{ID_HASH_BITS, id_hash, term_hash};
 pub use header::{RUN_HEADER_BYTES, RunHeader};
 pub use parts::RunParts;
 pub use postings::{
     BLOCK_POSITIONS, BlockEntry, LIST_POSITION_BYTES_MAX, SKIP_ENTRY_BYTES, ShortList, decode_block,
     put_block,
 };
-pub use table::{TABLE_WORD_BYTES, TableShape};
+pub use table::{DIRECTORY_WORD_BYTES, TableShape, put_directory_word};
 pub use term::{TERM_NAME_BYTES_MAX, TermEntry, TermKind};
 #[doc(hidden)]
 pub use trailer::reseal_run;

@@ -1,8 +1,8 @@
 //! Where the parts of a run are: they follow from the numbers in its trailer.
 
 use super::filter::{FILTER_ALIGNMENT, FilterShape};
+use super::group::TABLE_WORD_BYTES;
 use super::header::RUN_HEADER_BYTES;
-use super::table::TABLE_WORD_BYTES;
 use super::trailer::{RUN_TRAILER_BYTES, RunTrailer};
 use crate::pages::PAGE_BYTES;
 use std::ops::Range;

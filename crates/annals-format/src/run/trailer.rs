@@ -2,7 +2,7 @@
 
 use super::filter::FilterShape;
 use super::group::GROUP_TERMS;
-use super::header::reseal_run_header;
+use super::header::{check_version, reseal_run_header};
 use super::table::TableShape;
 use super::term::TermKind;
 use crate::FORMAT_VERSION;
@@ -28,16 +28,17 @@ const ID_BUCKET_BITS: usize = 94;
 const ID_VALUE_BITS: usize = 95;
 const TERM_FILTER: usize = 96;
 const ID_FILTER: usize = 100;
+const TERM_ENTRY_BYTES: usize = 104;
+const ID_ENTRY_BYTES: usize = 105;
+const RESERVED: usize = 106;
 
 /// Length of the trailer that ends a run.
-pub const RUN_TRAILER_BYTES: usize = 104;
+pub const RUN_TRAILER_BYTES: usize = 112;
 /// No file is longer: sums of a few lengths that are not longer either fit into 64 bits.
 const FILE_BYTES_MAX: u64 = 1 << 60;
-/// Format versions below this one have no filters, and reserved bytes in their place.
-const FILTERS_SINCE: u32 = 2;
 
 const _: () = assert!(TERMS + TermKind::ALL.len() * 8 == IDS);
-const _: () = assert!(ID_FILTER + 4 == RUN_TRAILER_BYTES);
+const _: () = assert!(RESERVED + 6 == RUN_TRAILER_BYTES);
 
 /// What a trailer says of its run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +59,7 @@ pub struct RunTrailer {
     pub id_table: TableShape,
     /// The filter before the table of terms: of the hashes of all terms.
     pub term_filter: FilterShape,
-    /// The filter before the table of ids: of the hashes of all ids, with as many low bits zero as the table has value
-    /// bits.
+    /// The filter before the table of ids: of the hashes of all ids.
     pub id_filter: FilterShape,
     /// The checksum of the page checksums, see [`page_table_checksum`].
     pub pages_checksum: u32,
@@ -99,6 +99,8 @@ impl RunTrailer {
         bytes[ID_VALUE_BITS] = self.id_table.value_bits;
         put_u32(&mut bytes, TERM_FILTER, self.term_filter.blocks);
         put_u32(&mut bytes, ID_FILTER, self.id_filter.blocks);
+        bytes[TERM_ENTRY_BYTES] = self.term_table.entry_bytes;
+        bytes[ID_ENTRY_BYTES] = self.id_table.entry_bytes;
         let checksum = trailer_checksum(&bytes);
         put_u32(&mut bytes, CHECKSUM, checksum);
         bytes
@@ -128,15 +130,11 @@ impl RunTrailer {
         if found != expected {
             return Err(Damage::new(at(CHECKSUM), "run trailer checksum", found, expected).into());
         }
-        let version = u32_at(bytes, VERSION);
-        if version > FORMAT_VERSION {
-            return Err(FormatError::Newer { found: version, supported: FORMAT_VERSION });
-        }
-        let reserved = u64_at(bytes, TERM_FILTER);
-        if version < FILTERS_SINCE && reserved != 0 {
-            return Err(
-                Damage::new(at(TERM_FILTER), "reserved bytes of the run trailer", reserved, 0u64).into()
-            );
+        check_version(u32_at(bytes, VERSION), at(VERSION))?;
+        let reserved = u64_at(bytes, RESERVED - 2) >> 16;
+        if reserved != 0 {
+            let what = "reserved bytes of the run trailer";
+            return Err(Damage::new(at(RESERVED), what, reserved, 0u64).into());
         }
         let mut trailer = RunTrailer {
             first_position: Position::new(u64_at(bytes, FIRST_POSITION)),
@@ -148,11 +146,13 @@ impl RunTrailer {
                 entries: 0,
                 bucket_bits: bytes[TERM_BUCKET_BITS],
                 value_bits: bytes[TERM_VALUE_BITS],
+                entry_bytes: bytes[TERM_ENTRY_BYTES],
             },
             id_table: TableShape {
                 entries: u64_at(bytes, IDS),
                 bucket_bits: bytes[ID_BUCKET_BITS],
                 value_bits: bytes[ID_VALUE_BITS],
+                entry_bytes: bytes[ID_ENTRY_BYTES],
             },
             term_filter: FilterShape { blocks: u32_at(bytes, TERM_FILTER) },
             id_filter: FilterShape { blocks: u32_at(bytes, ID_FILTER) },
@@ -168,6 +168,7 @@ impl RunTrailer {
         let fits = file_length <= FILE_BYTES_MAX
             && trailer.term_table.is_possible(file_length)
             && trailer.id_table.is_possible(file_length)
+            && trailer.id_table.knows_ids()
             && trailer.dictionary_length <= file_length
             && trailer.parts().trailer.end == file_length;
         if !fits {
@@ -244,8 +245,8 @@ pub(super) mod tests {
             terms: [20, 3, 4, 5],
             hash_seed: 99,
             dictionary_length: 503,
-            term_table: TableShape::new(32, 2),
-            id_table: TableShape::new(50, 100),
+            term_table: TableShape::of_terms(32, 503),
+            id_table: TableShape::of_ids(50, 100),
             term_filter: FilterShape { blocks: 2 },
             id_filter: FilterShape { blocks: 3 },
             pages_checksum: 7,
@@ -259,33 +260,67 @@ pub(super) mod tests {
         assert!(RunTrailer::decode(&trailer().encode(), length + 8).is_err());
     }
 
-    /// A trailer of version 1: no filters.
-    fn first_version() -> ([u8; RUN_TRAILER_BYTES], RunTrailer) {
-        let none = FilterShape::default();
-        let trailer = RunTrailer { term_filter: none, id_filter: none, ..trailer() };
-        let mut bytes = trailer.encode();
-        put_u32(&mut bytes, VERSION, 1);
+    /// A sample whose bytes were changed, under the right checksum.
+    fn sealed(change: impl FnOnce(&mut [u8; RUN_TRAILER_BYTES])) -> [u8; RUN_TRAILER_BYTES] {
+        let mut bytes = trailer().encode();
+        change(&mut bytes);
         let checksum = trailer_checksum(&bytes);
         put_u32(&mut bytes, CHECKSUM, checksum);
-        (bytes, trailer)
+        bytes
+    }
+
+    fn refused_for(bytes: &[u8; RUN_TRAILER_BYTES]) -> &'static str {
+        match RunTrailer::decode(bytes, trailer().parts().trailer.end) {
+            Err(FormatError::Damaged(damage)) => damage.what,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
-    fn a_trailer_of_the_first_version_has_no_filters_and_its_parts_stay_where_they_were() {
-        let (bytes, trailer) = first_version();
-        let parts = trailer.parts();
-        assert_eq!(parts.id_table.end, parts.page_table.start);
-        assert_eq!(RunTrailer::decode(&bytes, parts.trailer.end), Ok(trailer));
+    fn a_trailer_of_the_first_version_is_refused() {
+        let bytes = sealed(|bytes| put_u32(bytes, VERSION, 1));
+        assert!(refused_for(&bytes).starts_with("version of a run"));
     }
 
     #[test]
-    fn reserved_bytes_of_the_first_version_are_still_looked_at() {
-        let (mut bytes, trailer) = first_version();
-        put_u32(&mut bytes, ID_FILTER, 1);
-        let checksum = trailer_checksum(&bytes);
-        put_u32(&mut bytes, CHECKSUM, checksum);
-        let error = RunTrailer::decode(&bytes, trailer.parts().trailer.end).unwrap_err();
-        assert!(matches!(error, FormatError::Damaged(damage) if damage.what.starts_with("reserved bytes")));
+    fn reserved_bytes_are_looked_at() {
+        for at in RESERVED..RUN_TRAILER_BYTES {
+            assert!(refused_for(&sealed(|bytes| bytes[at] = 1)).starts_with("reserved bytes"));
+        }
+    }
+
+    #[test]
+    fn absurd_shapes_of_tables_are_refused_before_anything_is_computed_with_them() {
+        let length = trailer().parts().trailer.end;
+        let id_table = trailer().id_table;
+        for absurd in [
+            TableShape { entry_bytes: 0, ..id_table },
+            TableShape { entry_bytes: 5, ..id_table },
+            TableShape { entry_bytes: 9, ..id_table },
+            TableShape { entry_bytes: 255, ..id_table },
+            TableShape { bucket_bits: 41, ..id_table },
+            TableShape { bucket_bits: 255, ..id_table },
+            TableShape { value_bits: 41, ..id_table },
+            TableShape { value_bits: 49, entry_bytes: 8, ..id_table },
+            TableShape { value_bits: 255, ..id_table },
+            TableShape { entries: u64::MAX, ..id_table },
+        ] {
+            assert!(!absurd.is_possible(length), "{absurd:?}");
+            let of_ids = RunTrailer { id_table: absurd, ..trailer() };
+            assert!(RunTrailer::decode(&of_ids.encode(), length).is_err());
+            let of_terms = RunTrailer { term_table: absurd, ..trailer() };
+            assert!(absurd.entries > length || RunTrailer::decode(&of_terms.encode(), length).is_err());
+        }
+    }
+
+    #[test]
+    fn a_table_of_ids_that_does_not_know_their_hashes_is_refused() {
+        // 40 hash bits of an entry and 1 of the bucket.
+        let id_table = TableShape { value_bits: 8, bucket_bits: 1, ..trailer().id_table };
+        let less = RunTrailer { id_table, ..trailer() };
+        assert!(RunTrailer::decode(&less.encode(), less.parts().trailer.end).is_err());
+        let enough = RunTrailer { id_table: TableShape { bucket_bits: 2, ..id_table }, ..trailer() };
+        assert_eq!(RunTrailer::decode(&enough.encode(), enough.parts().trailer.end), Ok(enough));
     }
 
     #[test]
@@ -317,7 +352,7 @@ pub(super) mod tests {
         let huge = RunTrailer {
             dictionary_length: i64::MAX as u64,
             terms: [1 << 60, 0, 0, 0],
-            id_table: TableShape { entries: 1 << 60, bucket_bits: 40, value_bits: 0 },
+            id_table: TableShape { entries: 1 << 60, bucket_bits: 40, value_bits: 0, entry_bytes: 8 },
             ..trailer()
         };
         for length in [1 << 60, i64::MAX as u64, u64::MAX] {

@@ -110,7 +110,8 @@ impl Shard {
 /// The shard of a hash, and the half of the hash that is kept.
 #[inline]
 fn split(hash: u64) -> (usize, u32) {
-    ((hash >> 58) as usize % SHARDS, hash as u32)
+    // Of the hash of an id only the highest 42 bits are known.
+    ((hash >> 58) as usize % SHARDS, (hash >> 26) as u32)
 }
 
 #[cfg(test)]

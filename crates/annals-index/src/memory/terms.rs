@@ -214,7 +214,8 @@ mod tests {
     fn names_that_collide_under_a_known_seed_do_not_under_another() {
         let hash = |name: &str| term_hash(TermKind::Stream, name, 0);
         let names = (0..).map(|number: u64| format!("order-{number}"));
-        let chosen: Vec<_> = names.filter(|name| hash(name) & (0x3f << 58 | 0xff) == 0).take(400).collect();
+        let chosen: Vec<_> =
+            names.filter(|name| hash(name) & (0x3f << 58 | 0xff << 26) == 0).take(400).collect();
         let longest_search = |seed: u64| {
             let mut terms = Terms::new(seed);
             for name in &chosen {

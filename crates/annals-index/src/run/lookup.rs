@@ -52,8 +52,7 @@ impl Run {
     pub(super) fn find_id_candidates(&self, key: &IdKey, out: &mut Vec<Position>) -> Result<(), Damage> {
         let hash = key.hash(self.trailer.hash_seed);
         let shape = &self.trailer.id_table;
-        // The filter knows as much of a hash as the table does.
-        if !self.may_contain(self.trailer.id_filter, &self.parts.id_filter, shape.entry(hash, 0))? {
+        if !self.may_contain(self.trailer.id_filter, &self.parts.id_filter, hash)? {
             return Ok(());
         }
         let bucket = self.bucket(shape, &self.parts.id_table, hash)?;

@@ -2,7 +2,7 @@
 
 use super::Run;
 use annals_format::Damage;
-use annals_format::run::{RunTrailer, TABLE_WORD_BYTES};
+use annals_format::run::{DIRECTORY_WORD_BYTES, RunTrailer, TABLE_WORD_BYTES};
 use std::ops::Range;
 
 /// Bytes that are asked for ahead at a time.
@@ -13,15 +13,27 @@ impl Run {
         &self.trailer
     }
 
-    /// Entries of the table of ids, by their numbers, as bytes.
-    pub(crate) fn id_entries(&self, numbers: Range<u64>) -> Result<&[u8], Damage> {
-        let first = self.id_entries_start();
-        self.pages.bytes(first + numbers.start * TABLE_WORD_BYTES..first + numbers.end * TABLE_WORD_BYTES)
+    /// Where in the file an entry of the table of ids is.
+    pub(crate) fn id_entry_at(&self, number: u64) -> u64 {
+        let table = &self.trailer.id_table;
+        self.parts.id_table.start + table.directory_length() + number * u64::from(table.entry_bytes)
     }
 
-    /// Where in the file the entries of the table of ids begin.
-    pub(crate) fn id_entries_start(&self) -> u64 {
-        self.parts.id_table.start + self.trailer.id_table.directory_length()
+    /// The numbers of the entries of a bucket of the table of ids.
+    pub(crate) fn id_bucket(&self, bucket: u64) -> Result<Range<u64>, Damage> {
+        let words = self.id_directory_at(bucket)..self.id_directory_at(bucket + 2);
+        let at = words.start;
+        self.trailer.id_table.bucket_range(self.pages.bytes(words)?, at)
+    }
+
+    /// Entries of the table of ids, by their numbers, as bytes.
+    pub(crate) fn id_entries(&self, numbers: Range<u64>) -> Result<&[u8], Damage> {
+        self.pages.bytes(self.id_entry_at(numbers.start)..self.id_entry_at(numbers.end))
+    }
+
+    /// Where in the file a word of the directory of the table of ids is.
+    pub(crate) fn id_directory_at(&self, number: u64) -> u64 {
+        self.parts.id_table.start + number * DIRECTORY_WORD_BYTES
     }
 
     /// Asks for the dictionary ahead of a reader who is at an offset of the file.
@@ -36,7 +48,12 @@ impl Run {
 
     /// Asks for the entries of the table of ids ahead of a reader who is at one.
     pub(crate) fn read_ids_ahead(&self, ahead: &mut ReadAhead, number: u64) {
-        self.read_ahead(ahead, self.id_entries_start() + number * TABLE_WORD_BYTES, self.parts.id_table.end);
+        self.read_ahead(ahead, self.id_entry_at(number), self.parts.id_table.end);
+    }
+
+    /// Asks for the directory of the table of ids ahead of a reader who is at a bucket.
+    pub(crate) fn read_id_directory_ahead(&self, ahead: &mut ReadAhead, bucket: u64) {
+        self.read_ahead(ahead, self.id_directory_at(bucket), self.id_entry_at(0));
     }
 
     #[inline]

@@ -14,7 +14,7 @@ pub(crate) type Pair = (u64, u64);
 const PAIR_BYTES: usize = 16;
 /// Pairs of a bucket, about. Sorting so many takes a millisecond or two, which is what a step of a merge may take.
 const BUCKET_PAIRS: u64 = 32 * 1024;
-/// The table of ids knows no fewer bits of a hash than 16.
+/// Of the hash of an id more bits than these are known.
 const BITS_MAX: u32 = 12;
 
 /// Pairs, to be had bucket by bucket. There are two to the power of `bits` buckets, numbered by the highest bits of the

@@ -7,8 +7,8 @@ use super::spool::Spool;
 use super::tables::Tables;
 use annals_format::StoreId;
 use annals_format::run::{
-    FilterShape, GROUP_TERMS, GroupBuilder, RUN_HEADER_BYTES, RunHeader, RunTrailer, TableShape, TermKind,
-    TermList, put_block, term_hash,
+    FilterShape, GROUP_TERMS, GroupBuilder, ID_HASH_BITS, RUN_HEADER_BYTES, RunHeader, RunTrailer,
+    TableShape, TermKind, TermList, put_block, term_hash,
 };
 use annals_types::{Position, Version};
 use std::io;
@@ -60,8 +60,8 @@ impl<S: FnMut(&[u8]) -> io::Result<()>> RunBuilder<S> {
             terms: [0; 4],
             hash_seed: scope.hash_seed,
             dictionary_length: 0,
-            term_table: TableShape::new(0, 0),
-            id_table: TableShape::new(0, 0),
+            term_table: TableShape::of_terms(0, 0),
+            id_table: TableShape::of_ids(0, 0),
             term_filter: FilterShape::default(),
             id_filter: FilterShape::default(),
             pages_checksum: 0,
@@ -125,10 +125,10 @@ impl<S: FnMut(&[u8]) -> io::Result<()>> RunBuilder<S> {
         }
         let trailer = &mut self.trailer;
         trailer.dictionary_length = self.out.length() - RUN_HEADER_BYTES as u64;
-        trailer.term_table = TableShape::new(trailer.term_total(), trailer.dictionary_length);
+        trailer.term_table = TableShape::of_terms(trailer.term_total(), trailer.dictionary_length);
         trailer.id_table = id_table;
         trailer.term_filter = FilterShape::new(trailer.term_total(), u64::BITS);
-        trailer.id_filter = FilterShape::new(id_table.entries, u64::BITS - u32::from(id_table.value_bits));
+        trailer.id_filter = FilterShape::new(id_table.entries, ID_HASH_BITS);
         Ok(Tables::new(self.out, self.run_id, self.trailer, self.groups, self.terms, ids))
     }
 

@@ -61,7 +61,7 @@ pub fn write_run(
     for (id, relative) in memory.all_ids() {
         ids.push((id_hash(id, hash_seed), relative.into()), &mut Scratch::none())?;
     }
-    let mut tables = builder.end(ids, TableShape::new(memory.id_count(), memory.event_count()))?;
+    let mut tables = builder.end(ids, TableShape::of_ids(memory.id_count(), memory.event_count()))?;
     loop {
         match tables.step() {
             Ok(Some(identity)) => return Ok(identity),

@@ -6,7 +6,7 @@ use super::sink::PageSink;
 use super::spool::Spool;
 use crate::merge::MergeError;
 use crate::run::RunIdentity;
-use annals_format::run::{FilterBlock, FilterShape, RunTrailer, TableShape};
+use annals_format::run::{FilterBlock, FilterShape, RunTrailer, TableShape, put_directory_word};
 use std::io;
 
 /// Alignment of parts, and of filters.
@@ -140,15 +140,18 @@ impl<S: FnMut(&[u8]) -> io::Result<()>, I: HashOrder> Tables<S, I> {
             source.load(bucket, &mut self.pairs)?;
         }
         match part {
-            Part::TermDirectory | Part::IdDirectory => self.directory(table, bits, bucket),
+            Part::TermDirectory | Part::IdDirectory => {
+                if bucket == 0 {
+                    self.out.align(PART_ALIGNMENT)?;
+                }
+                self.directory(table, bits, bucket);
+            }
             Part::TermEntries | Part::IdEntries => self.entries(table),
-            // Of the hash of an id no more is known than the table has.
             Part::TermFilter | Part::IdFilter if filter.blocks > 0 => {
-                let unknown = if of_terms { 0 } else { (1 << table.value_bits) - 1 };
                 if bucket == 0 {
                     self.out.align(FILTER_ALIGNMENT)?;
                 }
-                self.filter(filter, unknown, bits, bucket);
+                self.filter(filter, bits, bucket);
             }
             Part::TermFilter | Part::IdFilter => {}
         }
@@ -171,21 +174,23 @@ impl<S: FnMut(&[u8]) -> io::Result<()>, I: HashOrder> Tables<S, I> {
             }
         }
         for count in counts {
-            self.bytes.extend_from_slice(&self.counted.to_le_bytes());
+            put_directory_word(&mut self.bytes, self.counted);
             self.counted += count;
         }
     }
 
     fn entries(&mut self, table: TableShape) {
         for pair in &mut self.pairs {
-            pair.0 = table.entry(pair.0, pair.1);
+            pair.0 = table.known(pair.0);
         }
-        self.pairs.sort_unstable_by_key(|(entry, _)| *entry);
-        self.bytes.extend(self.pairs.iter().flat_map(|(entry, _)| entry.to_le_bytes()));
+        self.pairs.sort_unstable();
+        for (hash, value) in &self.pairs {
+            table.put_entry(&mut self.bytes, table.entry(*hash, *value));
+        }
     }
 
     /// The blocks of a bucket but the last, and the last one of the bucket before.
-    fn filter(&mut self, filter: FilterShape, unknown: u64, bits: u32, bucket: usize) {
+    fn filter(&mut self, filter: FilterShape, bits: u32, bucket: usize) {
         let lowest = (bucket as u64).checked_shl(u64::BITS - bits).unwrap_or(0);
         let highest = lowest | u64::MAX.checked_shr(bits).unwrap_or(0);
         let (first, last) = (filter.block(lowest), filter.block(highest));
@@ -196,8 +201,7 @@ impl<S: FnMut(&[u8]) -> io::Result<()>, I: HashOrder> Tables<S, I> {
             None => {}
         }
         for (hash, _) in &self.pairs {
-            let hash = hash & !unknown;
-            blocks[(filter.block(hash) - first) as usize].insert(hash);
+            blocks[(filter.block(*hash) - first) as usize].insert(*hash);
         }
         self.last_block = blocks.pop().map(|block| (last, block));
         self.bytes.extend(blocks.iter().flat_map(FilterBlock::encode));
@@ -207,7 +211,9 @@ impl<S: FnMut(&[u8]) -> io::Result<()>, I: HashOrder> Tables<S, I> {
     fn end_part(&mut self, part: Part) -> io::Result<()> {
         match part {
             Part::TermDirectory | Part::IdDirectory => {
-                self.out.write(&std::mem::take(&mut self.counted).to_le_bytes())
+                self.bytes.clear();
+                put_directory_word(&mut self.bytes, std::mem::take(&mut self.counted));
+                self.out.write(&self.bytes)
             }
             Part::TermEntries | Part::IdEntries => Ok(()),
             Part::TermFilter => self.end_filter(),

@@ -72,6 +72,25 @@ fn most_absent_names_are_settled_by_the_filter_alone() {
     assert!((1..300).contains(&errors), "{errors} of 10,000 went on to the table");
 }
 
+/// Of the hash of an id 42 bits are known: in a table of thousands of entries that is as good as all of it.
+#[test]
+fn an_id_that_is_not_there_has_no_candidates_and_mostly_none_in_the_filter() {
+    let (mut bytes, identity) = run_bytes(&sample(20_000));
+    let find = |run: &Run, number: u32| {
+        let mut positions = Vec::new();
+        run.find_id(Uuid::from_u128(number.into()), &mut positions).map(|()| positions.len())
+    };
+    let run = open(&bytes, &identity).unwrap();
+    assert!((20_000..120_000).all(|number| find(&run, number).unwrap() == 0));
+    let parts = trailer_of(&bytes).parts();
+    for at in (parts.id_table.start..parts.term_filter.start).step_by(1000) {
+        bytes[at as usize] ^= 1;
+    }
+    let run = open(&bytes, &identity).unwrap();
+    let errors = (20_000..30_000).filter(|number| find(&run, *number).is_err()).count();
+    assert!((1..300).contains(&errors), "{errors} of 10,000 went on to the table");
+}
+
 #[test]
 fn a_run_of_nothing_has_no_filters() {
     let (bytes, identity) = run_bytes(&MemoryIndex::new(Position::FIRST, 1));

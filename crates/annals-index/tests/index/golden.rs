@@ -1,12 +1,11 @@
 //! A lock on the format. When this fails the format has changed: the version moves, the bytes stay.
 
-use crate::merging::merged;
 use crate::model::{GivenEvent, Model, build, plain};
 use crate::part::{open, run_bytes};
+use annals_format::Damage;
+use annals_format::run::RunHeader;
 use annals_index::{MemoryIndex, RunIdentity};
 use annals_types::{Position, Uuid, Version};
-use annals_vfs::MemoryDisk;
-use std::sync::Arc;
 
 fn sample() -> (Model, MemoryIndex) {
     let id = Some(Uuid::from_u128(0x0011_2233_4455_6677_8899_AABB_CCDD_EEFF));
@@ -26,30 +25,19 @@ fn a_tiny_run_has_these_bytes() {
         .map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "))
         .collect();
     assert_eq!(hex.join("\n"), VERSION_2.trim());
-    assert_eq!((identity.length, identity.trailer_checksum), (592, 0xA933_E60C));
+    assert_eq!((identity.length, identity.trailer_checksum), (600, 0x71E9_9BF7));
 }
 
 #[test]
-fn a_run_of_the_first_version_still_answers() {
+fn a_run_of_the_first_version_is_refused_and_known_as_one() {
     let bytes: Vec<u8> =
         VERSION_1.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
-    let (model, memory) = sample();
-    let (_, identity) = run_bytes(&memory);
+    let (_, identity) = run_bytes(&sample().1);
     let identity = RunIdentity { length: 464, trailer_checksum: 0xB5F6_D8C0, ..identity };
-    let run = open(&bytes, &identity).unwrap();
-    model.check(&run).unwrap();
-    run.check_all().unwrap();
-}
-
-#[test]
-fn a_run_of_the_first_version_is_merged() {
-    let (_, memory) = sample();
-    let (expected, identity) = run_bytes(&memory);
-    let bytes: Vec<u8> =
-        VERSION_1.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
-    let old = RunIdentity { length: 464, trailer_checksum: 0xB5F6_D8C0, ..identity };
-    let run = Arc::new(open(&bytes, &old).unwrap());
-    assert_eq!(merged(&[run], 0, 1, MemoryDisk::new()).unwrap(), (expected, identity));
+    assert_eq!(bytes.len() as u64, identity.length);
+    let error = open(&bytes, &identity).unwrap_err();
+    assert_eq!(error, Damage::new(8, "version of a run, too old", 1u64, 2u64).into());
+    assert!(RunHeader::is_outdated(bytes.first_chunk().unwrap()));
 }
 
 const VERSION_1: &str = "
@@ -101,25 +89,26 @@ const VERSION_2: &str = "
 03 01 06 6c 65 64 67 65 72 82 01 20 00 02 03 74
 85 01 40 00 09 04 62 72 61 6e 63 68 3a 37 01 00
 00 83 01 00 00 82 01 00 60 00 00 00 00 00 00 00
-00 00 00 00 00 00 00 00 07 00 00 00 00 00 00 00
-60 22 f7 b1 c7 50 08 0e 60 1a 2d 15 74 04 22 28
-60 6c 8c 69 37 c5 c9 31 60 6d 43 e2 b7 1c 71 3a
-60 d6 f5 00 5f 48 7d 43 60 c7 cd 4c f4 af 76 a6
-60 96 f4 4f d9 13 19 b3 00 00 00 00 00 00 00 00
-01 00 00 00 00 00 00 00 00 f0 6f 35 5f 7d bd 21
+00 00 00 00 00 00 07 00 00 00 00 00 60 b1 c7 50
+08 0e 60 15 74 04 22 28 60 69 37 c5 c9 31 60 e2
+b7 1c 71 3a 60 00 5f 48 7d 43 60 4c f4 af 76 a6
+60 4f d9 13 19 b3 00 00 00 00 00 00 00 00 01 00
+00 00 00 00 00 40 35 5f 7d bd 21 00 00 00 00 00
+00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
 09 30 41 00 21 28 40 02 aa 0a 01 00 40 40 16 18
 82 40 18 80 a0 e0 00 a0 00 84 00 d8 40 18 40 81
 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
-40 00 00 00 00 00 20 00 00 00 00 02 02 00 00 00
-00 02 00 00 00 00 00 10 40 00 00 00 00 00 08 00
-2f 16 21 30 00 00 00 00 41 4e 4e 41 4c 52 55 58
-02 00 00 00 0c e6 33 a9 e8 03 00 00 00 00 00 00
+00 00 00 01 00 00 00 10 00 00 04 00 00 00 00 10
+00 00 00 04 00 00 01 00 10 00 00 00 00 00 00 01
+41 81 d5 5b 00 00 00 00 41 4e 4e 41 4c 52 55 58
+02 00 00 00 f7 9b e9 71 e8 03 00 00 00 00 00 00
 85 00 00 00 00 00 00 00 03 00 00 00 00 00 00 00
 02 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00
 01 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00
 ed 5e ed 5e ed 5e ed 5e b7 00 00 00 00 00 00 00
-72 68 ab 2c 00 08 00 08 01 00 00 00 01 00 00 00
+1a 8f 44 a3 00 08 00 08 01 00 00 00 01 00 00 00
+06 07 00 00 00 00 00 00
 ";

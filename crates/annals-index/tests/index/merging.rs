@@ -2,6 +2,7 @@
 
 use crate::model::{GivenEvent, build, plain};
 use crate::part::{HASH_SEED, RUN_ID, STORE_ID, open, run_bytes};
+use annals_format::run::TableShape;
 use annals_index::{
     IndexedEvent, MemoryIndex, Merge, MergeError, MergeTarget, Run, RunIdentity, ScratchFiles,
 };
@@ -249,6 +250,31 @@ fn a_gap_between_versions_is_an_error_that_names_the_stream() {
     }
 }
 
+/// The entries of the tables have other widths then, and other numbers of buckets, than those of the merged one.
+#[test]
+fn runs_with_few_ids_many_ids_and_one_id_for_all_are_merged_alike() {
+    let id = |number: u32| Some(Uuid::from_u128(u128::from(number) << 60 | 5));
+    let mut events: Vec<GivenEvent> = Vec::new();
+    events.extend((0..6000).map(|number| GivenEvent { id: id(number), ..plain("dense") }));
+    events.extend(
+        (0..5000).map(|number| GivenEvent { id: id(number).filter(|_| number % 1000 == 7), ..plain("few") }),
+    );
+    events.extend((0..5000).map(|_| GivenEvent { id: id(1 << 20), ..plain("one for all") }));
+    events.extend((0..3000).map(|_| plain("none")));
+    let events = happened(events);
+    let (runs, whole) = parts(1, &events, &[6000, 11_000, 16_000]);
+    let shapes = runs.iter().map(|run| TableShape::of_ids(run.id_count(), run.event_count()));
+    assert!(shapes.map(|shape| shape.entry_bytes).eq([6, 7, 6, 6]));
+    for memory_bytes in [0, 20_000, usize::MAX] {
+        let merged = merged(&runs, memory_bytes, 1000, MemoryDisk::new()).unwrap();
+        assert!(merged == run_bytes(&whole));
+        // What was merged is merged on.
+        let (bytes, identity) = self::merged(&runs[1..], memory_bytes, 1000, MemoryDisk::new()).unwrap();
+        let on = [Arc::clone(&runs[0]), Arc::new(open(&bytes, &identity).unwrap())];
+        assert!(self::merged(&on, memory_bytes, 1000, MemoryDisk::new()).unwrap() == merged);
+    }
+}
+
 #[test]
 fn a_damaged_source_is_named_and_the_merge_ends() {
     let events = mixed(3000);
@@ -274,7 +300,7 @@ fn a_damaged_source_is_named_and_the_merge_ends() {
                 noticed += 1;
             }
             Err(other) => panic!("{other}"),
-            // Directories and filters of sources are not read.
+            // The directories of terms and the filters of sources are not read.
             Ok(merged) => assert_eq!(merged.count, 3000),
         }
     }

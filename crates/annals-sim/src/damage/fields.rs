@@ -87,7 +87,10 @@ pub(super) fn fields(image: &Image, layout: &Layout, file: &str) -> Vec<Field> {
         let trailer = length - RUN_TRAILER_BYTES;
         add(&Seal::Run, &mut [(8, 4), (32, 8), (40, 8), (48, 8)].into_iter());
         add(&Seal::Run, &mut (trailer + 16..trailer + 88).step_by(8).map(|at| (at, 8)));
-        add(&Seal::Run, &mut (trailer + 92..trailer + 96).map(|at| (at, 1)));
+        add(
+            &Seal::Run,
+            &mut (trailer + 92..trailer + 96).chain(trailer + 104..trailer + 106).map(|at| (at, 1)),
+        );
         add(&Seal::Run, &mut (RUN_HEADER_BYTES..trailer).step_by(2).map(|at| (at, 2)));
         add(&Seal::Run, &mut (RUN_HEADER_BYTES..trailer - 8).step_by(8).map(|at| (at, 8)));
     }

@@ -3,6 +3,7 @@
 
 use super::{Verification, file};
 use crate::part::identity;
+use annals_format::run::{RUN_HEADER_BYTES, RunHeader};
 use annals_format::{Damage, Manifest, RunEntry, SealedSegment, names};
 use annals_index::{IndexedEvent, MemoryIndex, Postings, Run, TermKind};
 use annals_types::Position;
@@ -131,6 +132,14 @@ impl<'a> Runs<'a> {
                 return None;
             }
         };
+        if mapping
+            .bytes(0..RUN_HEADER_BYTES as u64)
+            .and_then(<[u8]>::first_chunk)
+            .is_some_and(RunHeader::is_outdated)
+        {
+            found.notes.push(format!("{name} is of an older version of the format; it will be made again"));
+            return None;
+        }
         found.runs += 1;
         found.bytes += length;
         let run = Run::open(mapping, &self.manifest.store_id, &identity(entry));

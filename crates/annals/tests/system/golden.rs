@@ -143,6 +143,7 @@ fn stores_of_version_1_are_read_verified_and_appended_to() {
         let wanted = wanted(kind);
         assert_eq!(wanted.len(), EVENTS);
         assert_eq!(findings(&path), Vec::<String>::new(), "{kind}");
+        assert_eq!(outdated_runs(&path), 2, "{kind}");
         let reader = Options::new().read_only(true).open(&path).unwrap();
         assert_eq!(listing(&reader), wanted, "{kind}");
         assert_eq!(reader.recovery().clean, kind == "closed");
@@ -150,10 +151,9 @@ fn stores_of_version_1_are_read_verified_and_appended_to() {
         let store = open(&path).unwrap();
         assert_eq!(listing(&store), wanted, "{kind}");
         let stats = store.stats().unwrap();
-        assert_eq!(
-            (stats.format_version, stats.segments, stats.runs, stats.segment_bytes),
-            (2, 3, 2, 16 << 10)
-        );
+        // Runs of version 1 are not read. The background worker may have made some of them again by now.
+        let runs = stats.runs + stats.runs_missing;
+        assert_eq!((stats.format_version, stats.segments, runs, stats.segment_bytes), (2, 3, 2, 16 << 10));
         let view = store.view();
         assert_eq!(view.read(Query::all().tagged("shop:7")).unwrap().count(), 2);
         assert_eq!(view.read(Query::all().category("order")).unwrap().count(), 5);
@@ -167,12 +167,20 @@ fn stores_of_version_1_are_read_verified_and_appended_to() {
         (0..20).for_each(|_| _ = append(&store, "new", 3_000));
         store.maintain().unwrap();
         store.close().unwrap();
+        assert_eq!(outdated_runs(&path), 0, "{kind}");
         let store = open(&path).unwrap();
         assert_eq!(listing(&store)[..EVENTS], wanted);
+        assert_eq!(store.stats().unwrap().runs_missing, 0, "{kind}");
         assert_eq!(store.view().stream("new").unwrap().unwrap().events, 20);
         drop(store);
         assert_eq!(findings(&path), Vec::<String>::new(), "{kind}");
     }
+}
+
+/// How many runs `verify` notes to be of an older version.
+fn outdated_runs(path: &Path) -> usize {
+    let notes = annals::verify(path, &mut |_| {}).unwrap().notes;
+    notes.iter().filter(|note| note.contains(".run is of an older version of the format")).count()
 }
 
 fn files(path: &Path, directory: &str) -> Vec<PathBuf> {
