@@ -28,5 +28,5 @@ pub use key::{IdKey, TermKey};
 pub use memory::MemoryIndex;
 pub use merge::{Merge, MergeError, MergeTarget};
 pub use postings::Postings;
-pub use run::{Run, RunIdentity};
+pub use run::{Lookup, Run, RunIdentity};
 pub use write::{ScratchFiles, write_run};

@@ -1,6 +1,7 @@
 //! Reading events one after the other.
 
-use crate::cursor::Candidates;
+use crate::ahead::{AHEAD, Ahead, Candidate};
+use crate::cursor::{Candidates, PartCursor, StreamCursor};
 use crate::error::ReadError;
 use crate::part::Part;
 use crate::query::Query;
@@ -8,8 +9,6 @@ use crate::staged::Staged;
 use crate::view::View;
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position};
-use annals_wal::Segment;
-use std::collections::VecDeque;
 use std::iter::FusedIterator;
 
 /// The events of a query, in its order. Made by [`View::read`], and by [`Situation::events`](crate::Situation::events).
@@ -21,11 +20,8 @@ pub struct Events<'v> {
     /// What comes behind the view, within a decision.
     staged: Option<&'v Staged>,
     query: Query,
-    /// The parts still to be read, with the first and the last position wanted of each.
-    parts: VecDeque<(&'v Part, Position, Position)>,
-    current: Option<(&'v Part, Candidates)>,
-    /// Candidates that were taken ahead, so that their records are on their way from memory when it is their turn.
-    ahead: VecDeque<Position>,
+    source: Source<'v>,
+    ahead: Ahead<'v>,
     /// What went wrong behind them.
     failed: Option<ReadError>,
     /// Where the stretch ends that was asked for when positions are walked one by one.
@@ -34,8 +30,15 @@ pub struct Events<'v> {
     left: u64,
 }
 
-/// Candidates taken ahead. A stream of ten events in six runs, all in memory, takes NN µs with them and NN µs without.
-const AHEAD: usize = 16;
+/// Where the candidates come from.
+#[derive(Debug)]
+enum Source<'v> {
+    /// From the positions of the query's stream.
+    Stream(StreamCursor<'v>),
+    /// From one part after the other, in each the narrowest way.
+    Parts(PartCursor<'v>, Option<(&'v Part, Candidates)>),
+}
+
 /// Positions whose pages are asked for at once when a range is walked.
 const STRETCH: u64 = 2048;
 
@@ -75,20 +78,20 @@ impl<'v> Events<'v> {
             let end = end.map(|end| if end < view.position { end } else { last });
             to = end.unwrap_or(Position::ZERO).min(to);
         }
-        let parts = view.parts.ranges(to).filter(|(_, _, last)| *last >= from);
-        let parts = parts.filter_map(|(part, first, last)| {
-            let (first, last) = may_hold(view, &query, first.max(from), last)?;
-            Some((part, first, last))
-        });
-        let parts = parts.collect();
+        let parts = PartCursor::new(view, &query, from, to);
+        // Criteria may be narrower than the stream is.
+        let source = if query.stream.is_some() && query.criteria.is_none() {
+            Source::Stream(StreamCursor::new(parts, view.parts.hash_seed))
+        } else {
+            Source::Parts(parts, None)
+        };
         Ok(Events {
             view,
             staged,
             left: query.limit,
             query,
-            parts,
-            current: None,
-            ahead: VecDeque::new(),
+            source,
+            ahead: Ahead::new(&view.parts),
             failed: None,
             asked_for: None,
             position: to,
@@ -109,11 +112,10 @@ impl<'v> Events<'v> {
 
     fn advance(&mut self) -> Result<Option<EventRef<'v>>, ReadError> {
         while self.left > 0 {
-            self.look_ahead();
-            let Some(position) = self.ahead.pop_front() else {
+            let Some(candidate) = self.take() else {
                 return self.failed.take().map_or(Ok(None), Err);
             };
-            let Some(event) = self.event(position)? else { continue };
+            let Some(event) = self.event(&candidate)? else { continue };
             if self.query.matches(&event) && self.view.shows(&event) {
                 self.left -= 1;
                 return Ok(Some(event));
@@ -122,46 +124,73 @@ impl<'v> Events<'v> {
         Ok(None)
     }
 
-    /// Takes candidates ahead; more than one only where they come from the index, for whoever walks a range has the
+    /// The next candidate. Others are taken ahead only where they come from the index, for whoever walks a range has the
     /// processor's own look-ahead.
-    fn look_ahead(&mut self) {
+    #[inline]
+    fn take(&mut self) -> Option<Candidate<'v>> {
+        if !self.ahead.is_empty() || self.failed.is_some() {
+            return self.ahead.pop();
+        }
+        match self.next_candidate() {
+            Ok(Some((position, true))) => {
+                self.ask_for(position);
+                return Some(self.ahead.alone(position));
+            }
+            Ok(Some((position, false))) => self.look_ahead(position),
+            Ok(None) => {}
+            Err(error) => self.failed = Some(error),
+        }
+        self.ahead.pop()
+    }
+
+    /// Takes more candidates ahead, behind the first one.
+    fn look_ahead(&mut self, first: Position) {
+        self.ahead.push(first);
         let wanted = usize::try_from(self.left).unwrap_or(AHEAD).min(AHEAD);
-        while self.ahead.len() < wanted && self.failed.is_none() {
+        while self.ahead.len() < wanted {
             match self.next_candidate() {
-                Ok(Some((position, true))) => {
-                    self.ask_for(position);
-                    self.ahead.push_back(position);
-                    break;
-                }
-                Ok(Some((position, false))) => {
-                    if let Some(segment) = self.view.parts.segment_of(position) {
-                        segment.prefetch(position);
+                Ok(Some((position, range))) => {
+                    self.ahead.push(position);
+                    if range {
+                        self.ask_for(position);
+                        break;
                     }
-                    self.ahead.push_back(position);
                 }
                 Ok(None) => break,
-                Err(error) => self.failed = Some(error),
+                Err(error) => {
+                    self.failed = Some(error);
+                    break;
+                }
             }
         }
+        self.ahead.fetch();
     }
 
     /// The next position to look at, and whether all positions of a range are.
     fn next_candidate(&mut self) -> Result<Option<(Position, bool)>, ReadError> {
+        let query = &self.query;
+        let (parts, current) = match &mut self.source {
+            Source::Stream(cursor) => {
+                let stream = query.stream.as_deref().unwrap_or_default();
+                return Ok(cursor.next(query, stream)?.map(|position| (position, false)));
+            }
+            Source::Parts(parts, current) => (parts, current),
+        };
         loop {
-            let Some((part, candidates)) = &mut self.current else {
-                let next = if self.query.backwards { self.parts.pop_back() } else { self.parts.pop_front() };
-                let Some((part, first, last)) = next else { return Ok(None) };
-                self.current = Some((part, Candidates::choose(part, &self.query, first, last)?));
+            let Some((part, candidates)) = current else {
+                let Some((part, first, last)) = parts.next(query) else { return Ok(None) };
+                *current = Some((part, Candidates::choose(part, query, first, last)?));
                 continue;
             };
             match candidates.next(part)? {
                 Some(position) => return Ok(Some((position, candidates.is_range()))),
-                None => self.current = None,
+                None => *current = None,
             }
         }
     }
 
     /// Has the pages of a range that is walked read from the disk in large pieces.
+    #[inline]
     fn ask_for(&mut self, position: Position) {
         let backwards = self.query.backwards;
         let within =
@@ -169,7 +198,7 @@ impl<'v> Events<'v> {
         if within {
             return;
         }
-        let Some(segment) = self.view.parts.segment_of(position) else { return };
+        let Some(segment) = self.ahead.segment_of(position) else { return };
         let Some(entry) = segment.sealed_entry() else {
             // It was written a moment ago.
             self.asked_for = Some(if backwards { segment.first_position() } else { Position::MAX });
@@ -184,10 +213,11 @@ impl<'v> Events<'v> {
         self.asked_for = Some(if backwards { first } else { last });
     }
 
-    fn event(&self, position: Position) -> Result<Option<EventRef<'v>>, ReadError> {
-        match self.staged.map(|staged| staged.event(position)).transpose()?.flatten() {
+    #[inline]
+    fn event(&self, candidate: &Candidate<'v>) -> Result<Option<EventRef<'v>>, ReadError> {
+        match self.staged.map(|staged| staged.event(candidate.position)).transpose()?.flatten() {
             Some(event) => Ok(Some(event)),
-            None => self.view.parts.event(position),
+            None => candidate.event(),
         }
     }
 }
@@ -205,23 +235,3 @@ impl<'v> Iterator for Events<'v> {
 }
 
 impl FusedIterator for Events<'_> {}
-
-/// Between which of two positions there can be events of the query, as far as the times of their segments tell.
-fn may_hold(view: &View, query: &Query, first: Position, last: Position) -> Option<(Position, Position)> {
-    let (since, until) = query.occurred;
-    if since == annals_types::Timestamp::MIN && until.is_none() && view.occurred.is_none() {
-        return Some((first, last));
-    }
-    let within = |segment: &&Segment| {
-        segment.sealed_entry().is_none_or(|entry| {
-            entry.occurred.max >= since
-                && until.is_none_or(|until| entry.occurred.min < until)
-                && view.occurred.is_none_or(|time| entry.occurred.min <= time)
-        })
-    };
-    let mut segments = view.parts.segments_within(first, last).filter(within);
-    let oldest = segments.next()?;
-    let newest = segments.next_back().unwrap_or(oldest);
-    let end = newest.sealed_entry().map_or(last, |entry| entry.last_position().min(last));
-    Some((first.max(oldest.first_position()), end))
-}

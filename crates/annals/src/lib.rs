@@ -37,6 +37,7 @@
 //! Not a server, not a message broker, not a database of states. One process writes a store at a time; any number
 //! read it.
 
+mod ahead;
 mod batch;
 mod budget;
 mod catalog;

@@ -5,6 +5,7 @@ use crate::part::Part;
 use annals_index::TermKey;
 use annals_types::{EventRef, Position, Version};
 use annals_wal::Segment;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// All segments in order of positions, and the parts of the index, which cover the same positions. Never changed, only
@@ -23,6 +24,14 @@ impl Parts {
     pub(crate) fn segment_of(&self, position: Position) -> Option<&Segment> {
         let after = self.segments.partition_point(|segment| segment.first_position() <= position);
         self.segments.get(after.checked_sub(1)?).map(|segment| &**segment)
+    }
+
+    /// The segment that holds a position, and all positions for which it is the one.
+    pub(crate) fn segment_with_positions(&self, position: Position) -> Option<(&Segment, Range<Position>)> {
+        let after = self.segments.partition_point(|segment| segment.first_position() <= position);
+        let segment = self.segments.get(after.checked_sub(1)?)?;
+        let end = self.segments.get(after).map_or(Position::MAX, |next| next.first_position());
+        Some((segment, segment.first_position()..end))
     }
 
     /// The event at a position, which must be visible.
@@ -55,6 +64,19 @@ impl Parts {
         last: Position,
     ) -> impl DoubleEndedIterator<Item = (&Part, Position, Position)> {
         stretches(&self.index, last, Part::first_position)
+    }
+
+    /// How many parts of the index begin at or before a position.
+    pub(crate) fn parts_up_to(&self, position: Position) -> usize {
+        self.index.partition_point(|part| part.first_position() <= position)
+    }
+
+    /// A part of the index by its number, with the first and the last position that it has up to `last`.
+    pub(crate) fn part(&self, number: usize, last: Position) -> Option<(&Part, Position, Position)> {
+        let part = self.index.get(number)?;
+        let next = self.index.get(number + 1);
+        let end = next.map_or(last, |next| next.first_position().previous().min(last));
+        Some((part, part.first_position(), end))
     }
 
     /// The segments that may have events up to `last`: first and last position of each.

@@ -117,6 +117,12 @@ pub(super) fn place(entry: &[u8; ENTRY_BYTES]) -> u64 {
     u64::from(u32_at(entry, PLACE)) * UNIT_BYTES as u64
 }
 
+/// How far behind that the distance of a record begins, in whole bytes.
+#[inline]
+pub(super) fn within(entry: &[u8; ENTRY_BYTES], within: u32) -> u64 {
+    u64::from(within) * u64::from(entry[WIDTH]) / 8
+}
+
 /// The offset of a record, by the entry of its block and its number within it; `distances` are those of all blocks.
 /// `None` if the entry says what no entry can say, or leads behind the distances.
 #[inline]

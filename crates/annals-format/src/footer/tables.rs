@@ -76,6 +76,33 @@ impl Footer {
         offsets::find(entry, distances, (index % BLOCK_RECORDS as u64) as u32)
     }
 
+    /// Where in the file the entry of the table of offsets lies that the record number `index` needs, if there is such a
+    /// record. For fetching it ahead.
+    #[must_use]
+    #[inline]
+    pub fn offset_entry(&self, index: u64) -> u64 {
+        let within = if self.has_blocks() {
+            index / BLOCK_RECORDS as u64 * ENTRY_BYTES as u64
+        } else {
+            index.saturating_mul(4)
+        };
+        self.frames_end.saturating_add(within)
+    }
+
+    /// Where in the file the distance of the record number `index` lies, as far as the tables say; `None` if they do not. For
+    /// fetching it ahead: nothing of it is verified.
+    #[must_use]
+    #[inline]
+    pub fn distance_of(&self, tables: &[u8], index: u64) -> Option<u64> {
+        if index >= self.count || !self.has_blocks() {
+            return None;
+        }
+        let at = usize::try_from(index / BLOCK_RECORDS as u64).ok()? * ENTRY_BYTES;
+        let entry = tables.get(at..)?.first_chunk()?;
+        let within = (index % BLOCK_RECORDS as u64) as u32;
+        Some(self.distances().start + offsets::place(entry) + offsets::within(entry, within))
+    }
+
     /// Where the distances of some records, ascending, lie in the file, as far as the tables say; an empty range if they do
     /// not. For reading ahead: nothing of it is verified.
     #[must_use]

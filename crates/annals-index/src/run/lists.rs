@@ -113,7 +113,7 @@ impl Run {
     }
 
     /// A place in the dictionary as one in the file. One that is too far leads beyond the end of the file.
-    fn place(&self, place: u64) -> u64 {
+    pub(super) fn place(&self, place: u64) -> u64 {
         self.parts.dictionary.start.saturating_add(place)
     }
 }

@@ -1,12 +1,12 @@
-//! Exact lookups: filter, hash table, then at most one group of the dictionary.
+//! What exact lookups look at: filter, hash table, then at most one group of the dictionary.
 
 use super::Run;
-use crate::key::{IdKey, TermKey};
+use crate::key::IdKey;
 use crate::postings::Postings;
 use annals_format::Damage;
 use annals_format::run::{
     BLOCK_POSITIONS, FilterBlock, FilterShape, GROUP_HEADER_BYTES, GroupHeader, TABLE_WORD_BYTES, TableShape,
-    TermEntry, find_in_group,
+    TermEntry,
 };
 use annals_types::Position;
 use std::ops::Range;
@@ -21,41 +21,13 @@ pub(crate) struct Group<'a> {
 }
 
 impl Run {
-    pub(super) fn find_term(&self, key: &TermKey<'_>) -> Result<Option<Postings>, Damage> {
-        let hash = key.hash(self.trailer.hash_seed);
-        if !self.may_contain(self.trailer.term_filter, &self.parts.term_filter, hash)? {
-            return Ok(None);
-        }
-        let shape = &self.trailer.term_table;
-        let bucket = self.bucket(shape, &self.parts.term_table, hash)?;
-        for place in shape.values(bucket, hash) {
-            let group = self.group(place, self.parts.term_table.start)?;
-            if let Some(entry) =
-                find_in_group(group.entries, key.kind(), key.name().as_bytes(), group.offset)?
-            {
-                return self.postings(&entry, &group).map(Some);
-            }
-        }
-        Ok(None)
-    }
-
-    #[inline]
-    pub(super) fn prefetch_term(&self, key: &TermKey<'_>) {
-        let hash = key.hash(self.trailer.hash_seed);
-        if let Some(block) = self.trailer.term_filter.block_bytes(hash) {
-            self.pages.prefetch_line(self.parts.term_filter.start + block.start);
-        }
-        self.pages
-            .prefetch_line(self.parts.term_table.start + self.trailer.term_table.bucket_words(hash).start);
-    }
-
     pub(super) fn find_id_candidates(&self, key: &IdKey, out: &mut Vec<Position>) -> Result<(), Damage> {
         let hash = key.hash(self.trailer.hash_seed);
         let shape = &self.trailer.id_table;
         if !self.may_contain(self.trailer.id_filter, &self.parts.id_filter, hash)? {
             return Ok(());
         }
-        let bucket = self.bucket(shape, &self.parts.id_table, hash)?;
+        let bucket = self.pages.bytes(self.bucket(shape, &self.parts.id_table, hash)?)?;
         for relative in shape.values(bucket, hash) {
             if relative >= self.trailer.count {
                 let at = self.parts.id_table.start;
@@ -116,17 +88,27 @@ impl Run {
     }
 
     /// Whether a filter leaves it open that there is a key with this hash. Without a filter everything is open.
-    fn may_contain(&self, shape: FilterShape, filter: &Range<u64>, hash: u64) -> Result<bool, Damage> {
+    pub(super) fn may_contain(
+        &self,
+        shape: FilterShape,
+        filter: &Range<u64>,
+        hash: u64,
+    ) -> Result<bool, Damage> {
         let Some(block) = shape.block_bytes(hash) else { return Ok(true) };
         Ok(FilterBlock::may_contain(self.pages.bytes(within(filter, block))?, hash))
     }
 
-    /// The entries of the bucket of a hash.
-    fn bucket(&self, shape: &TableShape, table: &Range<u64>, hash: u64) -> Result<&[u8], Damage> {
+    /// Where in the file the entries of the bucket of a hash are.
+    pub(super) fn bucket(
+        &self,
+        shape: &TableShape,
+        table: &Range<u64>,
+        hash: u64,
+    ) -> Result<Range<u64>, Damage> {
         let words = within(table, shape.bucket_words(hash));
         let offset = words.start;
         let entries = shape.bucket_entries(self.pages.bytes(words)?, offset)?;
-        self.pages.bytes(within(table, entries))
+        Ok(within(table, entries))
     }
 }
 

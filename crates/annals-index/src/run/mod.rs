@@ -5,6 +5,7 @@ mod lookup;
 mod merging;
 mod pages;
 mod scan;
+mod steps;
 
 use crate::key::{IdKey, TermKey};
 use crate::postings::Postings;
@@ -18,6 +19,7 @@ use annals_vfs::Mapping;
 pub(crate) use merging::ReadAhead;
 use pages::Pages;
 use std::fmt;
+pub use steps::Lookup;
 
 /// What tells a run from all other files: what the manifest says of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

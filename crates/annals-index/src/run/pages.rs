@@ -52,10 +52,10 @@ impl Pages {
         self.mapping.prefetch(range);
     }
 
-    /// Says that the bytes at an offset will be read at once.
+    /// Says that the bytes at an offset, so many lines of the processor's cache, will be read at once.
     #[inline]
-    pub(super) fn prefetch_line(&self, offset: u64) {
-        self.mapping.prefetch_line(offset);
+    pub(super) fn prefetch_lines(&self, offset: u64, lines: u64) {
+        self.mapping.prefetch_lines(offset, lines);
     }
 
     /// Verifies every page, also those that were found sound before.

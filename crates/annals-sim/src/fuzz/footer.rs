@@ -62,6 +62,20 @@ fn check_tables(footer: &Footer, bytes: &[u8]) {
     }
 }
 
+/// Reads an event in steps, as look-aheads do: the answer is that of a plain read.
+fn check_steps(segment: &Segment, position: Position, length: u64) {
+    segment.ask_for_block(position);
+    segment.ask_for_offset(position);
+    let Some(place) = segment.place_of(position) else { return };
+    place.ask_for_front();
+    place.ask_for_more();
+    match (segment.event_at(position, place), segment.event(position)) {
+        (Ok(one), Ok(other)) => assert_eq!(one, other),
+        (Err(error), Err(_)) => check_log_error(&error, length),
+        (one, other) => panic!("position {position}: in steps {one:?}, otherwise {other:?}"),
+    }
+}
+
 /// Reads every event that the entry speaks of, as far as there can be so many.
 fn check_reads(bytes: &[u8], entry: &SealedSegment) {
     let disk = MemoryDisk::new();
@@ -71,7 +85,7 @@ fn check_reads(bytes: &[u8], entry: &SealedSegment) {
     let (first, count) = (entry.first_position, entry.count.min(EVENTS_MAX));
     for index in 0..count {
         let position = first.plus(index);
-        segment.prefetch(position);
+        check_steps(&segment, position, entry.length);
         segment.read_ahead(position..position.plus(EVENTS_MAX));
         match segment.occurred_block(position) {
             Ok(Some((block, _))) => assert!(block.contains(&position)),

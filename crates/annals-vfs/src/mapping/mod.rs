@@ -21,6 +21,9 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Bytes that the processor fetches at once.
+const LINE_BYTES: usize = 64;
+
 /// The first bytes of a file, as memory to read. It shows later writes to the file, and keeps the contents
 /// alive when the file is closed or its name is removed.
 ///
@@ -109,14 +112,13 @@ impl Mapping {
     }
 
     /// Says that the bytes at an offset will be read within a microsecond, so that the processor fetches them from memory
-    /// while it does something else. Only a hint: offsets out of bounds are ignored, and pages that are not in memory are
-    /// not read for it.
+    /// while it does something else: as many of its cache lines as `lines` says, as far as there are so many. Only a hint:
+    /// offsets out of bounds are ignored, and pages that are not in memory are not read for it.
     #[inline]
-    pub fn prefetch_line(&self, offset: u64) {
-        if let Some(bytes) = self.bytes(offset..self.length)
-            && let Some(first) = bytes.first()
-        {
-            fetch(first);
+    pub fn prefetch_lines(&self, offset: u64, lines: u64) {
+        let end = offset.saturating_add(lines * LINE_BYTES as u64).min(self.length);
+        if let Some(bytes) = self.bytes(offset..end) {
+            prefetch_bytes(bytes);
         }
     }
 
@@ -133,6 +135,12 @@ impl fmt::Debug for Mapping {
         // Never the bytes: some of them may be in the middle of being written.
         f.debug_struct("Mapping").field("length", &self.length).finish_non_exhaustive()
     }
+}
+
+/// Says that bytes of a [`Mapping`] will be read within a microsecond, as [`Mapping::prefetch_lines`] does.
+#[inline]
+pub fn prefetch_bytes(bytes: &[u8]) {
+    bytes.iter().step_by(LINE_BYTES).for_each(fetch);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -194,7 +202,7 @@ mod tests {
         mapping.prefetch(5_000..9_999);
         mapping.prefetch(5_000..u64::MAX);
         for offset in [0, 9_998, 9_999, u64::MAX] {
-            mapping.prefetch_line(offset);
+            mapping.prefetch_lines(offset, 3);
         }
         assert_eq!(mapping.len(), 9_999);
         assert_eq!(mapping.bytes(9_990..9_999), Some(&[0; 9][..]));

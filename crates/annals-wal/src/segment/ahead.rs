@@ -1,4 +1,4 @@
-//! Telling memory and disk what will be read next. Mappings read single pages unless they are told.
+//! Telling the disk what will be read next. Mappings read single pages unless they are told.
 
 use super::{Body, Segment};
 use annals_format::PAGE_BYTES;
@@ -10,17 +10,6 @@ use std::ops::Range;
 const WINDOW: u64 = 1 << 20;
 
 impl Segment {
-    /// Says that the event at a position will be read within a microsecond or so: its first bytes are fetched into the
-    /// processor's cache while it does something else. Only a hint. Does nothing where it would have to open the file
-    /// first, for positions that are not there, and for records whose page is not in memory. To find the record it looks at
-    /// the table of offsets, as reading the event will.
-    #[inline]
-    pub fn prefetch(&self, position: Position) {
-        if let Some((mapping, offset)) = self.known_place(position) {
-            mapping.prefetch_line(offset);
-        }
-    }
-
     /// Says that the events at these positions (visible, ascending, of this segment as far as they count) will be read soon,
     /// so that their pages, and those of their offsets, are read from the disk at once and not one by one. Only a hint: what
     /// goes wrong is told by the reads that follow.
@@ -39,35 +28,15 @@ impl Segment {
             let records = self.index_of(first)..self.index_of(end);
             loaded.mapping.prefetch(tables.places_of_offsets(&loaded.mapping, &records));
         }
-        let (Some((mapping, start)), Some((_, last))) =
-            (self.known_place(first), self.known_place(end.previous()))
-        else {
+        let place =
+            |position| self.known_place(position).map(|(mapping, offset)| (mapping, u64::from(offset)));
+        let (Some((mapping, start)), Some((_, last))) = (place(first), place(end.previous())) else {
             return;
         };
         let most = self.sealed_entry().map_or(mapping.len(), |entry| entry.frames_end);
         // How long the last record is nobody knows before it is read, if no other one follows it.
-        let behind = self.known_place(end).map_or(last + PAGE_BYTES as u64, |(_, next)| next);
+        let behind = place(end).map_or(last + PAGE_BYTES as u64, |(_, next)| next);
         mapping.prefetch(start..behind.min(most).max(start));
-    }
-
-    /// The mapping and the offset of a record, if the file is mapped and tells.
-    #[inline]
-    fn known_place(&self, position: Position) -> Option<(&Mapping, u64)> {
-        if position < self.first_position {
-            return None;
-        }
-        let index = self.index_of(position);
-        match &self.body {
-            Body::Live(live) => Some((&live.mapping, live.offsets.get(index)?.into())),
-            Body::Sealed(sealed) => {
-                let loaded = sealed.loaded.get()?;
-                let offset = match sealed.rebuilt.get() {
-                    Some(rebuilt) => super::offset_in(rebuilt, index),
-                    None => loaded.tables.as_ref()?.offset(&loaded.mapping, index),
-                };
-                Some((&loaded.mapping, offset?.into()))
-            }
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod sealed;
+mod steps;
 mod tables;
 
 pub(crate) use ahead::Ahead;
@@ -19,6 +20,7 @@ use annals_vfs::{Disk, Mapping};
 use sealed::Sealed;
 use std::ops::Range;
 use std::sync::Arc;
+pub use steps::Place;
 
 /// One segment as readers see it. Events are borrowed from its mapping.
 #[derive(Debug)]
@@ -101,12 +103,10 @@ impl Segment {
     ///
     /// # Errors
     /// That the file cannot be read, or that the bytes are wrong; then with file, offset and position.
+    #[inline]
     pub fn event(&self, position: Position) -> Result<EventRef<'_>, LogError> {
-        let (bytes, offset) = self.bytes_at(position)?;
-        match parse_record(bytes, self.binding, position, offset) {
-            Ok(event) => Ok(event),
-            Err(damage) => self.event_without_footer(position, damage),
-        }
+        let offset = self.offset_of(position)?;
+        self.event_at(position, self.place_at(self.mapping()?, offset))
     }
 
     /// The bytes of the record at a position, verified.
@@ -189,6 +189,7 @@ impl Segment {
     ///
     /// # Errors
     /// As [`Segment::event`].
+    #[inline]
     pub fn offset_of(&self, position: Position) -> Result<u32, LogError> {
         let index = self.index_of(position);
         let offset = match &self.body {
@@ -204,10 +205,12 @@ impl Segment {
         offset.ok_or_else(|| self.unreadable(position))
     }
 
+    #[inline]
     fn index_of(&self, position: Position) -> u64 {
         position.events_since(self.first_position)
     }
 
+    #[inline]
     pub(crate) fn mapping(&self) -> Result<&Mapping, LogError> {
         match &self.body {
             Body::Live(live) => Ok(&live.mapping),
@@ -216,14 +219,9 @@ impl Segment {
     }
 
     fn bytes_at(&self, position: Position) -> Result<(&[u8], u64), LogError> {
-        let offset = u64::from(self.offset_of(position)?);
-        let mapping = self.mapping()?;
-        // Records never reach into the footer, so that its bytes are not taken for a record's.
-        let end = self.sealed_entry().map_or(mapping.len(), |entry| entry.frames_end);
-        // An offset from a damaged footer may lie behind the file. No bytes are no record either, and then the
-        // frames are walked.
-        let bytes = mapping.bytes(offset..end.max(offset)).unwrap_or_default();
-        Ok((bytes, offset.min(end)))
+        let offset = self.offset_of(position)?;
+        let place = self.place_at(self.mapping()?, offset);
+        Ok((place.bytes, place.offset))
     }
 
     fn unreadable(&self, position: Position) -> LogError {
@@ -236,16 +234,27 @@ impl Segment {
         })
     }
 
-    /// The record is damaged, or the footer is and pointed to a wrong place: walk the frames to tell.
-    fn event_without_footer(&self, position: Position, damage: Damage) -> Result<EventRef<'_>, LogError> {
+    /// The record at `tried` is damaged, or the footer is and pointed to a wrong place: walk the frames to tell.
+    #[cold]
+    fn event_without_footer(
+        &self,
+        position: Position,
+        tried: u64,
+        damage: Damage,
+    ) -> Result<EventRef<'_>, LogError> {
         let corrupt = |damage: Damage| {
             let mut corruption = damage.in_file(self.path.as_str());
             corruption.what = format!("{} (position {position})", corruption.what);
             LogError::Corrupt(corruption)
         };
         let Body::Sealed(sealed) = &self.body else { return Err(corrupt(damage)) };
-        let told = planted(Bug::FooterNotMadeAgain) || sealed.rebuilt.get().is_some();
-        if told || self.footer_is_sound()? {
+        // The frames may have been walked since the footer was asked: for another event, or by another thread.
+        let found = sealed.rebuilt.get().and_then(|rebuilt| offset_in(rebuilt, self.index_of(position)));
+        let told = match sealed.rebuilt.get() {
+            Some(_) => found.is_none_or(|offset| u64::from(offset) == tried),
+            None => planted(Bug::FooterNotMadeAgain) || self.footer_is_sound()?,
+        };
+        if told {
             return Err(corrupt(damage));
         }
         self.rebuild_offsets()?;

@@ -32,10 +32,16 @@ impl Sealed {
 }
 
 impl Segment {
+    #[inline]
     pub(super) fn loaded<'a>(&'a self, sealed: &'a Sealed) -> Result<&'a Loaded, LogError> {
         if let Some(loaded) = sealed.loaded.get() {
             return Ok(loaded);
         }
+        self.load(sealed)
+    }
+
+    #[cold]
+    fn load<'a>(&'a self, sealed: &'a Sealed) -> Result<&'a Loaded, LogError> {
         let file = sealed
             .disk
             .open(&self.path, Access::Read)

@@ -40,6 +40,18 @@ impl Tables {
         self.footer.offset(self.bytes(mapping), index)
     }
 
+    /// Where in the file the entry lies that leads to the offset of a record, if there is such a record.
+    #[inline]
+    pub(super) fn entry_of(&self, index: u64) -> u64 {
+        self.footer.offset_entry(index)
+    }
+
+    /// Where in the file that lies which is added to the entry's line, as far as the tables say.
+    #[inline]
+    pub(super) fn place_of_offset(&self, mapping: &Mapping, index: u64) -> Option<u64> {
+        self.footer.distance_of(self.bytes(mapping), index)
+    }
+
     /// The recorded_at of every so manieth record, not verified.
     pub(super) fn times<'m>(&self, mapping: &'m Mapping) -> Option<&'m [[u8; 8]]> {
         Some(mapping.bytes(self.footer.times())?.as_chunks().0)

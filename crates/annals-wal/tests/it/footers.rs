@@ -7,7 +7,7 @@ use annals_format::{
 };
 use annals_types::{NewEvent, Position, Timestamp, Version};
 use annals_vfs::MemoryDisk;
-use annals_wal::{Segment, Step, scan_mapped};
+use annals_wal::{Place, Segment, Step, scan_mapped};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::ops::Range;
@@ -243,19 +243,45 @@ fn positions_outside_a_segment_are_in_no_block_and_need_no_reading_ahead() {
     let (bytes, entry) = sealed(&vec![Some(1); 300]);
     let segment = open(&bytes, &entry);
     let last = entry.last_position();
+    let within = |position| (FIRST..=last).contains(&position);
     // Not mapped yet, then mapped.
     for _ in 0..2 {
         for position in [Position::ZERO, FIRST.previous(), FIRST, last, last.next(), Position::new(u64::MAX)]
         {
-            segment.prefetch(position);
+            assert!(within(position) || ask_for(&segment, position).is_none(), "{position}");
             segment.read_ahead(position..position.next());
             segment.read_ahead(Position::ZERO..position);
             segment.read_ahead(position..Position::new(u64::MAX));
-            let within = (FIRST..=last).contains(&position);
-            assert_eq!(segment.occurred_block(position).unwrap().is_some(), within, "{position}");
+            assert_eq!(segment.occurred_block(position).unwrap().is_some(), within(position), "{position}");
         }
         assert!(segment.event(last).is_ok());
     }
+}
+
+/// What a damaged footer said of several events before one of them was read is no damage of the others.
+#[test]
+fn offsets_that_were_told_before_the_frames_were_walked_are_not_believed_behind_it() {
+    let (bytes, entry) = sealed(&vec![Some(1); 600]);
+    let start = usize::try_from(entry.frames_end).unwrap();
+    let mut damaged = bytes;
+    damaged[start] ^= 4;
+    let segment = open(&damaged, &entry);
+    assert!(segment.event(entry.last_position()).is_ok(), "mapped, and of a block that is as it was");
+    let told: Vec<(Position, Place<'_>)> =
+        positions(&entry).map(|position| (position, ask_for(&segment, position).unwrap())).collect();
+    for (position, place) in told {
+        assert_eq!(segment.event_at(position, place).unwrap().position, position);
+    }
+}
+
+/// All steps before the last one.
+fn ask_for(segment: &Segment, position: Position) -> Option<Place<'_>> {
+    segment.ask_for_block(position);
+    segment.ask_for_offset(position);
+    let place = segment.place_of(position)?;
+    place.ask_for_front();
+    place.ask_for_more();
+    Some(place)
 }
 
 /// What a footer says that leads behind the file is no reason to read there.
@@ -269,10 +295,18 @@ fn reading_ahead_takes_any_footer() {
             damaged[start + block * 16..][..12].fill(fill);
             let segment = open(&damaged, &entry);
             segment.read_ahead(all(&entry));
-            positions(&entry).for_each(|position| segment.prefetch(position));
+            for position in positions(&entry) {
+                let _ = ask_for(&segment, position);
+            }
             assert!(positions(&entry).all(|position| segment.event(position).is_ok()));
             segment.read_ahead(all(&entry));
-            positions(&entry).for_each(|position| segment.prefetch(position));
+            for position in positions(&entry) {
+                let event = segment.event(position).unwrap();
+                assert!(
+                    ask_for(&segment, position)
+                        .is_none_or(|place| segment.event_at(position, place).unwrap() == event)
+                );
+            }
         }
     }
 }

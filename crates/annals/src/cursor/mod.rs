@@ -1,13 +1,17 @@
 //! Candidate positions within one part: a range of the log, or what index terms have in common or together.
 
 mod choice;
+mod parts;
+mod stream;
 mod term;
 
 use crate::error::ReadError;
 use crate::part::Part;
 use annals_types::Position;
+pub(crate) use parts::PartCursor;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+pub(crate) use stream::StreamCursor;
 use term::TermCursor;
 
 /// Which way to read.

@@ -1,10 +1,12 @@
 //! One part of the index: in memory for a segment without a footer, otherwise a run, which may be about many segments.
 
 mod indexed;
+mod located;
 mod rebuilt;
 mod run;
 
 pub(crate) use indexed::{IndexPlan, LOST, indexed, insert_stored};
+pub(crate) use located::Located;
 pub(crate) use rebuilt::Rebuilt;
 pub(crate) use run::{RunPart, identity};
 
@@ -13,7 +15,7 @@ use annals_index::{IdKey, MemoryIndex, Postings, TermKey, TermKind};
 use annals_types::{Position, Version};
 use annals_vfs::sync::RwLock;
 use annals_wal::Segment;
-use run::Found;
+use located::Found;
 use std::sync::Arc;
 
 /// A stretch of positions and what finds its events by name.
@@ -29,43 +31,6 @@ pub(crate) enum PartIndex {
     Memory { segment: Arc<Segment>, index: Arc<RwLock<MemoryIndex>> },
     /// Of sealed segments: a file, opened when it is first asked.
     Run(Box<RunPart>),
-}
-
-/// A term found in a part: where its positions are.
-#[derive(Debug)]
-pub(crate) struct Located {
-    kind: TermKind,
-    name: Box<str>,
-    count: u64,
-    first_version: Version,
-    found: Found,
-}
-
-impl Located {
-    fn new(kind: TermKind, name: &str, postings: Postings) -> Self {
-        Located {
-            kind,
-            name: name.into(),
-            count: postings.count(),
-            first_version: postings.first_version(),
-            found: Found::Whole(postings),
-        }
-    }
-
-    /// How many positions there are; at least one.
-    pub(crate) fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Of a stream: the version of the event at the first position.
-    pub(crate) fn first_version(&self) -> Version {
-        self.first_version
-    }
-
-    /// Of a stream: the version of the event at the last position.
-    pub(crate) fn last_version(&self) -> Version {
-        self.first_version.plus(self.count - 1)
-    }
 }
 
 impl Part {
@@ -113,6 +78,21 @@ impl Part {
             }
             PartIndex::Run(run) => run.find(kind, name),
         }
+    }
+
+    /// As [`Part::find`], with the hash computed before.
+    pub(crate) fn find_key(&self, key: &TermKey<'_>) -> Result<Option<Located>, ReadError> {
+        match &self.index {
+            PartIndex::Memory { index, .. } => {
+                Ok(index.read().find_key(key).map(|postings| Located::of_key(key, postings)))
+            }
+            PartIndex::Run(run) => run.find_key(key),
+        }
+    }
+
+    /// Whether it can have no positions behind this one.
+    pub(crate) fn ends_by(&self, last: Position) -> bool {
+        self.as_run().is_some_and(|run| run.last_position() <= last)
     }
 
     /// The version of a stream's last event in this part, staged ones included.

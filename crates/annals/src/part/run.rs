@@ -3,7 +3,7 @@
 //! It is derived data: where the file is missing or damaged, the segments that it is about answer through indexes made
 //! again from each of them, and the background worker writes new runs.
 
-use super::Located;
+use super::located::{Found, Located};
 use super::rebuilt::Rebuilt;
 use crate::error::ReadError;
 use annals_format::{Damage, RunEntry, StoreId, names};
@@ -31,16 +31,6 @@ pub(crate) struct RunPart {
     /// Whether the segment turned out to be damaged, so that no index can be made from it.
     unbuildable: AtomicBool,
     rebuilt: Arc<Rebuilt>,
-}
-
-/// Where the positions of a term are.
-#[derive(Clone, Debug)]
-pub(super) enum Found {
-    /// In the run, or in the memory index.
-    Whole(Postings),
-    /// In the indexes made again: of which segments, and how many positions each has. The indexes are not kept here, for
-    /// there may be more of them than fit into memory.
-    Pieces(Vec<(usize, u64)>),
 }
 
 impl RunPart {
@@ -124,8 +114,27 @@ impl RunPart {
         built.ok()
     }
 
+    /// The file, if it is open already and has not turned out to be damaged.
+    pub(crate) fn opened(&self) -> Option<&Run> {
+        let run = self.run.get()?.as_deref();
+        run.filter(|_| !self.damaged.load(Ordering::Relaxed))
+    }
+
     pub(super) fn find(&self, kind: TermKind, name: &str) -> Result<Option<Located>, ReadError> {
-        if let Some(answer) = self.ask(|run| run.find(kind, name)) {
+        self.find_by(kind, name, |run| run.find(kind, name))
+    }
+
+    pub(super) fn find_key(&self, key: &TermKey<'_>) -> Result<Option<Located>, ReadError> {
+        self.find_by(key.kind(), key.name(), |run| run.find_key(key))
+    }
+
+    fn find_by(
+        &self,
+        kind: TermKind,
+        name: &str,
+        find: impl FnOnce(&Run) -> Result<Option<Postings>, Damage>,
+    ) -> Result<Option<Located>, ReadError> {
+        if let Some(answer) = self.ask(find) {
             return Ok(answer.map(|postings| Located::new(kind, name, postings)));
         }
         if self.answers_nothing() {
@@ -137,9 +146,21 @@ impl RunPart {
     /// Has what is needed for looking up a term fetched into the processor's cache. Only a hint; a file that is not open
     /// yet is left alone.
     pub(crate) fn prefetch(&self, key: &TermKey<'_>) {
-        if let Some(Some(run)) = self.run.get() {
+        if let Some(run) = self.opened() {
             run.prefetch_key(key);
         }
+    }
+
+    /// Appends to `out` the positions of some ordinals of what was found in the file; `false`, and none are appended, if it
+    /// has turned out to be damaged.
+    pub(crate) fn positions_of(
+        &self,
+        postings: &Postings,
+        from: u64,
+        limit: usize,
+        out: &mut Vec<Position>,
+    ) -> bool {
+        self.ask(|run| run.positions(postings, from, limit, out)).is_some()
     }
 
     pub(super) fn last_version(&self, stream: &TermKey<'_>) -> Result<Option<Version>, ReadError> {
@@ -287,21 +308,6 @@ impl RunPart {
         }
         let mapping = file.map(entry.length)?;
         Ok(Run::open(mapping, &self.store_id, &identity(&entry)).ok())
-    }
-}
-
-impl Located {
-    fn piece(kind: TermKind, name: &str, segment: usize, postings: Postings) -> Self {
-        let count = postings.count();
-        let found = Found::Pieces(vec![(segment, count)]);
-        Located { kind, name: name.into(), count, first_version: postings.first_version(), found }
-    }
-
-    fn add_piece(&mut self, segment: usize, count: u64) {
-        self.count += count;
-        if let Found::Pieces(pieces) = &mut self.found {
-            pieces.push((segment, count));
-        }
     }
 }
 
