@@ -90,7 +90,10 @@ fn check_copy(path: &Path, closed: u64) -> Result<(), OpenError> {
     let store = small().create(false).open(path)?;
     check_order(&store.view());
     drop(store);
-    assert_eq!(findings(path), Vec::<String>::new());
+    // A segment may have been copied before it got its footer, and the manifest after that. Its events are found without it,
+    // and `verify` says that it is missing; nothing else may be wrong.
+    let wrong: Vec<String> = findings(path).into_iter().filter(|what| !what.contains("footer")).collect();
+    assert_eq!(wrong, Vec::<String>::new());
     Ok(())
 }
 
