@@ -1,8 +1,8 @@
 //! What a store was given and what was said of it, and so what must be left of it after a crash.
 
-use crate::check::{Wrong, ensure, everything};
-use crate::model::{Model, Proposal, Verdict};
-use annals::{AppendError, Appended, Position, Store, Timestamp, Uuid};
+use crate::check::{Wrong, ensure, everything, situation};
+use crate::model::{Model, Proposal, Question, Verdict};
+use annals::{AppendError, Appended, DecideError, Decided, Position, ReadError, Store, Timestamp, Uuid};
 use parking_lot::Mutex;
 
 /// What was acknowledged, what may be there as well, and what must survive.
@@ -39,6 +39,29 @@ pub(crate) fn submit(
     let batches = group.iter().map(Proposal::batch).collect::<Result<_, _>>()?;
     let outcomes = store.append_batches(batches);
     account.lock().take(store, group, &outcomes, now, synced)
+}
+
+/// Decides on a question: the decision must see what the model says, and its batch is judged like any other.
+/// `refuse` says whether the closure refuses in the end.
+pub(crate) fn decide(
+    account: &Mutex<Account>,
+    store: &Store,
+    question: &Question,
+    proposal: &Proposal,
+    refuse: bool,
+    now: Timestamp,
+    synced: bool,
+) -> Result<Told, Wrong> {
+    if !refuse {
+        account.lock().propose(std::slice::from_ref(proposal), now)?;
+    }
+    let (batch, events) = (proposal.batch()?, account.lock().model.events.clone());
+    let decided = store.decide(&question.query(), |seen| match situation(seen, &events, question) {
+        Err(wrong) => Err(Some(wrong)),
+        Ok(_) if refuse => Err(None),
+        Ok(count) => Ok((batch, count)),
+    });
+    account.lock().take_decision(store, proposal, decided, now, synced)
 }
 
 /// What a caller was told.
@@ -87,9 +110,43 @@ impl Account {
         ensure!(outcomes.len() == group.len(), "{} outcomes for {} batches", outcomes.len(), group.len());
         let mut told = Vec::new();
         for (proposal, outcome) in group.iter().zip(outcomes) {
-            told.push(self.take_one(store, proposal, outcome, now)?);
+            told.push(self.take_one(store, proposal, outcome, now, Model::judge)?);
         }
         self.pending.retain(|pending| pending.in_flight.is_none_or(|index| told[index] == Told::Unknown));
+        self.pending.iter_mut().for_each(|pending| pending.in_flight = None);
+        if synced {
+            self.durable = self.model.last();
+        }
+        Ok(told)
+    }
+
+    /// Takes what came of a decision that was proposed, or refused.
+    fn take_decision(
+        &mut self,
+        store: &Store,
+        proposal: &Proposal,
+        decided: Result<Decided<usize>, DecideError<Option<Wrong>>>,
+        now: Timestamp,
+        synced: bool,
+    ) -> Result<Told, Wrong> {
+        let (last, judge) = (self.model.last(), Model::judge_decision);
+        let told = match decided {
+            Err(DecideError::Refused(None)) => Told::Decided,
+            Err(DecideError::Refused(Some(Wrong::Read(ReadError::Io { .. })))) => Told::Refused,
+            Err(DecideError::Refused(Some(wrong))) => return Err(wrong),
+            Err(DecideError::Append(error)) => self.take_one(store, proposal, &Err(error), now, judge)?,
+            Ok(Decided { appended: Some(appended), position, .. }) => {
+                ensure!(position.get() == last, "decided as of position {position}, and there are {last}");
+                self.take_one(store, proposal, &Ok(appended), now, judge)?
+            }
+            Err(other) => return Err(Wrong::Differs(format!("a decision ended with {other:?}"))),
+            Ok(Decided { appended: None, .. }) => {
+                let wanted = self.model.judge_decision(proposal);
+                ensure!(wanted == Verdict::Nothing, "a decision appends nothing instead of {wanted:?}");
+                Told::Decided
+            }
+        };
+        self.pending.retain(|pending| pending.in_flight.is_none() || told == Told::Unknown);
         self.pending.iter_mut().for_each(|pending| pending.in_flight = None);
         if synced {
             self.durable = self.model.last();
@@ -103,6 +160,7 @@ impl Account {
         proposal: &Proposal,
         outcome: &Result<Appended, AppendError>,
         now: Timestamp,
+        judge: fn(&Model, &Proposal) -> Verdict,
     ) -> Result<Told, Wrong> {
         match outcome {
             Err(AppendError::DurabilityUnknown { .. }) => return Ok(Told::Unknown),
@@ -110,7 +168,7 @@ impl Account {
             Err(AppendError::Io { .. }) => return Ok(Told::Refused),
             _ => {}
         }
-        let wanted = self.model.judge(proposal);
+        let wanted = judge(&self.model, proposal);
         let found = Verdict::of(outcome);
         ensure!(found.as_ref() == Some(&wanted), "an append ended with {outcome:?} instead of {wanted:?}");
         let Ok(appended) = outcome else { return Ok(Told::Decided) };

@@ -1,7 +1,10 @@
 //! Comparing what a store says with what it must say.
 
 use crate::model::{Model, Moment, Question, tally};
-use annals::{Event, EventRef, Events, Position, Query, ReadError, Store, Uuid, View};
+use annals::{
+    Clock, Event, EventRef, Events, Position, Query, ReadError, Situation, Store, Timestamp, Uuid, View,
+};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,7 +33,8 @@ pub(crate) fn everything(store: &Store, model: &Model) -> Result<(), Wrong> {
     ensure!(view.position().get() == model.last(), "the last position is {}", view.position());
     events(&view, &model.events)?;
     let seen: Vec<&Event> = model.events.iter().map(|event| &**event).collect();
-    by_id(&view, &model.events, &seen)?;
+    by_id(&view, &model.events, &seen, model.made())?;
+    times(&view, &model.events, &seen, &[])?;
     streams(&view, &seen)?;
     lists(&view, &seen)?;
     stats(store, &seen)
@@ -59,23 +63,68 @@ pub(crate) fn events(view: &View, wanted: &[Arc<Event>]) -> Result<(), Wrong> {
 pub(crate) fn answers(
     view: &View,
     events: &[Arc<Event>],
+    made: Option<&HashMap<Uuid, u64>>,
     question: &Question,
     moment: &Moment,
 ) -> Result<(), Wrong> {
     let seen = moment.seen(events);
     let view = moment.of(view)?;
+    read(view.read(question.query())?, &question.answer(&seen), || format!("{question} {moment}"))?;
+    lists(&view, &seen)?;
+    let said = question.since.iter().chain(&question.until).map(|(_, time)| *time);
+    times(&view, events, &seen, &said.collect::<Vec<_>>())?;
+    let some = events.iter().skip(events.len() / 7).step_by(events.len() / 5 + 1).cloned();
+    by_id(&view, &some.collect::<Vec<_>>(), &seen, made)
+}
+
+/// What a decision sees: its own question, the reverse of it, and all there is. Says how many events it asked for.
+pub(crate) fn situation(
+    situation: &Situation<'_>,
+    events: &[Arc<Event>],
+    question: &Question,
+) -> Result<usize, Wrong> {
+    let last = situation.position().get();
+    ensure!(last == events.len() as u64, "a decision as of {last}, and there are {}", events.len());
+    let seen: Vec<&Event> = events.iter().map(|event| &**event).collect();
     let wanted = question.answer(&seen);
-    let mut read = view.read(question.query())?;
-    for event in &wanted {
+    read(situation.events()?, &wanted, || format!("a decision on {question}"))?;
+    let reverse = Question { backwards: !question.backwards, ..question.clone() };
+    read(situation.read(reverse.query())?, &reverse.answer(&seen), || format!("a decision on {reverse}"))?;
+    read(situation.read(Query::all())?, &seen, || "a decision on all".into())?;
+    Ok(wanted.len())
+}
+
+/// A reading gives these events and no others.
+fn read(mut read: Events<'_>, wanted: &[&Event], what: impl Fn() -> String) -> Result<(), Wrong> {
+    for event in wanted {
         match read.next() {
             Some(found) => same(&found?, event)?,
-            None => ensure!(false, "{question} {moment}: {} events wanted, too few found", wanted.len()),
+            None => ensure!(false, "{}: {} events wanted, too few found", what(), wanted.len()),
         }
     }
-    nothing_more(&mut read, || format!("{question} {moment}: {} events wanted", wanted.len()))?;
-    lists(&view, &seen)?;
-    let some = events.iter().skip(events.len() / 7).step_by(events.len() / 5 + 1).cloned();
-    by_id(&view, &some.collect::<Vec<_>>(), &seen)
+    nothing_more(&mut read, || format!("{}: {} events wanted", what(), wanted.len()))
+}
+
+/// Where times lead to, on both clocks: those that are said, and those at and around some events.
+fn times(view: &View, events: &[Arc<Event>], seen: &[&Event], said: &[i64]) -> Result<(), Wrong> {
+    let mut times = vec![i64::MIN, i64::MAX];
+    times.extend_from_slice(said);
+    for event in seen.iter().skip(seen.len() / 3).step_by(seen.len() / 3 + 1) {
+        let (recorded, occurred) = (event.recorded_at.as_nanos(), event.occurred_at.as_nanos());
+        times.extend([recorded, recorded.saturating_sub(1), occurred, occurred.saturating_sub(1)]);
+    }
+    let last = usize::try_from(view.position().get()).unwrap_or(usize::MAX);
+    for time in times.into_iter().map(Timestamp::from_nanos) {
+        let recorded = events.iter().take(last).rposition(|event| event.recorded_at <= time);
+        let recorded = recorded.map_or(0, |index| index as u64 + 1);
+        let found = view.position_at(Clock::Recorded, time)?.get();
+        ensure!(found == recorded, "recorded up to {time:?}: {found} instead of {recorded}");
+        let occurred = seen.iter().rev().find(|event| event.occurred_at <= time);
+        let occurred = occurred.map_or(0, |event| event.position.get());
+        let found = view.position_at(Clock::Occurred, time)?.get();
+        ensure!(found == occurred, "occurred up to {time:?}: {found} instead of {occurred}");
+    }
+    Ok(())
 }
 
 /// A reading has come to its end.
@@ -86,10 +135,16 @@ fn nothing_more(read: &mut Events<'_>, what: impl FnOnce() -> String) -> Result<
     }
 }
 
-/// Each id gives the first event with it that is seen.
-fn by_id(view: &View, events: &[Arc<Event>], seen: &[&Event]) -> Result<(), Wrong> {
-    let mut first = std::collections::HashMap::new();
-    for event in seen {
+/// Each id gives the first event with it that is seen; of a store without an index of ids, the one that it was made for.
+fn by_id(
+    view: &View,
+    events: &[Arc<Event>],
+    seen: &[&Event],
+    made: Option<&HashMap<Uuid, u64>>,
+) -> Result<(), Wrong> {
+    let mut first = HashMap::new();
+    let found = |event: &Event| made.is_none_or(|made| made.get(&event.id) == Some(&event.position.get()));
+    for event in seen.iter().filter(|event| found(event)) {
         first.entry(event.id).or_insert(*event);
     }
     for event in events {

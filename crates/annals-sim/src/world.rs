@@ -16,6 +16,8 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     random: Arc<SeededRandom>,
     segment_bytes: u64,
+    ids: bool,
+    index_memory: Option<u64>,
 }
 
 impl World {
@@ -29,7 +31,26 @@ impl World {
     #[must_use]
     pub fn on(disk: MemoryDisk, seed: u64, segment_bytes: u64) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::from_nanos(START)));
-        World { disk, clock, random: Arc::new(SeededRandom::new(seed)), segment_bytes }
+        World {
+            disk,
+            clock,
+            random: Arc::new(SeededRandom::new(seed)),
+            segment_bytes,
+            ids: true,
+            index_memory: None,
+        }
+    }
+
+    /// A new store does not look up ids that producers gave.
+    #[must_use]
+    pub fn without_ids(self) -> Self {
+        World { ids: false, ..self }
+    }
+
+    /// The index of a store takes at most so many bytes of memory.
+    #[must_use]
+    pub fn with_index_memory(self, bytes: u64) -> Self {
+        World { index_memory: Some(bytes), ..self }
     }
 
     /// The same surroundings with what a crash has left of the disk.
@@ -47,7 +68,12 @@ impl World {
     /// How stores are opened here: without a thread of their own, so that every run is the same.
     #[must_use]
     pub fn options_over(&self, disk: Arc<dyn Disk>) -> Options {
-        Options::new().env(self.env_over(disk)).segment_bytes(self.segment_bytes).background(false)
+        let options = Options::new().env(self.env_over(disk)).segment_bytes(self.segment_bytes);
+        let options = options.index_ids(self.ids).background(false);
+        match self.index_memory {
+            Some(bytes) => options.index_memory(bytes),
+            None => options,
+        }
     }
 
     /// The same on the world's own disk.

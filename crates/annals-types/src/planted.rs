@@ -74,6 +74,16 @@ bugs! {
     RunPageChecksumNotVerified = "run-page-checksum-not-verified",
     /// A run forgets the versions of the segments before. Expectations are checked against wrong ones.
     VersionsBeginAnewInRuns = "versions-begin-anew-in-runs",
+    /// A filter is asked about the wrong block, and says that a name is not in a run. Events are not found.
+    FilterBlockOfOtherHash = "filter-block-of-other-hash",
+    /// The filter of ids is asked about a longer hash than it was made of. Repetitions are not recognised.
+    IdFilterAskedForWholeHash = "id-filter-asked-for-whole-hash",
+    /// A merge leaves out what the last of its sources says of a name. Events are not found.
+    MergeLeavesOutLastSource = "merge-leaves-out-last-source",
+    /// A merge takes the first version of a stream from its newest source. Versions jump.
+    FirstVersionOfNewestSource = "first-version-of-newest-source",
+    /// Positions of ids are taken over as they stand in the source. Ids lead to other events.
+    MergedIdsNotRebased = "merged-ids-not-rebased",
     /// A damaged run says that there is no such stream instead of being made again.
     DamagedRunSaysNotThere = "damaged-run-says-not-there",
 
@@ -105,6 +115,8 @@ bugs! {
     SegmentNameNotSynced = "segment-name-not-synced",
     /// A segment is sealed while its footer is in the page cache only. After a loss of power it is too short.
     FooterNotSynced = "footer-not-synced",
+    /// The range of occurred_at of a block is believed though its page is damaged. Events are hidden.
+    OccurredBlockNotVerified = "occurred-block-not-verified",
     /// A damaged footer makes events unreadable that are sound, instead of being made again.
     FooterNotMadeAgain = "footer-not-made-again",
 
@@ -151,6 +163,18 @@ bugs! {
     ConditionIgnoresStaged = "condition-ignores-staged",
     /// A condition is not checked against runs. What was appended before the last segment was begun is not seen.
     ConditionIgnoresRuns = "condition-ignores-runs",
+    /// The event at a condition's position speaks against it, too. Whoever has seen it can never append.
+    ConditionIncludesItsPosition = "condition-includes-its-position",
+    /// The head of a stream in the cache stays as it is when the stream grows. Versions are given twice.
+    CachedHeadNotMoved = "cached-head-not-moved",
+    /// Heads are remembered of a batch that finds no room. The next one leaves a gap in the versions.
+    HeadsNotedBeforeRoom = "heads-noted-before-room",
+    /// Heads are found by a part of the hash alone. Streams get each other's versions.
+    CachedNamesNotCompared = "cached-names-not-compared",
+    /// The index of a new segment has ids whatever the store was made with. Ids are found until it is sealed.
+    NewSegmentIndexesIds = "new-segment-indexes-ids",
+    /// A decision does not see what others have staged. It is made on what is not so any more.
+    DecisionIgnoresStaged = "decision-ignores-staged",
     /// What a decision says is handed out before what it saw is durable. A crash takes what it was founded on.
     DecisionBeforeDurable = "decision-before-durable",
     /// A repetition is not recognised once its events are in a run. It is stored twice.
@@ -165,6 +189,10 @@ bugs! {
     OlderManifestAccepted = "older-manifest-accepted",
     /// A store that lost its manifest is made an empty one.
     MissingManifestReplaced = "missing-manifest-replaced",
+    /// The runs that take the place of a damaged one come in the wrong order. Events are not found.
+    PiecesInWrongOrder = "pieces-in-wrong-order",
+    /// The search for an occurred time passes over one event behind each block that has none. A later one is found.
+    OccurredBlockTooLong = "occurred-block-too-long",
     /// The mark of a close in good order stays while the log goes on. Damage behind it is not looked for.
     CleanMarkKept = "clean-mark-kept",
     /// Open segments are removed as orphans. The next opening does not find them.

@@ -35,7 +35,8 @@ impl Condition {
             if planted(Bug::ConditionIgnoresRuns) && part.as_run().is_some() {
                 continue;
             }
-            let first = first.max(self.after.next());
+            let included = planted(Bug::ConditionIncludesItsPosition) && self.after >= Position::FIRST;
+            let first = first.max(if included { self.after } else { self.after.next() });
             let found = self.newest(&Look { parts, staged, part }, first, last)?;
             if found.is_some() {
                 return Ok(found);

@@ -112,7 +112,8 @@ fn make<T, E>(
 ) -> Result<Made<T, E>, AppendError> {
     committer.refuse_if_over()?;
     let (view, staged) = committer.state();
-    let situation = Situation { view, staged, last: committer.last_position(), query };
+    let last = if planted(Bug::DecisionIgnoresStaged) { view.position() } else { committer.last_position() };
+    let situation = Situation { view, staged, last, query };
     let (position, answer) = (situation.position(), closure(&situation));
     let outcome = match answer {
         Err(refusal) => Err(DecideError::Refused(refusal)),

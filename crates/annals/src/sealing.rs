@@ -5,6 +5,7 @@ use crate::part::{Part, PartIndex, RunPart};
 use crate::run_file::write_run_file;
 use annals_format::{RunEntry, names};
 use annals_index::MemoryIndex;
+use annals_types::planted::{Bug, planted};
 use annals_wal::{LogError, Segment, seal_segment};
 use std::sync::Arc;
 
@@ -122,7 +123,10 @@ impl Core {
         let (first, last) = (run.first_position(), run.last_position());
         let gone = catalog.replace_runs(self.watermark.durable(), first, last, None)?;
         let single = |segment: &Arc<Segment>| Arc::new(self.run_part(None, vec![Arc::clone(segment)]));
-        let singles: Vec<Arc<Part>> = run.segments().iter().map(single).collect();
+        let mut singles: Vec<Arc<Part>> = run.segments().iter().map(single).collect();
+        if planted(Bug::PiecesInWrongOrder) {
+            singles.reverse();
+        }
         self.replace_parts(&[Arc::clone(part)], &singles);
         self.remove_runs(&gone);
         Ok(())

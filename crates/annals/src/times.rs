@@ -85,6 +85,9 @@ impl View {
             {
                 if occurred.min > time {
                     position = block.start.previous();
+                    if planted(Bug::OccurredBlockTooLong) {
+                        position = position.previous();
+                    }
                     continue;
                 }
                 looked_at = block.start;

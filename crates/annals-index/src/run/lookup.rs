@@ -9,6 +9,7 @@ use annals_format::run::{
     TermEntry,
 };
 use annals_types::Position;
+use annals_types::planted::{Bug, planted};
 use std::ops::Range;
 
 /// A group of the dictionary.
@@ -24,7 +25,9 @@ impl Run {
     pub(super) fn find_id_candidates(&self, key: &IdKey, out: &mut Vec<Position>) -> Result<(), Damage> {
         let hash = key.hash(self.trailer.hash_seed);
         let shape = &self.trailer.id_table;
-        if !self.may_contain(self.trailer.id_filter, &self.parts.id_filter, hash)? {
+        // The filter knows as much of a hash as the table does.
+        let known = if planted(Bug::IdFilterAskedForWholeHash) { hash | 1 } else { hash };
+        if !self.may_contain(self.trailer.id_filter, &self.parts.id_filter, known)? {
             return Ok(());
         }
         let bucket = self.pages.bytes(self.bucket(shape, &self.parts.id_table, hash)?)?;
@@ -94,7 +97,8 @@ impl Run {
         filter: &Range<u64>,
         hash: u64,
     ) -> Result<bool, Damage> {
-        let Some(block) = shape.block_bytes(hash) else { return Ok(true) };
+        let of = if planted(Bug::FilterBlockOfOtherHash) { hash.reverse_bits() } else { hash };
+        let Some(block) = shape.block_bytes(of) else { return Ok(true) };
         Ok(FilterBlock::may_contain(self.pages.bytes(within(filter, block))?, hash))
     }
 

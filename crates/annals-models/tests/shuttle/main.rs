@@ -7,6 +7,7 @@ mod commit_queue;
 mod deciding;
 mod failing;
 mod log;
+mod merging;
 mod store;
 mod waiting;
 mod watermark;

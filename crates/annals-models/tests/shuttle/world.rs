@@ -63,6 +63,12 @@ impl World {
         self.options().open("memory").unwrap()
     }
 
+    /// Without a worker, and without a change of places.
+    pub(crate) fn open_alone(&self) -> Store {
+        let options = Options::new().env(World::env(Arc::new(self.disk.clone())));
+        options.segment_bytes(SEGMENT_BYTES).background(false).open("memory").unwrap()
+    }
+
     /// Appends one event that can be told by its mark, and keeps what was acknowledged.
     pub(crate) fn append(
         &self,

@@ -12,6 +12,9 @@
 //! | the very first calls (T14, T15, T16) | [`Workload::First`] |
 //! | group commit; the second of two unsynced writes valid, the first torn (T23) | [`Workload::Groups`], [`Workload::Unsynced`] |
 //! | failed sync, restart without reboot, reader and writer, then power loss (T38, F7, F8) | [`Workload::FailedSync`] |
+//! | a merge: scratch, new run, manifest, removal of its sources (T30, F17) | [`Workload::Rolling`], [`Workload::Groups`] |
+//! | a close that seals the active segment | [`Workload::Closing`] |
+//! | conditions that race in a group, decisions | [`Workload::Groups`] |
 //! | crash inside recovery (F6), reader first, append after recovery and read both (T17) | [`judge`] |
 
 mod judge;
@@ -89,6 +92,8 @@ struct Explorer {
 #[derive(Debug, Default)]
 struct Found {
     calls: u64,
+    /// Calls are not even counted.
+    looks_away: bool,
     states: u64,
     wrong: Option<String>,
 }
@@ -99,9 +104,17 @@ impl Explorer {
         Explorer { workload, seed, part, disk, account, found }
     }
 
+    /// Lets what comes now go by, or not any more.
+    fn look_away(&self, looks_away: bool) {
+        self.found.lock().looks_away = looks_away;
+    }
+
     /// Looks at every state that a crash could leave now.
     fn look(&self, what: &str) {
         let mut found = self.found.lock();
+        if found.looks_away {
+            return;
+        }
         let call = found.calls;
         found.calls += 1;
         if call % PARTS != self.part || found.wrong.is_some() {

@@ -1,10 +1,10 @@
 //! What is done while the crash may come. Everything is decided by a seed, and done on one thread.
 
 use super::Explorer;
-use crate::account::{Told, submit};
+use crate::account::{Told, decide, submit};
 use crate::check::{Wrong, ensure, events};
 use crate::dice::Dice;
-use crate::model::{Fact, Proposal};
+use crate::model::{Clauses, Fact, Proposal, Question};
 use crate::watch::WatchedDisk;
 use crate::world::{START, World};
 use annals::{Durability, Expected, OpenError, Store, Timestamp, Version};
@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 /// Small segments, so that many are begun, filled and sealed.
 const SEGMENT_BYTES: u64 = 16 << 10;
+/// Four events of this size are more than a segment needs for being sealed at a close.
+const LARGE_BYTES: usize = 270_000;
 
 /// A kind of workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +28,19 @@ pub(super) enum Workload {
     FailedSync,
     /// Without syncs, but now and then, through more than ten segments.
     Unsynced,
+    /// A close that seals the active segment, which is large enough for that, and what comes behind it.
+    Closing,
 }
 
 impl Workload {
-    pub(super) const ALL: [Workload; 5] =
-        [Workload::Rolling, Workload::First, Workload::Groups, Workload::FailedSync, Workload::Unsynced];
+    pub(super) const ALL: [Workload; 6] = [
+        Workload::Rolling,
+        Workload::First,
+        Workload::Groups,
+        Workload::FailedSync,
+        Workload::Unsynced,
+        Workload::Closing,
+    ];
 
     fn durability(self) -> Durability {
         if self == Workload::Unsynced { Durability::Os } else { Durability::Sync }
@@ -39,13 +49,15 @@ impl Workload {
     /// Does it. The explorer looks at each call.
     pub(super) fn run(self, seed: u64, explorer: &Arc<Explorer>) -> Result<(), Wrong> {
         let watched = WatchedDisk::new(explorer.disk.clone(), explorer.clone());
-        let world = World::on(explorer.disk.clone(), seed, SEGMENT_BYTES);
+        let segment_bytes = if self == Workload::Closing { 2 << 20 } else { SEGMENT_BYTES };
+        let world = World::on(explorer.disk.clone(), seed, segment_bytes);
         let mut work = Work { workload: self, world, watched, explorer, dice: Dice::new(seed) };
         match self {
             Workload::Rolling | Workload::Unsynced => work.rolling(),
             Workload::First => work.first(),
             Workload::Groups => work.groups(),
             Workload::FailedSync => work.failed_sync(),
+            Workload::Closing => work.closing(),
         }
     }
 }
@@ -100,8 +112,7 @@ impl Work<'_> {
                     store.mark_durable().map_err(|error| Wrong::Differs(format!("mark: {error:?}")))?;
                 }
             }
-            let segments = store.stats()?.segments;
-            ensure!(batches != 18 || segments > 10, "only {segments} segments");
+            check_merged(&store, batches == 18)?;
             self.close(store)?;
         }
         Ok(())
@@ -127,7 +138,7 @@ impl Work<'_> {
     }
 
     fn groups(&mut self) -> Result<(), Wrong> {
-        for groups in [10, 12] {
+        for groups in [12, 20] {
             let store = self.open()?;
             for number in 0..groups {
                 let writers = 4 + self.dice.below(3);
@@ -138,13 +149,52 @@ impl Work<'_> {
                 group[2].facts[0].stream = format!("new-{groups}-{number}");
                 let seen = (format!("new-{groups}-{number}"), Expected::StreamExists);
                 group[3].expected.push(seen);
+                // All want the same, and at most one of them gets it.
+                let last = self.explorer.account.lock().model.last();
+                for proposal in group.iter_mut().filter(|_| self.dice.one_in(2)) {
+                    let wanted = Clauses(vec![(vec!["u".into()], vec!["x".into()])]);
+                    proposal.conditions.push((wanted, last.saturating_sub(number)));
+                }
                 self.submit(&store, &group)?;
+                self.decide(&store)?;
                 if number % 4 == 3 {
                     self.maintain(&store)?;
                 }
             }
-            let segments = store.stats()?.segments;
-            ensure!(groups != 12 || segments > 10, "only {segments} segments");
+            check_merged(&store, groups == 20)?;
+            self.close(store)?;
+        }
+        Ok(())
+    }
+
+    /// Decides on the events of a stream, and appends to it.
+    fn decide(&mut self, store: &Store) -> Result<(), Wrong> {
+        let question = Question { stream: Some("s-0".into()), backwards: true, ..Question::default() };
+        let (batch, now) = (proposal(&mut self.dice, 300), Timestamp::from_nanos(START));
+        let told = decide(&self.explorer.account, store, &question, &batch, false, now, true)?;
+        ensure!(told == Told::Decided, "a decision ended with {told:?}");
+        Ok(())
+    }
+
+    /// The appends are those of the other workloads, only larger; what is looked at is the close, and what is done next.
+    fn closing(&mut self) -> Result<(), Wrong> {
+        for _ in 0..2 {
+            let store = self.open()?;
+            self.explorer.look_away(true);
+            for _ in 0..4 {
+                let mut batch = proposal(&mut self.dice, 300);
+                batch.facts[0].data.resize(LARGE_BYTES, 7);
+                self.submit(&store, &[batch])?;
+            }
+            self.explorer.look_away(false);
+            let batch = proposal(&mut self.dice, 300);
+            self.submit(&store, &[batch])?;
+            self.close(store)?;
+            let store = self.open()?;
+            let stats = store.stats()?;
+            ensure!(stats.segments == stats.runs, "{} segments, {} runs", stats.segments, stats.runs);
+            let batch = proposal(&mut self.dice, 300);
+            self.submit(&store, &[batch])?;
             self.close(store)?;
         }
         Ok(())
@@ -193,6 +243,14 @@ impl Work<'_> {
     }
 }
 
+/// At the end there are many segments, and few runs.
+fn check_merged(store: &Store, end: bool) -> Result<(), Wrong> {
+    let stats = store.stats()?;
+    let merged = stats.segments > 10 && stats.runs * 2 < stats.segments;
+    ensure!(!end || merged, "{} segments, {} runs", stats.segments, stats.runs);
+    Ok(())
+}
+
 /// A batch: 1 to 5 events of four streams, without data now and then, or larger than a segment.
 pub(super) fn proposal(dice: &mut Dice, bytes: u64) -> Proposal {
     let events = 1 + dice.below(5);
@@ -216,7 +274,7 @@ pub(super) fn proposal(dice: &mut Dice, bytes: u64) -> Proposal {
             data: vec![byte; usize::try_from(length).unwrap_or(0)],
         }
     });
-    Proposal { facts: facts.collect(), expected: Vec::new() }
+    Proposal { facts: facts.collect(), ..Proposal::default() }
 }
 
 fn cannot(what: &str, error: &OpenError) -> Wrong {

@@ -2,10 +2,9 @@
 
 use super::layout::{Frame, manifest};
 use super::specimen::Image;
-use annals_format::run::{RUN_HEADER_BYTES, RUN_TRAILER_BYTES, RunTrailer, page_table_checksum};
+use annals_format::run::{RUN_TRAILER_BYTES, page_table_checksum};
 use annals_format::{
-    FOOTER_TRAILER_BYTES, FRAME_HEADER_BYTES, Manifest, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, names,
-    page_checksums,
+    FRAME_HEADER_BYTES, Manifest, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, names, reseal,
 };
 use std::ops::Range;
 
@@ -33,7 +32,10 @@ impl Seal {
             Seal::FrameHeader(frame) => frame_header(&mut bytes, frame.bytes.start),
             Seal::Record(frame, index) => record(&mut bytes, frame, *index),
             Seal::Footer => footer(&mut bytes),
-            Seal::Run => run(&mut bytes),
+            Seal::Run => {
+                reseal::run(&mut bytes);
+                Some(())
+            }
         };
         let trailer = bytes.last_chunk::<RUN_TRAILER_BYTES>().copied();
         image.insert(file.into(), bytes);
@@ -89,36 +91,9 @@ fn record(bytes: &mut [u8], frame: &Frame, index: usize) -> Option<()> {
 }
 
 fn footer(bytes: &mut [u8]) -> Option<()> {
-    let bound = binding(bytes)?;
-    let trailer = bytes.len().checked_sub(FOOTER_TRAILER_BYTES)?;
-    let number = |at: usize| Some(u64::from_le_bytes(*bytes.get(trailer + at..)?.first_chunk()?));
-    let (count, start) = (usize::try_from(number(32)?).ok()?, usize::try_from(number(40)?).ok()?);
-    // With absurd numbers in the trailer there is nothing else to seal.
-    let tables = count.checked_mul(4).map(|bytes| bytes.next_multiple_of(8) + count.div_ceil(256) * 8);
-    if let Some(end) = tables.and_then(|tables| start.checked_add(tables)).filter(|end| *end < trailer) {
-        let sums: Vec<u8> = page_checksums(&bytes[start..end]).flat_map(u32::to_le_bytes).collect();
-        bytes.get_mut(end..end + sums.len())?.copy_from_slice(&sums);
-        put(bytes, trailer + 80, checksum(&[&sums]))?;
-    }
-    let part = &bytes[trailer..];
-    let sum = checksum(&[&bound, &part[..12], &part[16..]]);
-    put(bytes, trailer + 12, sum)
-}
-
-fn run(bytes: &mut [u8]) -> Option<()> {
-    plain(bytes, Some(0..RUN_HEADER_BYTES))?;
-    let at = bytes.len().checked_sub(RUN_TRAILER_BYTES)?;
-    plain(bytes, Some(at..bytes.len()))?;
-    let trailer = RunTrailer::decode(bytes.last_chunk()?, bytes.len() as u64).ok();
-    if let Some(parts) = trailer.map(|trailer| trailer.parts()) {
-        let (start, end) =
-            (usize::try_from(parts.page_table.start).ok()?, usize::try_from(parts.page_table.end).ok()?);
-        let sums: Vec<u8> = page_checksums(bytes.get(..start)?).flat_map(u32::to_le_bytes).collect();
-        bytes.get_mut(start..end)?.copy_from_slice(sums.get(..end - start)?);
-        let sum = checksum(&[bytes.get(start..at)?]);
-        put(bytes, at + 88, sum)?;
-        plain(bytes, Some(at..bytes.len()))?;
-    }
+    // With a header that cannot be read there is nothing that a footer could belong to.
+    let header = SegmentHeader::decode(bytes.first_chunk()?).ok()?;
+    reseal::footer(bytes, header.binding());
     Some(())
 }
 

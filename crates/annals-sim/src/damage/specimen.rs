@@ -48,7 +48,7 @@ enum Ending {
     Recovered,
 }
 
-const RECIPES: [Recipe; 15] = [
+const RECIPES: [Recipe; 17] = [
     recipe("empty, closed", 0, 0, 0, Ending::Closed),
     recipe("empty, killed", 0, 0, 0, Ending::Killed),
     recipe("one event, closed", 1, 40, 0, Ending::Closed),
@@ -61,6 +61,8 @@ const RECIPES: [Recipe; 15] = [
     recipe("sealed segments, killed", 30, 1_500, 4, Ending::Killed),
     recipe("full segments, closed", 16, 1_500, 0, Ending::Closed),
     recipe("full segments, killed", 16, 1_500, 0, Ending::Killed),
+    recipe("merged runs, closed", 60, 1_500, 2, Ending::Closed),
+    recipe("merged runs, killed", 56, 1_500, 1, Ending::Killed),
     recipe("large events, closed", 8, 12_000, 2, Ending::Closed),
     Recipe { durability: Durability::Os, ..recipe("os durability, closed", 20, 1_500, 3, Ending::Closed) },
     Recipe {

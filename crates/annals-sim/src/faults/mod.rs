@@ -70,6 +70,12 @@ mod tests {
     }
 
     #[test]
+    fn the_workload_merges_runs() {
+        let (segments, runs) = Session::leaves();
+        assert!(runs > 0 && runs * 3 < segments, "{segments} segments, {runs} runs");
+    }
+
+    #[test]
     fn the_workload_makes_the_same_calls_each_time() {
         assert_eq!(Session::count_calls(), Session::count_calls());
     }

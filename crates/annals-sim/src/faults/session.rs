@@ -54,6 +54,17 @@ impl<'k> Session<'k> {
         }
     }
 
+    /// How many segments and how many runs the workload leaves if no call fails.
+    #[cfg(test)]
+    pub(super) fn leaves() -> (u64, u64) {
+        let mut session = Session::new(&NO_FAULT);
+        let stats = session.work().and_then(|()| {
+            let stats = session.store()?.stats();
+            stats.map_err(|error| Failure::new(format!("{error}")))
+        });
+        stats.map_or((0, 0), |stats| (stats.segments, stats.runs))
+    }
+
     /// The workload with the `nth` of the calls of this kind failing, and what is left of it.
     pub(super) fn run(kind: &'k Kind, nth: u64) -> Result<(), Failure> {
         let mut session = Session::new(kind);

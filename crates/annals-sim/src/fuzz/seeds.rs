@@ -2,7 +2,7 @@
 
 use super::golden::golden;
 use super::input::Mode;
-use super::structures::{frame, run, sealed, segment};
+use super::structures::{frame, run, run_without_ids, sealed, segment};
 use annals_format::{Manifest, names};
 use annals_types::Position;
 
@@ -19,7 +19,7 @@ pub fn seeds(target: &str) -> Vec<Seed> {
         // Zeros follow the last frame of an open segment.
         "segment" => with_modes(vec![[segment(), vec![0; 64]].concat()]),
         "footer" => with_modes(vec![sealed().0]),
-        "run" => with_modes(vec![run()]),
+        "run" => with_modes(vec![run(), run_without_ids()]),
         "manifest" => with_modes(manifests()),
         "inspect" => with_modes(vec![sealed().0, run(), golden().closed[names::MANIFEST].clone()]),
         "directory" => super::directory::seeds(),
@@ -45,7 +45,7 @@ fn records() -> Vec<Vec<u8>> {
     vec![record(0), record(1)]
 }
 
-/// Of a store with everything, and of one that was just created.
+/// Of a store with everything, of one that was just created, and of one without an index of ids.
 fn manifests() -> Vec<Vec<u8>> {
     let full = &golden().manifest;
     let empty = Manifest {
@@ -57,5 +57,6 @@ fn manifests() -> Vec<Vec<u8>> {
         next_file_id: 1,
         ..full.clone()
     };
-    vec![golden().closed[names::MANIFEST].clone(), empty.encode()]
+    let without_ids = Manifest { ids_indexed: false, ..full.clone() };
+    vec![golden().closed[names::MANIFEST].clone(), empty.encode(), without_ids.encode()]
 }

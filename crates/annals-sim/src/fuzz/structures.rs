@@ -83,7 +83,15 @@ pub(super) fn sealed() -> (Vec<u8>, SealedSegment) {
 
 /// A run with lists of one, a few and many positions, terms of all kinds, and ids.
 pub(super) fn run() -> Vec<u8> {
-    let mut index = MemoryIndex::new(Position::new(1000), 42);
+    run_of(MemoryIndex::new(Position::new(1000), 42))
+}
+
+/// The same of a store that has no index of ids.
+pub(super) fn run_without_ids() -> Vec<u8> {
+    run_of(MemoryIndex::new(Position::new(1000), 42).without_ids())
+}
+
+fn run_of(mut index: MemoryIndex) -> Vec<u8> {
     let mut versions = [0; 7];
     for number in 0..RUN_EVENTS {
         let stream = if number % 3 == 0 { number as usize / 3 % 6 } else { 6 };

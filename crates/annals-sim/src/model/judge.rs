@@ -6,10 +6,25 @@ use annals::{AppendError, Appended, Expected, Uuid, Version};
 /// What must come of a batch, or what did.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Verdict {
-    Appended { first: u64, already: bool, streams: Vec<(String, u64, u64)> },
-    Conflict { stream: String, actual: u64 },
+    Appended {
+        first: u64,
+        already: bool,
+        streams: Vec<(String, u64, u64)>,
+    },
+    Conflict {
+        stream: String,
+        actual: u64,
+    },
+    /// An event that a condition excludes is there, and that is the newest one.
+    Failed {
+        position: u64,
+        after: u64,
+        condition: usize,
+    },
     IdTaken,
     Invalid,
+    /// A decision that appends nothing.
+    Nothing,
 }
 
 impl Verdict {
@@ -26,6 +41,9 @@ impl Verdict {
             Err(AppendError::Conflict(conflict)) => {
                 let (stream, actual) = (conflict.stream.to_string(), conflict.actual.get());
                 Some(Verdict::Conflict { stream, actual })
+            }
+            Err(AppendError::ConditionFailed { position, after, condition }) => {
+                Some(Verdict::Failed { position: position.get(), after: after.get(), condition: *condition })
             }
             Err(AppendError::IdTaken { .. }) => Some(Verdict::IdTaken),
             Err(AppendError::Invalid(_)) => Some(Verdict::Invalid),
@@ -47,6 +65,24 @@ impl Model {
         if proposal.facts.is_empty() || twice {
             return Verdict::Invalid;
         }
+        self.decide_on(proposal)
+    }
+
+    /// What must come of the proposal of a decision, which may have no events.
+    pub(crate) fn judge_decision(&self, proposal: &Proposal) -> Verdict {
+        if !proposal.facts.is_empty() {
+            return self.judge(proposal);
+        }
+        match self.decide_on(proposal) {
+            Verdict::Appended { .. } => Verdict::Nothing,
+            refused => refused,
+        }
+    }
+
+    fn decide_on(&self, proposal: &Proposal) -> Verdict {
+        if proposal.conditions.iter().any(|(_, after)| *after > self.last()) {
+            return Verdict::Invalid;
+        }
         let streams = proposal.streams();
         let stated = |stream: &str| {
             let stated = proposal.expected.iter().find(|(name, _)| name == stream);
@@ -64,16 +100,23 @@ impl Model {
                 return self.applied(proposal).unwrap_or(conflict);
             }
         }
+        for (condition, (clauses, after)) in proposal.conditions.iter().enumerate() {
+            let newest = self.events.iter().rev().take_while(|event| event.position.get() > *after);
+            if let Some(event) = newest.into_iter().find(|event| clauses.mean(event)) {
+                let failed = Verdict::Failed { position: event.position.get(), after: *after, condition };
+                return self.applied(proposal).unwrap_or(failed);
+            }
+        }
         let streams = self.ranges(proposal, |name| self.version(name));
         Verdict::Appended { first: self.last() + 1, already: false, streams }
     }
 
     /// What comes of a proposal of which some ids are there already.
     fn applied(&self, proposal: &Proposal) -> Option<Verdict> {
-        let place = |fact: &Fact| self.ids.get(&fact.id?)?.first().copied();
+        let place = |fact: &Fact| self.place_of(fact.id?);
         let places: Vec<Option<u64>> = proposal.facts.iter().map(place).collect();
         places.iter().flatten().next()?;
-        let Some(first) = places[0] else { return Some(Verdict::IdTaken) };
+        let Some(first) = places.first().copied().flatten() else { return Some(Verdict::IdTaken) };
         let stored = |position: u64| self.facts.get(usize::try_from(position).ok()?.checked_sub(1)?);
         let same = |(place, fact, wanted): (&Option<u64>, &Fact, u64)| {
             *place == Some(wanted) && stored(wanted).is_some_and(|stored| **stored == *fact)

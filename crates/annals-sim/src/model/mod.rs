@@ -1,8 +1,10 @@
 //! What the answers must be: a list of events and the plainest way to ask it. Written without the engine.
 
+mod clauses;
 mod judge;
 mod question;
 
+pub(crate) use clauses::Clauses;
 pub(crate) use judge::Verdict;
 pub(crate) use question::{Moment, Question};
 
@@ -24,11 +26,13 @@ pub(crate) struct Fact {
     pub(crate) data: Vec<u8>,
 }
 
-/// A batch: events, and what is expected of streams.
+/// A batch: events, what is expected of streams, and what must not have come.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Proposal {
     pub(crate) facts: Vec<Fact>,
     pub(crate) expected: Vec<(String, Expected)>,
+    /// None of these may have come after a position.
+    pub(crate) conditions: Vec<(Clauses, u64)>,
 }
 
 /// Every event that there is.
@@ -42,9 +46,28 @@ pub(crate) struct Model {
     ids: HashMap<Uuid, Vec<u64>>,
     /// The last position of each batch.
     ends: Vec<u64>,
+    /// Of a store that cannot look up ids that producers gave: the ids that it has made itself, and for which positions.
+    made: Option<HashMap<Uuid, u64>>,
 }
 
 impl Model {
+    /// Of a store that is made without an index of ids.
+    pub(crate) fn without_ids() -> Self {
+        Model { made: Some(HashMap::new()), ..Model::default() }
+    }
+
+    /// The only ids that can be looked up, with their positions; `None` if all can.
+    pub(crate) fn made(&self) -> Option<&HashMap<Uuid, u64>> {
+        self.made.as_ref()
+    }
+
+    /// The position where an id is found.
+    fn place_of(&self, id: Uuid) -> Option<u64> {
+        let Some(made) = &self.made else { return self.ids.get(&id)?.first().copied() };
+        let position = *made.get(&id)?;
+        self.ids.get(&id)?.contains(&position).then_some(position)
+    }
+
     /// The last position.
     pub(crate) fn last(&self) -> u64 {
         self.events.len() as u64
@@ -78,6 +101,9 @@ impl Model {
             let id = fact.id.map_or_else(made, Ok)?;
             if fact.id.is_none() && self.ids.contains_key(&id) {
                 return Err(format!("the store has made the id {id} twice"));
+            }
+            if let Some(made) = self.made.as_mut().filter(|_| fact.id.is_none()) {
+                made.insert(id, position);
             }
             let version = self.versions.entry(fact.stream.clone()).or_default();
             *version += 1;
@@ -156,6 +182,9 @@ impl Proposal {
         }
         for fact in &self.facts {
             batch.push(&fact.stream, &fact.new_event()).map_err(refused)?;
+        }
+        for (clauses, after) in &self.conditions {
+            batch.fail_if(clauses.criteria(), Position::new(*after)).map_err(refused)?;
         }
         Ok(batch)
     }

@@ -1,5 +1,6 @@
 //! Questions, and what the answers must be.
 
+use super::Clauses;
 use annals::{AsOf, Clock, Event, Position, Query, ReadError, Timestamp, Version, View, category_of};
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ pub(crate) struct Question {
     pub(crate) versions: (Option<u64>, Option<u64>),
     pub(crate) types: Vec<String>,
     pub(crate) tags: Vec<String>,
+    pub(crate) clauses: Option<Clauses>,
     pub(crate) category: Option<String>,
     pub(crate) prefix: Option<String>,
     pub(crate) since: Vec<(Clock, i64)>,
@@ -72,6 +74,7 @@ impl Question {
             && self.versions.1.is_none_or(|most| version <= most)
             && (self.types.is_empty() || self.types.contains(&event.event_type))
             && self.tags.iter().all(|tag| event.tags.contains(tag))
+            && self.clauses.as_ref().is_none_or(|clauses| clauses.mean(event))
             && self.category.as_ref().is_none_or(|category| category == category_of(&event.stream))
             && self.prefix.as_ref().is_none_or(|prefix| event.stream.starts_with(prefix.as_str()))
             && self.since.iter().all(|(clock, least)| time(*clock) >= *least)
@@ -105,6 +108,7 @@ impl Question {
         }
         query = self.types.iter().fold(query, Query::of_type);
         query = self.tags.iter().fold(query, Query::tagged);
+        query = self.clauses.iter().fold(query, |query, clauses| query.matching(clauses.criteria()));
         query = self.category.iter().fold(query, Query::category);
         query = self.prefix.iter().fold(query, Query::prefix);
         let at = Timestamp::from_nanos;
@@ -137,6 +141,7 @@ impl fmt::Display for Question {
                 write!(f, ", {name} {values:?}")?;
             }
         }
+        self.clauses.iter().try_for_each(|clauses| write!(f, ", {clauses}"))?;
         since.iter().try_for_each(|(clock, time)| write!(f, ", {clock:?} since {time}"))?;
         until.iter().try_for_each(|(clock, time)| write!(f, ", {clock:?} until {time}"))?;
         if self.backwards {

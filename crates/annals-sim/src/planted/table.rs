@@ -41,6 +41,11 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::RunIdentityNotChecked => index("agreement::a_run_of_another_store"),
         Bug::RunPageChecksumNotVerified => index("damage::damage_in_one_page"),
         Bug::VersionsBeginAnewInRuns => index("agreement::a_tag_given_twice_counts_once"),
+        Bug::FilterBlockOfOtherHash => index("agreement::"),
+        Bug::IdFilterAskedForWholeHash => index("agreement::"),
+        Bug::MergeLeavesOutLastSource => index("merging::"),
+        Bug::FirstVersionOfNewestSource => index("merging::"),
+        Bug::MergedIdsNotRebased => index("merging::"),
         Bug::DamagedRunSaysNotThere => store("derived::"),
 
         Bug::AppendWithoutSync => log("writer::a_group_of_frames_is_one_write_and_one_sync"),
@@ -56,6 +61,7 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::OutcomesMixedUp => log("groups::callers_that_come_while_a_group_is_worked_off"),
         Bug::SegmentNameNotSynced => log("crashes::a_segment_is_laid_out_durably"),
         Bug::FooterNotSynced => log("sealed::sealing_writes_a_footer"),
+        Bug::OccurredBlockNotVerified => store("times::blocks_of_a_footer"),
         Bug::FooterNotMadeAgain => log("sealed::every_event_is_read"),
 
         Bug::SegmentHeaderNotChecked => log("recovery::r4_a_sound_header_of_another_place"),
@@ -78,6 +84,12 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::ExpectationWithoutStaged => store("concurrency::of_many_appends_that_expect"),
         Bug::ConditionIgnoresStaged => store("conditions::"),
         Bug::ConditionIgnoresRuns => store("conditions::"),
+        Bug::ConditionIncludesItsPosition => store("conditions::"),
+        Bug::CachedHeadNotMoved => unit("a_hit_is_always_the_version_last_put"),
+        Bug::HeadsNotedBeforeRoom => FAULTS,
+        Bug::CachedNamesNotCompared => unit("names_chosen_to_collide"),
+        Bug::NewSegmentIndexesIds => SIMULATION,
+        Bug::DecisionIgnoresStaged => unit("decide::tests::a_decision_reads_what_is_staged"),
         Bug::DecisionBeforeDurable => store("decide::"),
         Bug::IdNotLookedUpInRuns => store("expectations::a_batch_that_is_repeated"),
         Bug::IdNotCompared => store("expectations::an_id_of_the_right_form"),
@@ -85,6 +97,8 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::MissingSegmentNotNoticed => store("opening::a_missing_segment_is_named"),
         Bug::OlderManifestAccepted => store("opening::an_older_manifest"),
         Bug::MissingManifestReplaced => store("opening::a_missing_manifest"),
+        Bug::PiecesInWrongOrder => store("merging::a_damaged_run_of_many_segments"),
+        Bug::OccurredBlockTooLong => store("times::blocks_of_a_footer"),
         Bug::CleanMarkKept => store("opening::damage_behind_the_mark_of_an_earlier_close"),
         Bug::OpenSegmentsTakenForOrphans => CRASHES,
         Bug::OrphansNotRemoved => CRASHES,
@@ -95,6 +109,10 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::FailedMendShown => store("regressions::a_reader_whose_sync_fails"),
         Bug::CloseWithoutSync => store("closing::a_close_whose_sync_fails"),
     }]
+}
+
+fn unit(named: &'static str) -> Suite {
+    Suite::Tests { package: "annals", target: "lib", named }
 }
 
 fn vfs(named: &'static str) -> Suite {

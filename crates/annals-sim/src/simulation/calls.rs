@@ -1,17 +1,25 @@
 //! What a simulation does to the store: appends, and the work around them.
 
 use super::machine::Machine;
-use super::op::{Draft, Expectation};
-use crate::account::{Told, submit};
+use super::op::{After, Draft, Expectation};
+use crate::account::{Told, decide, submit};
 use crate::check::{Wrong, ensure, events};
-use crate::model::Proposal;
+use crate::model::{Proposal, Question};
 use annals::{AppendError, Durability, Expected, Timestamp, Version};
 
 impl Machine {
     /// Fills in what depends on what is there.
     pub(super) fn proposal(&self, draft: &Draft) -> Proposal {
         let account = self.account.lock();
-        let mut proposal = Proposal { facts: draft.facts.clone(), expected: Vec::new() };
+        let mut proposal = Proposal { facts: draft.facts.clone(), ..Proposal::default() };
+        let last = account.model.last();
+        for (clauses, after) in &draft.conditions {
+            let after = match *after {
+                After::Last(before) => last.saturating_sub(before),
+                After::Beyond(more) => last + 1 + more,
+            };
+            proposal.conditions.push((clauses.clone(), after));
+        }
         for (stream, said) in &draft.said {
             let version = account.model.version(stream);
             let expected = match *said {
@@ -37,9 +45,28 @@ impl Machine {
         let fired = self.trouble.fired();
         let synced = self.durability == Durability::Sync;
         let told = submit(&self.account, &self.store, group, Timestamp::from_nanos(self.now), synced)?;
+        self.judge_told(group, &told, fired)
+    }
+
+    /// Decides on a question, and checks what the decision sees and what comes of it.
+    pub(super) fn decide(
+        &mut self,
+        question: &Question,
+        proposal: &Proposal,
+        refuse: bool,
+    ) -> Result<(), Wrong> {
+        let fired = self.trouble.fired();
+        let synced = self.durability == Durability::Sync;
+        let now = Timestamp::from_nanos(self.now);
+        let told = decide(&self.account, &self.store, question, proposal, refuse, now, synced)?;
+        self.judge_told(std::slice::from_ref(proposal), &[told], fired)
+    }
+
+    /// Whether an append may end so, and what follows from it.
+    fn judge_told(&mut self, group: &[Proposal], told: &[Told], fired: u64) -> Result<(), Wrong> {
         let trouble = self.has_trouble(fired);
         let poisoned = self.poisoned || told.contains(&Told::Unknown);
-        for (proposal, told) in group.iter().zip(&told) {
+        for (proposal, told) in group.iter().zip(told) {
             let may = match told {
                 Told::Decided => !self.poisoned || proposal.is_invalid(),
                 Told::Unknown | Told::Refused => trouble && !self.poisoned,

@@ -19,16 +19,18 @@ impl Machine {
     pub(super) fn ask(&self, question: &Question, moment: &Moment) -> Result<(), Wrong> {
         let account = self.account.lock();
         let view = self.store.view();
-        self.asking(|| answers(&view, &account.model.events, question, moment))
+        self.asking(|| answers(&view, &account.model.events, account.model.made(), question, moment))
     }
 
     pub(super) fn look(&self) -> Result<(), Wrong> {
+        // What was made is made for ever, so what is known by now holds for the views of earlier moments, too.
+        let made = self.account.lock().model.made().cloned();
         for (view, wanted) in &self.held {
             ensure!(view.position().get() == wanted.len() as u64, "a kept view has another end");
             self.asking(|| events(view, wanted))?;
             let middle = Moment { position: Some(wanted.len() as u64 / 2), ..Moment::default() };
             let backwards = Question { backwards: true, ..Question::default() };
-            self.asking(|| answers(view, wanted, &backwards, &middle))?;
+            self.asking(|| answers(view, wanted, made.as_ref(), &backwards, &middle))?;
         }
         Ok(())
     }

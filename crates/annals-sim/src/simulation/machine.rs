@@ -5,15 +5,19 @@ use super::trace::Trace;
 use super::trouble::Trouble;
 use crate::account::Account;
 use crate::check::{Wrong, ensure, everything};
-use crate::model::Proposal;
+use crate::model::{Model, Proposal};
 use crate::watch::WatchedDisk;
 use crate::world::{START, World};
 use annals::{AppendError, Durability, Event, Expected, OpenError, Store, Timestamp, View};
+#[cfg(test)]
+use annals_format::{Manifest, RunEntry, names};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// Small segments, so that a short simulation has many.
 const SEGMENT_BYTES: u64 = 16 << 10;
+/// The least memory that an index can do with.
+const INDEX_MEMORY_LEAST: u64 = 4 << 20;
 /// Views that are kept at once.
 const HELD_MAX: usize = 4;
 
@@ -44,23 +48,52 @@ pub(super) struct Machine {
 impl Machine {
     /// Does a whole simulation. Returns its trace: the same script gives the same.
     pub(super) fn run(script: &Script) -> Result<u64, Wrong> {
+        let mut machine = Machine::work(script)?;
+        machine.finish().map_err(|wrong| Wrong::Differs(format!("at the end: {wrong}")))
+    }
+
+    /// Does all operations of a simulation.
+    pub(super) fn work(script: &Script) -> Result<Self, Wrong> {
         let mut machine = Machine::start(script)?;
         for (number, op) in script.ops.iter().enumerate() {
             let step = machine.step(op).and_then(|()| machine.crash_if_stopped());
             step.map_err(|wrong| Wrong::Differs(format!("operation {number}: {wrong}")))?;
         }
-        machine.finish().map_err(|wrong| Wrong::Differs(format!("at the end: {wrong}")))
+        Ok(machine)
+    }
+
+    /// How many runs there are that are about several segments each.
+    #[cfg(test)]
+    pub(super) fn merged_runs(&self) -> usize {
+        let image = self.world.disk.image();
+        let manifest = image.get(names::MANIFEST).and_then(|bytes| Manifest::decode(bytes).ok());
+        let Some(Manifest { sealed, runs, .. }) = manifest else { return 0 };
+        let segments = |run: &RunEntry| {
+            let end = run.first_position.plus(run.count);
+            sealed
+                .iter()
+                .filter(|segment| (run.first_position..end).contains(&segment.first_position))
+                .count()
+        };
+        runs.iter().filter(|run| segments(run) > 1).count()
     }
 
     fn start(script: &Script) -> Result<Self, Wrong> {
-        let world = World::new(script.seed, SEGMENT_BYTES);
+        let mut world = World::new(script.seed, SEGMENT_BYTES);
+        let mut account = Account::default();
+        if !script.ids {
+            (world, account.model) = (world.without_ids(), Model::without_ids());
+        }
+        if script.little_memory {
+            world = world.with_index_memory(INDEX_MEMORY_LEAST);
+        }
         let trouble = Arc::new(Trouble::new(world.disk.clone()));
         // A store of its own to stand for the one that is not open yet.
         let closed = World::new(0, SEGMENT_BYTES).open().map_err(|error| wrong_open(&error))?;
         let mut machine = Machine {
             world,
             trouble,
-            account: Mutex::default(),
+            account: Mutex::new(account),
             durability: script.durability,
             store: closed,
             poisoned: false,
@@ -88,6 +121,13 @@ impl Machine {
                 let group: Vec<Proposal> = drafts.iter().map(|draft| self.proposal(draft)).collect();
                 self.append(&group)?;
                 self.proposals.extend(group);
+            }
+            Op::Decide { question, draft, refuse } => {
+                let proposal = self.proposal(draft);
+                self.decide(question, &proposal, *refuse)?;
+                if !*refuse {
+                    self.proposals.push(proposal);
+                }
             }
             Op::Repeat { back } => {
                 if let Some(proposal) = self.proposals.iter().rev().nth(*back).cloned() {

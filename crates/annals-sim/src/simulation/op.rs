@@ -1,7 +1,7 @@
 //! What a simulation does, as data: made from a seed first, done afterwards, and made shorter if it fails.
 
 use crate::fates::Left;
-use crate::model::{Fact, Moment, Question};
+use crate::model::{Clauses, Fact, Moment, Question};
 use annals::vfs::Call;
 use annals::{Durability, Expected};
 use std::fmt;
@@ -12,6 +12,10 @@ pub(crate) struct Script {
     /// Decides what the engine takes for random.
     pub(crate) seed: u64,
     pub(crate) durability: Durability,
+    /// Whether ids that producers gave can be looked up.
+    pub(crate) ids: bool,
+    /// Whether the index gets as little memory as it can do with.
+    pub(crate) little_memory: bool,
     /// A crash during the very first opening.
     pub(crate) birth: Option<Crash>,
     pub(crate) ops: Vec<Op>,
@@ -22,6 +26,12 @@ pub(crate) struct Script {
 pub(crate) enum Op {
     /// One batch, or several that become one group.
     Append(Vec<Draft>),
+    /// Decides on a question; the closure refuses, or appends a batch, perhaps an empty one.
+    Decide {
+        question: Box<Question>,
+        draft: Draft,
+        refuse: bool,
+    },
     /// A batch that was submitted before, once more.
     Repeat {
         back: usize,
@@ -59,6 +69,16 @@ pub(crate) struct Draft {
     pub(crate) said: Vec<(String, Expectation)>,
     /// Events that take over the id of one that is stored: index here, and which of the stored ones.
     pub(crate) stolen: Option<(usize, u64)>,
+    pub(crate) conditions: Vec<(Clauses, After)>,
+}
+
+/// Behind which position none of some events may have come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum After {
+    /// So many before the last one by then.
+    Last(u64),
+    /// So many behind it, which nobody can have seen.
+    Beyond(u64),
 }
 
 /// What is said of a stream.
@@ -145,7 +165,7 @@ impl Draft {
             metadata: Vec::new(),
             data: vec![7; 30],
         };
-        Draft { facts: vec![fact], said: Vec::new(), stolen: None }
+        Draft { facts: vec![fact], said: Vec::new(), stolen: None, conditions: Vec::new() }
     }
 }
 
@@ -158,7 +178,9 @@ impl Crash {
 
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "durability {}, randomness {:#x}", self.durability, self.seed)?;
+        write!(f, "durability {}, randomness {:#x}", self.durability, self.seed)?;
+        write!(f, "{}", if self.ids { "" } else { ", without ids" })?;
+        writeln!(f, "{}", if self.little_memory { ", little memory" } else { "" })?;
         if let Some(birth) = &self.birth {
             writeln!(f, "  the first opening: {birth}")?;
         }
@@ -172,6 +194,10 @@ impl fmt::Display for Op {
             Op::Append(drafts) => {
                 f.write_str("append")?;
                 drafts.iter().try_for_each(|draft| write!(f, " {draft}"))
+            }
+            Op::Decide { question, draft, refuse } => {
+                write!(f, "decide on {question}: {}", if *refuse { "refuse" } else { "append" })?;
+                if *refuse { Ok(()) } else { write!(f, " {draft}") }
             }
             Op::Repeat { back } => write!(f, "append the batch {back} before the last once more"),
             Op::Ask(question, moment) => write!(f, "ask {question} {moment}"),
@@ -200,6 +226,9 @@ impl fmt::Display for Draft {
             write!(f, "{}{fact}", if index > 0 { "; " } else { "" })?;
         }
         self.said.iter().try_for_each(|(stream, said)| write!(f, " | {stream:?} is {said:?}"))?;
+        for (clauses, after) in &self.conditions {
+            write!(f, " | fail if {clauses} after {after:?}")?;
+        }
         self.stolen
             .map_or(Ok(()), |(index, nth)| write!(f, " | event {index} with the id of stored {nth}"))?;
         f.write_str("]")

@@ -1,9 +1,9 @@
 //! Making a simulation from dice: each one likes other operations, names and sizes than the next.
 
-use super::op::{Again, Crash, Disturbance, Draft, Expectation, Fault, How, Op, Script};
+use super::op::{After, Again, Crash, Disturbance, Draft, Expectation, Fault, How, Op, Script};
 use crate::dice::Dice;
 use crate::fates::Left;
-use crate::model::{Fact, Moment, Question};
+use crate::model::{Clauses, Fact, Moment, Question};
 use crate::world::START;
 use annals::vfs::Call;
 use annals::{Clock, Durability, Expected, Uuid};
@@ -41,7 +41,7 @@ struct Habits {
     /// How many plain streams there are besides the odd ones.
     streams: u64,
     /// How likely each kind of operation is.
-    weights: [u64; 15],
+    weights: [u64; 16],
     /// Most bytes of usual data.
     usual: u64,
     /// One event in so many is large.
@@ -51,23 +51,36 @@ struct Habits {
 /// A whole simulation.
 pub(super) fn script(dice: &mut Dice) -> Script {
     let durability = if dice.one_in(3) { Durability::Os } else { Durability::Sync };
-    let mut weights = [0; 15];
+    let mut weights = [0; 16];
     // Rare operations are left out now and then, so that long stretches without them happen.
-    let usual = [30, 4, 8, 4, 8, 3, 3, 3, 3, 3, 1, 1, 6, 3, 4];
+    let usual = [30, 4, 8, 4, 8, 3, 3, 3, 3, 3, 1, 1, 6, 3, 4, 6];
     for (weight, usual) in weights.iter_mut().zip(usual) {
         *weight = if dice.one_in(4) { 0 } else { usual };
     }
     weights[0] = usual[0];
+    // Stores that grow fast, and are maintained often, so that runs are merged, and merged again.
+    let grows = dice.one_in(3);
+    if grows {
+        weights[4] = 2 * usual[4];
+    }
     let habits = Habits {
         streams: *dice.one_of(&[3, 3, 30, 5000]),
         weights,
-        usual: *dice.one_of(&[40, 900, 900, 3000]),
-        large: *dice.one_of(&[20, 60]),
+        usual: if grows { 6000 } else { *dice.one_of(&[40, 900, 900, 3000]) },
+        large: if grows { 8 } else { *dice.one_of(&[20, 60]) },
     };
     let birth = dice.one_in(8).then(|| crash(dice));
     let length = 8 + dice.below(90);
     let seed = dice.number();
-    Script { seed, durability, birth, ops: (0..length).map(|_| habits.op(dice)).collect() }
+    let (ids, little_memory) = (!dice.one_in(6), dice.one_in(3));
+    Script {
+        seed,
+        durability,
+        ids,
+        little_memory,
+        birth,
+        ops: (0..length).map(|_| habits.op(dice)).collect(),
+    }
 }
 
 impl Habits {
@@ -82,7 +95,13 @@ impl Habits {
         match kind {
             0 => {
                 let batches = if dice.one_in(6) { 2 + dice.below(4) } else { 1 };
-                Op::Append((0..batches).map(|_| self.draft(dice)).collect())
+                let mut drafts: Vec<Draft> = (0..batches).map(|_| self.draft(dice)).collect();
+                if batches > 1 && dice.one_in(2) {
+                    // They want the same thing, and the first one to get it takes it from the others.
+                    let conditions = conditions(dice, 1);
+                    drafts.iter_mut().for_each(|draft| draft.conditions.clone_from(&conditions));
+                }
+                Op::Append(drafts)
             }
             1 => Op::Repeat { back: dice.index(6) },
             2 => Op::Ask(Box::new(self.question(dice)), moment(dice)),
@@ -97,6 +116,11 @@ impl Habits {
             11 => Op::Disturb(disturbance(dice)),
             12 => Op::Crash(crash(dice)),
             13 => Op::Mark,
+            14 => Op::Decide {
+                question: Box::new(self.question(dice)),
+                draft: if dice.one_in(6) { self.draft_of(dice, 0) } else { self.draft(dice) },
+                refuse: dice.one_in(5),
+            },
             _ => Op::Fault(fault(dice)),
         }
     }
@@ -112,6 +136,10 @@ impl Habits {
 
     fn draft(&self, dice: &mut Dice) -> Draft {
         let events = if dice.one_in(20) { 0 } else { 1 + dice.below(5) };
+        self.draft_of(dice, events)
+    }
+
+    fn draft_of(&self, dice: &mut Dice, events: u64) -> Draft {
         let facts: Vec<Fact> = (0..events).map(|_| self.fact(dice)).collect();
         let said = (0..dice.below(3)).map(|_| {
             let stream = match facts.first() {
@@ -122,7 +150,8 @@ impl Habits {
         });
         let said = said.collect();
         let stolen = (events > 0 && dice.one_in(12)).then(|| (dice.index(facts.len()), dice.number()));
-        Draft { facts, said, stolen }
+        let count = dice.below(8).saturating_sub(5);
+        Draft { facts, said, stolen, conditions: conditions(dice, count) }
     }
 
     fn fact(&self, dice: &mut Dice) -> Fact {
@@ -157,6 +186,7 @@ impl Habits {
             versions,
             types: some(dice, TYPES),
             tags: some(dice, TAGS),
+            clauses: dice.one_in(3).then(|| clauses(dice)),
             category: dice.one_in(5).then(|| (*dice.one_of(CATEGORIES)).into()),
             prefix: dice.one_in(5).then(|| (*dice.one_of(PREFIXES)).into()),
             since: times(dice),
@@ -171,6 +201,31 @@ impl Habits {
 fn some(dice: &mut Dice, from: &[&str]) -> Vec<String> {
     let count = dice.below(6).saturating_sub(3);
     (0..count).map(|_| (*dice.one_of(from)).to_owned()).collect()
+}
+
+/// Up to four clauses, of names that are there and of one that is not; now and then everything.
+fn clauses(dice: &mut Dice) -> Clauses {
+    if dice.one_in(8) {
+        return Clauses::default();
+    }
+    let clause = |dice: &mut Dice| {
+        let (mut types, tags) = (some(dice, TYPES), some(dice, TAGS));
+        if types.is_empty() && tags.is_empty() {
+            types.push((*dice.one_of(&["t", "u", "never"])).into());
+        }
+        (types, tags)
+    };
+    Clauses((0..=dice.below(4)).map(|_| clause(dice)).collect())
+}
+
+fn conditions(dice: &mut Dice, count: u64) -> Vec<(Clauses, After)> {
+    let after = |dice: &mut Dice| match dice.below(10) {
+        0 => After::Beyond(dice.below(3)),
+        1..=3 => After::Last(dice.below(200)),
+        4..=6 => After::Last(dice.below(10)),
+        _ => After::Last(0),
+    };
+    (0..count).map(|_| (clauses(dice), after(dice))).collect()
 }
 
 fn time(dice: &mut Dice) -> i64 {

@@ -105,6 +105,7 @@ fn simpler(op: &Op) -> Vec<Op> {
             });
             fewer.chain(changed).map(Op::Append).collect()
         }
+        Op::Decide { question, draft, refuse } => simpler_decisions(question, draft, *refuse),
         Op::Crash(crash) => simpler_crashes(crash).into_iter().map(Op::Crash).collect(),
         Op::Fault(fault) if fault.after > 0 => {
             vec![Op::Fault(super::op::Fault { after: fault.after - 1, ..*fault })]
@@ -119,6 +120,19 @@ fn simpler(op: &Op) -> Vec<Op> {
         .collect(),
         _ => Vec::new(),
     }
+}
+
+fn simpler_decisions(question: &Question, draft: &Draft, refuse: bool) -> Vec<Op> {
+    if refuse {
+        return Vec::new();
+    }
+    let mut found = vec![Op::Append(vec![draft.clone()])];
+    let decide = |question: Box<Question>, draft| Op::Decide { question, draft, refuse };
+    if question.to_string() != Question::default().to_string() {
+        found.push(decide(Box::default(), draft.clone()));
+    }
+    found.extend(simpler_drafts(draft).into_iter().map(|draft| decide(Box::new(question.clone()), draft)));
+    found
 }
 
 fn is_plain(question: &Question, moment: &Moment) -> bool {
@@ -142,6 +156,9 @@ fn simpler_drafts(draft: &Draft) -> Vec<Draft> {
     }
     for said in without_one(&draft.said) {
         found.push(Draft { said, ..draft.clone() });
+    }
+    for conditions in without_one(&draft.conditions) {
+        found.push(Draft { conditions, ..draft.clone() });
     }
     if draft.stolen.is_some() {
         found.push(Draft { stolen: None, ..draft.clone() });

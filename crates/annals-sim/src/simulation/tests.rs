@@ -20,12 +20,25 @@ fn two_runs_of_one_seed_do_the_same() {
     assert_eq!(simulate(Dice::from_bytes(&bytes)), simulate(Dice::from_bytes(&bytes)));
 }
 
+/// What is done to a store means little if it is hardly ever in the state in which it could go wrong.
+#[test]
+fn many_seeds_have_merged_runs_and_some_have_no_ids() {
+    let (mut merged, mut without_ids) = (0, 0);
+    for seed in 0..200 {
+        let script = script(&mut Dice::new(seed));
+        let machine = Machine::work(&script).unwrap();
+        merged += usize::from(machine.merged_runs() > 0);
+        without_ids += usize::from(!script.ids && machine.account.lock().model.last() > 20);
+    }
+    assert!(merged > 40 && without_ids > 10, "{merged} with merged runs, {without_ids} without ids");
+}
+
 #[test]
 fn the_seeds_contain_every_operation_and_crashes_of_crashes() {
     let scripts: Vec<Script> = (0..200).map(|seed| script(&mut Dice::new(seed))).collect();
     let ops: Vec<&Op> = scripts.iter().flat_map(|script| &script.ops).collect();
     let kinds: std::collections::HashSet<_> = ops.iter().map(|op| discriminant(*op)).collect();
-    assert_eq!(kinds.len(), 15);
+    assert_eq!(kinds.len(), 16);
     let depth = ops.iter().map(|op| if let Op::Crash(crash) = op { crash.again.len() } else { 0 }).max();
     assert_eq!(depth, Some(3));
     assert!(scripts.iter().any(|script| script.birth.is_some()));
@@ -91,7 +104,7 @@ fn a_store_that_forgets_is_noticed() {
     let world = World::new(1, 16 << 10);
     let account = Mutex::new(Account::default());
     let store = world.open().unwrap();
-    let group = [Proposal { facts: Draft::plain("a").facts, expected: Vec::new() }];
+    let group = [Proposal { facts: Draft::plain("a").facts, ..Proposal::default() }];
     submit(&account, &store, &group, Timestamp::from_nanos(START), true).unwrap();
     let other = World::new(1, 16 << 10).open().unwrap();
     assert!(account.lock().clone().settle(&other, true).is_err());

@@ -256,6 +256,9 @@ impl Committer {
             let source = std::io::Error::other("the store has reached its last position");
             return Err(AppendError::Io { what: "append".into(), source });
         }
+        if planted(Bug::HeadsNotedBeforeRoom) {
+            self.note_heads(&batch);
+        }
         if !self.has_room_for(&batch.frame) {
             self.flush(decided, pending);
             self.roll(&batch.frame)?;
@@ -369,7 +372,9 @@ impl Committer {
         let last = self.writer.next_position().previous();
         let Some((segment, _)) = self.writer.active() else { return Err(AppendError::Poisoned) };
         let segment = Arc::clone(segment);
-        let index = Arc::new(RwLock::new(self.core.plan.begin(self.writer.next_position())));
+        let mut plan = self.core.plan;
+        plan.ids |= planted(Bug::NewSegmentIndexesIds);
+        let index = Arc::new(RwLock::new(plan.begin(self.writer.next_position())));
         let part = Part::in_memory(Arc::clone(&segment), Arc::clone(&index));
         let before = self.active.replace(index);
         let index_bytes = before.map_or(0, |index| index.read().memory_bytes());

@@ -2,7 +2,7 @@
 
 use super::length;
 use crate::core::Core;
-use crate::part::{Part, RunPart};
+use crate::part::Part;
 use crate::run_file::{RunFile, entry};
 use annals_format::names;
 use annals_index::{Merge, MergeError, MergeTarget, Run, RunIdentity};
@@ -25,20 +25,14 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Begins to merge parts that lie side by side, with so much memory. `None` if one of them turns out to be damaged: it is
-    /// made again first.
-    pub(super) fn begin(
-        core: &Core,
-        sources: Vec<Arc<Part>>,
-        memory_bytes: usize,
-    ) -> Result<Option<Self>, LogError> {
+    /// Begins to merge parts that lie side by side, with so much memory. One that turns out to be damaged is an error, though
+    /// it is made again before the next attempt: where files cannot be opened the new one cannot be either, and who goes on at
+    /// once would write runs for ever.
+    pub(super) fn begin(core: &Core, sources: Vec<Arc<Part>>, memory_bytes: usize) -> Result<Self, LogError> {
         let runs: Vec<Arc<Run>> =
             sources.iter().filter_map(|part| part.as_run()?.sound().map(Arc::clone)).collect();
         if runs.len() < sources.len() {
-            if sources.iter().filter_map(|part| part.as_run()).any(RunPart::is_missing) {
-                return Ok(None);
-            }
-            let source = io::Error::other("there are too many open files, or there is too little memory");
+            let source = io::Error::other("one of them is damaged, or there are too many open files");
             return Err(LogError::Io { what: "open the runs that are to be merged".into(), source });
         }
         let bytes = length(&sources);
@@ -55,9 +49,10 @@ impl Job {
             scratch: scratch_files(Arc::clone(&core.env.disk), run_id, Arc::clone(&scratch)),
         };
         match Merge::new(runs, target, memory_bytes) {
-            Ok(merge) => Ok(Some(Job { sources, run_id, bytes, merge, file, scratch })),
+            Ok(merge) => Ok(Job { sources, run_id, bytes, merge, file, scratch }),
             Err(error) => {
-                let _ = core.env.disk.remove(&names::run(run_id));
+                core.remove_runs(&[run_id]);
+                condemn_damaged(&sources, &error);
                 Err(failed(io::Error::other(error)))
             }
         }
@@ -132,11 +127,7 @@ impl Job {
 
     /// What a failed step means: a damaged source is made again before it is merged.
     pub(super) fn failed(self, core: &Core, error: MergeError) -> Result<(), LogError> {
-        if let MergeError::Damage { run: source, .. } = &error
-            && let Some(run) = self.sources.get(*source).and_then(|part| part.as_run())
-        {
-            run.condemn();
-        }
+        condemn_damaged(&self.sources, &error);
         let what = format!("merge runs into {}", names::run(self.run_id));
         self.abandon(core);
         match error {
@@ -157,6 +148,14 @@ impl Job {
             // What stays is removed when the store is opened the next time.
             let _ = disk.remove(&name);
         }
+    }
+}
+
+fn condemn_damaged(sources: &[Arc<Part>], error: &MergeError) {
+    if let MergeError::Damage { run, .. } = error
+        && let Some(run) = sources.get(*run).and_then(|part| part.as_run())
+    {
+        run.condemn();
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Merges {
 impl Core {
     /// Whether there are so many runs, and something to merge, that this is more urgent than anything else.
     pub(crate) fn is_crowded_with_runs(&self) -> bool {
-        let parts = self.parts.load();
+        let parts = self.parts.load_full();
         if parts.index.len() < RUNS_CROWDED {
             return false;
         }
@@ -75,8 +75,7 @@ impl Core {
             if merges.jobs.iter().all(|job| length(sources) < job.bytes()) {
                 // Half for the first, a quarter for each of the others.
                 let memory = self.budget.merging >> (merges.jobs.len() + 1).min(2);
-                let Some(job) = Job::begin(self, sources.to_vec(), memory)? else { return Ok(true) };
-                merges.jobs.push(job);
+                merges.jobs.push(Job::begin(self, sources.to_vec(), memory)?);
             }
         }
         // The smallest first: it is done soonest, and small runs are the many.

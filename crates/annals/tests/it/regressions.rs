@@ -503,3 +503,45 @@ fn what_is_durable_and_cannot_be_told_in_the_manifest_is_an_error_and_can_be_tol
     assert_eq!(told(&world.disk()), Position::FIRST);
     append(&store, 10).unwrap();
 }
+
+/// A merge that found a source damaged while it began failed each time anew, and so did all work behind it. It may fail
+/// once: the source is made again before the next attempt.
+#[test]
+fn a_run_that_is_damaged_where_a_merge_begins_is_made_again_and_not_merged_in_vain() {
+    let large = |world: &World| world.options().segment_bytes(256 << 10).open("memory").unwrap();
+    let world = World::new(31);
+    let store = large(&world);
+    // Three runs with tables of several pages each, and then a fourth full segment that has none yet.
+    for number in 0.. {
+        let events: Vec<NewEvent<'_>> = (0..100_u64)
+            .map(|event| NewEvent::new("t", vec![7; 20]).with_tag(format!("tag-{number}-{event}")))
+            .collect();
+        store.append("s", Expected::Any, &events).unwrap();
+        let stats = store.stats().unwrap();
+        if (stats.runs, stats.segments) == (3, 5) {
+            break;
+        }
+        if stats.runs < 3 {
+            store.maintain().unwrap();
+        }
+    }
+    let events = events_of(&store);
+    let image = world.disk().image();
+    let mut failed = 0;
+    for run in world.files("index/").into_iter().step_by(2) {
+        assert!(image[&run].len() > 20_000, "{run} has several pages");
+        for offset in (0..image[&run].len()).step_by(4093) {
+            let world = World::on(MemoryDisk::from_image(image.clone()).unwrap(), 32);
+            world.flip(&run, offset, 3);
+            let store = large(&world);
+            failed += usize::from(store.maintain().is_err());
+            store.maintain().unwrap_or_else(|error| panic!("{run}, byte {offset}: {error:?}"));
+            let stats = store.stats().unwrap();
+            assert_eq!((stats.runs, stats.runs_missing), (1, 0), "{run}, byte {offset}");
+            assert_eq!(events_of(&store), events, "{run}, byte {offset}");
+            store.close().unwrap();
+            assert_eq!(verified(&world.disk()), [] as [String; 0], "{run}, byte {offset}");
+        }
+    }
+    assert!(failed > 2, "{failed}");
+}

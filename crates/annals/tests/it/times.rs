@@ -1,7 +1,9 @@
 //! From times to positions, on both clocks.
 
 use crate::common::{Dice, START, World};
-use annals::{AsOf, Clock, Expected, NewEvent, Position, Query, Timestamp};
+use annals::vfs::MemoryDisk;
+use annals::{AsOf, Clock, Expected, NewEvent, Position, Query, Store, Timestamp};
+use annals_format::{Manifest, names};
 
 fn at(nanos: i64) -> Timestamp {
     Timestamp::from_nanos(nanos)
@@ -82,5 +84,42 @@ fn a_read_between_two_times_of_either_clock_gives_what_a_scan_gives() {
                 "{clock:?}, round {round}"
             );
         }
+    }
+}
+
+/// Several blocks of one segment, in which each event occurred after the one before.
+fn check_blocks(store: &Store, events: u64, stride: usize, context: &str) {
+    let view = store.view();
+    for number in (0..=events).step_by(stride) {
+        let time = at(START + 10 * number.cast_signed() + 5);
+        assert_eq!(view.position_at(Clock::Occurred, time).unwrap().get(), number, "{context}");
+    }
+}
+
+#[test]
+fn blocks_of_a_footer_lead_to_the_right_position_and_damaged_ones_are_not_believed() {
+    let large = |world: &World| world.options().segment_bytes(128 << 10).open("memory").unwrap();
+    let world = World::new(8);
+    let (store, mut events) = (large(&world), 0);
+    while store.stats().unwrap().segments < 2 {
+        let batch: Vec<NewEvent<'_>> = (events + 1..=events + 50)
+            .map(|number: u64| NewEvent::new("t", vec![1; 30]).at(at(START + 10 * number.cast_signed())))
+            .collect();
+        store.append("s", Expected::Any, &batch).unwrap();
+        events += 50;
+    }
+    store.maintain().unwrap();
+    store.close().unwrap();
+    let image = world.disk().image();
+    let manifest = Manifest::decode(&image[names::MANIFEST]).unwrap();
+    let sealed = &manifest.sealed[0];
+    assert!(sealed.count > 3 * 256, "{} events are several blocks", sealed.count);
+    check_blocks(&large(&world), events, 1, "sound");
+    let footer = usize::try_from(sealed.frames_end).unwrap();
+    // The lines of the blocks, and behind these their ranges.
+    for offset in (footer..footer + 160).step_by(3) {
+        let world = World::on(MemoryDisk::from_image(image.clone()).unwrap(), 9);
+        world.flip(&names::segment(sealed.id), offset, 6);
+        check_blocks(&large(&world), events, 37, &format!("byte {offset} is damaged"));
     }
 }

@@ -1,6 +1,7 @@
 //! Stores of each version of the format, as files of this repository: they are opened for ever.
 //!
-//! `golden/v1/closed` was closed in good order, `golden/v1/killed` was left by a process that ended without that.
+//! `closed` was closed in good order, `killed` was left by a process that ended without that. That of version 2 that was
+//! closed has one run, which was merged of four.
 //! The listings beside them were made by the program that made the stores. Neither is made again: a test that fails
 //! here says that old stores are not read as they were. A new version of the format adds stores of its own, made by
 //! the role `golden` of this program in an empty directory:
@@ -19,10 +20,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-const KINDS: [&str; 2] = ["closed", "killed"];
+/// A store, and what is known of it besides its listing.
+struct Golden {
+    version: u32,
+    kind: &'static str,
+    events: usize,
+    segments: u64,
+    runs: usize,
+    /// Bytes between two places of a large file that are damaged.
+    stride: usize,
+}
 
-/// How many events each has.
-const EVENTS: usize = 33;
+const STORES: [Golden; 4] = [
+    Golden { version: 1, kind: "closed", events: 33, segments: 3, runs: 2, stride: 397 },
+    Golden { version: 1, kind: "killed", events: 33, segments: 3, runs: 2, stride: 397 },
+    Golden { version: 2, kind: "closed", events: 36, segments: 5, runs: 1, stride: 397 },
+    Golden { version: 2, kind: "killed", events: 32, segments: 1, runs: 0, stride: 61 },
+];
 
 /// Makes a store, the same on every machine, and tells its listing.
 pub(crate) fn make(path: &Path, kind: &str) {
@@ -33,7 +47,7 @@ pub(crate) fn make(path: &Path, kind: &str) {
     let options = Options::new().env(env).segment_bytes(16 << 10).background(false);
     let store = options.open(path).unwrap();
     let mut at = 1_700_000_001_000_000_000;
-    for batch in batches() {
+    for batch in batches(kind) {
         at += 1_500_000_000;
         clock.set(Timestamp::from_nanos(at));
         store.append_batch(batch).unwrap();
@@ -53,8 +67,9 @@ pub(crate) fn make(path: &Path, kind: &str) {
     }
 }
 
-/// Events with everything that an event can have, in three segments of which the second has one large event.
-fn batches() -> Vec<Batch> {
+/// Events with everything that an event can have. Those of the store that is closed are in five segments, of which the
+/// second and the fourth have one large event; files are kept small by having none in the other store.
+fn batches(kind: &str) -> Vec<Batch> {
     let mut batches = Vec::new();
     let mut add = |events: &[(&str, NewEvent<'_>)]| {
         let mut batch = Batch::new();
@@ -81,9 +96,16 @@ fn batches() -> Vec<Batch> {
     }
     let many: Vec<_> = (0..20).map(|number| ("many", NewEvent::new("N", vec![b'a'; number]))).collect();
     add(&many);
-    add(&[("large", NewEvent::new("Large", vec![b'x'; 16_150]).with_tag("large"))]);
+    let large = NewEvent::new("Large", vec![b'x'; 16_150]).with_tag("large");
+    if kind == "closed" {
+        add(&[("large", large.clone())]);
+    }
     add(&[("order-2", NewEvent::json("Paid", "{}").with_id(Uuid::from_u128(7)))]);
     add(&many[..3]);
+    if kind == "closed" {
+        add(&[("large", large)]);
+        add(&[("order-3", NewEvent::json("Placed", "{}")), ("a\0b", NewEvent::new("T", &b""[..]))]);
+    }
     batches
 }
 
@@ -115,21 +137,27 @@ fn listing(store: &Store) -> Vec<String> {
     lines.collect()
 }
 
-fn golden(kind: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1").join(kind)
-}
+impl Golden {
+    fn name(&self) -> String {
+        format!("v{}/{}", self.version, self.kind)
+    }
 
-fn wanted(kind: &str) -> Vec<String> {
-    let listing = fs::read_to_string(golden(kind).with_extension("listing")).unwrap();
-    listing.lines().map(str::to_owned).collect()
-}
+    fn path(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(self.name())
+    }
 
-/// A copy, since opening changes files.
-fn copied(kind: &str) -> (TempDir, PathBuf) {
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("store");
-    copy(&golden(kind), &path);
-    (place, path)
+    fn wanted(&self) -> Vec<String> {
+        let listing = fs::read_to_string(self.path().with_extension("listing")).unwrap();
+        listing.lines().map(str::to_owned).collect()
+    }
+
+    /// A copy, since opening changes files.
+    fn copied(&self) -> (TempDir, PathBuf) {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("store");
+        copy(&self.path(), &path);
+        (place, path)
+    }
 }
 
 fn open(path: &Path) -> Result<Store, OpenError> {
@@ -137,43 +165,37 @@ fn open(path: &Path) -> Result<Store, OpenError> {
 }
 
 #[test]
-fn stores_of_version_1_are_read_verified_and_appended_to() {
-    for kind in KINDS {
-        let (_place, path) = copied(kind);
-        let wanted = wanted(kind);
-        assert_eq!(wanted.len(), EVENTS);
-        assert_eq!(findings(&path), Vec::<String>::new(), "{kind}");
-        assert_eq!(outdated_runs(&path), 2, "{kind}");
+fn stores_of_every_version_are_read_verified_and_appended_to() {
+    for golden in STORES {
+        let name = golden.name();
+        let (_place, path) = golden.copied();
+        let wanted = golden.wanted();
+        assert_eq!(wanted.len(), golden.events);
+        assert_eq!(findings(&path), Vec::<String>::new(), "{name}");
+        assert_eq!(outdated_runs(&path), if golden.version == 1 { golden.runs } else { 0 }, "{name}");
         let reader = Options::new().read_only(true).open(&path).unwrap();
-        assert_eq!(listing(&reader), wanted, "{kind}");
-        assert_eq!(reader.recovery().clean, kind == "closed");
+        assert_eq!(listing(&reader), wanted, "{name}");
+        assert_eq!(reader.recovery().clean, golden.kind == "closed");
         drop(reader);
         let store = open(&path).unwrap();
-        assert_eq!(listing(&store), wanted, "{kind}");
+        assert_eq!(listing(&store), wanted, "{name}");
         let stats = store.stats().unwrap();
         // Runs of version 1 are not read. The background worker may have made some of them again by now.
         let runs = stats.runs + stats.runs_missing;
-        assert_eq!((stats.format_version, stats.segments, runs, stats.segment_bytes), (2, 3, 2, 16 << 10));
-        let view = store.view();
-        assert_eq!(view.read(Query::all().tagged("shop:7")).unwrap().count(), 2);
-        assert_eq!(view.read(Query::all().category("order")).unwrap().count(), 5);
-        assert_eq!(view.stream("many").unwrap().unwrap().events, 23);
-        assert_eq!(view.event(Uuid::from_u128(7)).unwrap().unwrap().stream, "order-2");
-        for line in &wanted {
-            let id = line.split("id=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
-            let position = line.split(' ').next().unwrap();
-            assert_eq!(view.event(id).unwrap().unwrap().position.to_string(), position, "{line}");
-        }
+        assert_eq!(
+            (stats.format_version, stats.segments, runs, stats.segment_bytes),
+            (2, golden.segments, golden.runs as u64, 16 << 10)
+        );
+        check_lookups(&store, &wanted, golden.segments);
         (0..20).for_each(|_| _ = append(&store, "new", 3_000));
         store.maintain().unwrap();
         store.close().unwrap();
-        assert_eq!(outdated_runs(&path), 0, "{kind}");
+        assert_eq!(outdated_runs(&path), 0, "{name}");
         let store = open(&path).unwrap();
-        assert_eq!(listing(&store)[..EVENTS], wanted);
-        assert_eq!(store.stats().unwrap().runs_missing, 0, "{kind}");
+        assert_eq!(listing(&store)[..golden.events], wanted);
         assert_eq!(store.view().stream("new").unwrap().unwrap().events, 20);
         drop(store);
-        assert_eq!(findings(&path), Vec::<String>::new(), "{kind}");
+        assert_eq!(findings(&path), Vec::<String>::new(), "{name}");
     }
 }
 
@@ -183,8 +205,23 @@ fn outdated_runs(path: &Path) -> usize {
     notes.iter().filter(|note| note.contains(".run is of an older version of the format")).count()
 }
 
+fn check_lookups(store: &Store, wanted: &[String], segments: u64) {
+    let view = store.view();
+    assert_eq!(view.read(Query::all().tagged("shop:7")).unwrap().count(), 2);
+    assert_eq!(view.read(Query::all().tagged("large")).unwrap().count() as u64, segments / 2);
+    assert_eq!(view.read(Query::stream("order-1")).unwrap().count(), 3);
+    assert_eq!(view.stream("many").unwrap().unwrap().events, 23);
+    assert_eq!(view.event(Uuid::from_u128(7)).unwrap().unwrap().stream, "order-2");
+    for line in wanted {
+        let id = line.split("id=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        let position = line.split(' ').next().unwrap();
+        assert_eq!(view.event(id).unwrap().unwrap().position.to_string(), position, "{line}");
+    }
+}
+
+/// The files of a directory; none if it is not there, for empty ones are not kept in a repository.
 fn files(path: &Path, directory: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(path.join(directory)).unwrap();
+    let Ok(entries) = fs::read_dir(path.join(directory)) else { return Vec::new() };
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
@@ -197,38 +234,41 @@ fn flip(path: &Path, offset: usize) {
 }
 
 #[test]
-fn without_its_index_a_store_of_version_1_says_the_same() {
-    for kind in KINDS {
-        let (_place, path) = copied(kind);
-        let runs = files(&path, "index");
-        assert_eq!(runs.len(), 2, "{kind}");
-        fs::remove_file(&runs[0]).unwrap();
-        flip(&runs[1], 100);
-        let store = open(&path).unwrap();
-        assert_eq!(listing(&store), wanted(kind));
-        assert_eq!(store.view().read(Query::all().tagged("large")).unwrap().count(), 1);
+fn without_its_index_a_store_of_any_version_says_the_same() {
+    for golden in STORES {
+        let runs = files(&golden.path(), "index").len();
+        assert_eq!(runs, golden.runs, "{}", golden.name());
+        for damage in [|run: &Path| fs::remove_file(run).unwrap(), |run: &Path| flip(run, 100)] {
+            for number in 0..runs {
+                let (_place, path) = golden.copied();
+                damage(&files(&path, "index")[number]);
+                let store = open(&path).unwrap();
+                assert_eq!(listing(&store), golden.wanted());
+                check_lookups(&store, &golden.wanted(), golden.segments);
+            }
+        }
     }
 }
 
-/// Every 7th byte of manifest and segments: the same events, or an error; never others, never fewer.
+/// A byte in each stretch of manifest and segments: the same events, or an error; never others, never fewer.
 #[test]
-fn damage_to_a_store_of_version_1_is_an_error_or_changes_nothing() {
-    for kind in KINDS {
-        let wanted = wanted(kind);
-        let (place, path) = copied(kind);
+fn damage_to_a_store_of_any_version_is_an_error_or_changes_nothing() {
+    for golden in STORES {
+        let (wanted, kind) = (golden.wanted(), golden.kind);
+        let (place, path) = golden.copied();
         let damaged = place.path().join("damaged");
         let mut errors = 0;
         for file in files(&path, "log").into_iter().chain([path.join("MANIFEST")]) {
             let name = file.strip_prefix(&path).unwrap();
             let length = fs::metadata(&file).unwrap().len() as usize;
-            for offset in (0..length).step_by(if length > 2_000 { 397 } else { 29 }) {
+            for offset in (0..length).step_by(if length > 2_000 { golden.stride } else { 29 }) {
                 copy(&path, &damaged);
                 flip(&damaged.join(name), offset);
                 errors += usize::from(damaged_says(&damaged, &wanted, kind));
                 fs::remove_dir_all(&damaged).unwrap();
             }
         }
-        assert!(errors > 20, "{kind}: only {errors} errors");
+        assert!(errors > 20, "{}: only {errors} errors", golden.name());
     }
 }
 
@@ -257,8 +297,9 @@ fn damaged_says(path: &Path, wanted: &[String], kind: &str) -> bool {
 
 #[test]
 fn files_of_a_later_version_are_refused_by_their_version() {
-    for kind in KINDS {
-        let (_place, path) = copied(kind);
+    for golden in STORES {
+        let (_place, path) = golden.copied();
+        let wanted = golden.wanted();
         let manifest = path.join("MANIFEST");
         for file in files(&path, "log").into_iter().chain([manifest]) {
             let before = fs::read(&file).unwrap();
@@ -270,7 +311,7 @@ fn files_of_a_later_version_are_refused_by_their_version() {
             let said = match opened {
                 // The header of a sealed segment is not needed to read it: its records say themselves what they are.
                 Ok(store) => {
-                    assert_eq!(listing(&store), wanted(kind), "{}", file.display());
+                    assert_eq!(listing(&store), wanted, "{}", file.display());
                     format!("{:?}", findings(&path))
                 }
                 Err(error) => error.to_string(),
@@ -279,9 +320,12 @@ fn files_of_a_later_version_are_refused_by_their_version() {
             assert_eq!(fs::read(&file).unwrap(), of_version(&before, 3), "it was changed");
             fs::write(&file, before).unwrap();
         }
-        let runs = files(&path, "index");
-        fs::write(&runs[0], of_version(&fs::read(&runs[0]).unwrap(), 3)).unwrap();
-        assert_eq!(listing(&open(&path).unwrap()), wanted(kind), "what is derived is made again");
+        for run in files(&path, "index") {
+            fs::write(&run, of_version(&fs::read(&run).unwrap(), 3)).unwrap();
+        }
+        let store = open(&path).unwrap();
+        assert_eq!(listing(&store), wanted, "what is derived is made again");
+        check_lookups(&store, &wanted, golden.segments);
     }
 }
 

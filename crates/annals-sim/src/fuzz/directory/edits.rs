@@ -42,7 +42,7 @@ pub(super) enum Edit {
     Swap,
     /// A stretch of another file, or of the same one.
     Copy,
-    /// The file is there a second time, under a number that nobody has given.
+    /// The file is there a second time, under a number that nobody has given, or as what a merge has left.
     Twin,
     /// Any eight bytes; only where files are resealed.
     Bytes,
@@ -118,8 +118,11 @@ fn between_files(image: &mut Image, paths: &[String], path: &str, edit: Edit, fe
         Edit::Delete => drop(image.remove(path)),
         Edit::Twin => {
             let number = 100 + u64::from(feed.byte());
-            let twin =
-                if path.starts_with(names::INDEX_DIR) { names::run(number) } else { names::segment(number) };
+            let twin = match path.starts_with(names::INDEX_DIR) {
+                true if number % 2 == 1 => names::scratch(number, 0),
+                true => names::run(number),
+                false => names::segment(number),
+            };
             if let Some(bytes) = image.get(path).cloned() {
                 image.insert(twin, bytes);
             }
