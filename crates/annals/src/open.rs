@@ -407,11 +407,11 @@ pub(crate) fn present_files<N: Ord>(
     directory: &str,
     parse: impl Fn(&str) -> Option<N>,
 ) -> Result<BTreeSet<N>, OpenError> {
-    match disk.list(directory) {
+    match disk.kinds(directory) {
         // What is no plain file is nothing of the store's, whatever it is called.
         Ok(entries) => {
-            let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
-            Ok(files.filter_map(|entry| parse(&entry.name)).collect())
+            let files = entries.iter().filter(|(_, kind)| *kind == EntryKind::File);
+            Ok(files.filter_map(|(name, _)| parse(name)).collect())
         }
         // Derived files may be deleted, directory and all.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),

@@ -190,6 +190,35 @@ impl Disk for RealDisk {
         Ok(entries)
     }
 
+    fn kinds(&self, path: &str) -> io::Result<Vec<(String, EntryKind)>> {
+        let directory = self.directory(path)?;
+        let mut entries = Vec::new();
+        for entry in Dir::read_from(&directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                // Some file systems do not tell.
+                FileType::Unknown => match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+                    Err(Errno::NOENT) => continue,
+                    Err(error) => return Err(error.into()),
+                },
+                told => told,
+            };
+            let kind = match (name.to_str(), kind) {
+                (Ok(_), FileType::RegularFile) => EntryKind::File,
+                (Ok(_), FileType::Directory) => EntryKind::Directory,
+                _ => EntryKind::Other,
+            };
+            entries.push((name.to_string_lossy().into_owned(), kind));
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
     fn sync_dir(&self, path: &str) -> io::Result<()> {
         let directory = self.directory(path)?;
         Ok(rustix::io::retry_on_intr(|| rustix::fs::fsync(&directory))?)
