@@ -1,0 +1,71 @@
+//! Closing a store, in good order or not.
+
+use super::{Handle, Writing};
+use crate::committer::Committer;
+use crate::core::Core;
+use crate::error::{AppendError, ReadError};
+use annals_format::CleanMark;
+use annals_vfs::sync::thread;
+
+impl Handle {
+    pub(super) fn close(&self) -> Result<(), AppendError> {
+        if let Some(writing) = &self.writing {
+            writing.deciding.refuse_own()?;
+        }
+        let result = self.close_files();
+        // Behind everything that may still publish. A close that failed ends the store as well.
+        self.core.watermark.end();
+        result
+    }
+
+    fn close_files(&self) -> Result<(), AppendError> {
+        let Some(writing) = &self.writing else { return Ok(()) };
+        let mut closed = writing.closed.lock();
+        match *closed {
+            None => *closed = Some(false),
+            Some(true) => return Ok(()),
+            Some(false) => return Err(AppendError::Poisoned),
+        }
+        let end = writing.queue.with_sink(Committer::close);
+        writing.stop_worker(&self.core);
+        self.core.abandon_merges();
+        self.core.cut_unused();
+        let result = end.and_then(|end| {
+            let (segment_id, frames_end) =
+                end.as_ref().map_or((0, 0), |end| (end.segment.id(), end.frames_end));
+            let in_order = end.is_none_or(|active| self.core.seal_at_close(active));
+            let clean = in_order.then_some(CleanMark { segment_id, frames_end });
+            let durable = self.core.watermark.durable();
+            let noted = self.core.catalog.lock().set_clean(durable, clean);
+            noted.map_err(|error| ReadError::from(error).into())
+        });
+        writing.lock.lock().take();
+        *closed = Some(result.is_ok());
+        result
+    }
+}
+
+impl Writing {
+    fn stop_worker(&self, core: &Core) {
+        core.stop_worker();
+        if let Some(worker) = self.worker.lock().take() {
+            // A worker that panicked has left files that the next open puts in order.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // A thread that unwinds may have left anything: the log is in order after any crash, so leave it at that.
+        if thread::panicking() {
+            if let Some(writing) = &self.writing
+                && writing.closed.lock().replace(false).is_none()
+            {
+                writing.stop_worker(&self.core);
+            }
+            return;
+        }
+        let _ = self.close();
+    }
+}
