@@ -9,7 +9,7 @@ use crate::query::Query;
 use annals_types::{Expected, Invalid, NewEvent};
 
 impl Store {
-    /// Appends events to one stream. When it returns, they are as durable as the store's [`Durability`] says.
+    /// Appends events to one stream. When it returns, they are as durable as the store's [`Durability`](crate::Durability) says.
     ///
     /// # Errors
     /// As [`AppendError`] says; [`AppendError::Conflict`] if the stream is not as expected.
@@ -100,7 +100,7 @@ impl Store {
     ///
     /// The closure sees the events of `query`, also those that are not durable yet. It gives back what to append, an empty
     /// batch for nothing, and an answer of its own, or a refusal. What it gives back is only handed on once everything
-    /// that it was able to see is as durable as the store's [`Durability`] says. The batch is checked as in
+    /// that it was able to see is as durable as the store's [`Durability`](crate::Durability) says. The batch is checked as in
     /// [`Store::append_batch`], expectations and conditions included. If the closure panics, nothing is appended, the panic
     /// goes on, and the store can be used as before.
     ///
