@@ -18,8 +18,8 @@ pub(crate) struct Budget {
 impl Budget {
     pub(crate) fn new(bytes: usize) -> Self {
         Budget {
-            active: bytes / 4,
-            full: bytes / 2,
+            active: bytes / 8 * 3,
+            full: bytes / 8 * 3,
             merging: bytes / 8,
             heads: bytes / 8,
             rebuilt: bytes / 4,

@@ -26,6 +26,8 @@ const LOOKS: usize = 20;
 /// What opening put together.
 pub(crate) struct Opened {
     pub(crate) manifest: Manifest,
+    /// The numbers of the segments that are there, whether the manifest names them or not.
+    present: BTreeSet<u64>,
     pub(crate) recovered: Recovered,
     pub(crate) parts: Parts,
     /// What stands in for runs that are missing or damaged.
@@ -83,7 +85,7 @@ pub(crate) fn open_for_writing(
         catalog.set_clean(opened.recovered.next.previous(), None)?;
     }
     if !planted(Bug::OrphansNotRemoved) {
-        remove_orphans(&*env.disk, &opened.manifest)?;
+        remove_orphans(&*env.disk, &opened.manifest, &opened.present)?;
     }
     Ok((opened, catalog, lock))
 }
@@ -273,7 +275,7 @@ fn assemble(
         return Err(OpenError::Corrupt(damage.in_file(names::MANIFEST)));
     }
     let plan = IndexPlan::of(&manifest);
-    check_present(&*env.disk, &manifest)?;
+    let present = check_present(&*env.disk, &manifest)?;
     let rebuilt = known.index.iter().find_map(|part| part.as_run()).map(RunPart::rebuilt);
     let rebuilt = rebuilt.unwrap_or_else(|| Arc::new(Rebuilt::new(plan, budget.rebuilt)));
     let mut parts = sealed_parts(env, &manifest, known, &rebuilt)?;
@@ -302,7 +304,7 @@ fn assemble(
         active = Some(index);
     }
     let report = RecoveryReport::new(&manifest, &recovered);
-    Ok(Opened { manifest, recovered, parts, rebuilt, active, report })
+    Ok(Opened { manifest, present, recovered, parts, rebuilt, active, report })
 }
 
 /// The sealed segments, and the runs that are about them; where there is none, a part that stands for a missing one.
@@ -355,8 +357,8 @@ fn sealed_parts(
 }
 
 /// Missing segments are found at once, by one look at the directory; the files themselves are opened when
-/// they are read.
-fn check_present(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> {
+/// they are read. Gives the numbers of those that are there.
+fn check_present(disk: &dyn Disk, manifest: &Manifest) -> Result<BTreeSet<u64>, OpenError> {
     let present = present_files(disk, names::LOG_DIR, names::parse_segment)?;
     let missing = manifest.sealed.iter().find(|segment| !present.contains(&segment.id));
     if let Some(missing) = missing.filter(|_| !planted(Bug::MissingSegmentNotNoticed)) {
@@ -365,8 +367,8 @@ fn check_present(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> 
         return Err(OpenError::Corrupt(damage.in_file(names::segment(missing.id))));
     }
     match newest_unnamed(disk, manifest, &present)? {
-        None => Ok(()),
-        Some(_) if planted(Bug::OlderManifestAccepted) => Ok(()),
+        None => Ok(present),
+        Some(_) if planted(Bug::OlderManifestAccepted) => Ok(present),
         Some(segment) => {
             let what = "next file number of the manifest, which is older than the log,";
             let damage =
@@ -420,7 +422,7 @@ pub(crate) fn present_files<N: Ord>(
 }
 
 /// Removes what crashes left behind: files that the manifest, which is durable, does not name.
-fn remove_orphans(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> {
+fn remove_orphans(disk: &dyn Disk, manifest: &Manifest, present: &BTreeSet<u64>) -> Result<(), OpenError> {
     if let Err(error) = disk.remove(names::MANIFEST_TEMPORARY)
         && error.kind() != io::ErrorKind::NotFound
     {
@@ -436,11 +438,9 @@ fn remove_orphans(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError>
     }
     let open = manifest.open.iter().filter(|_| !planted(Bug::OpenSegmentsTakenForOrphans));
     let segments: BTreeSet<u64> = manifest.sealed.iter().map(|s| s.id).chain(open.map(|s| s.id)).collect();
-    for id in present_files(disk, names::LOG_DIR, names::parse_segment)? {
-        if !segments.contains(&id) {
-            disk.remove(&names::segment(id))
-                .map_err(OpenError::io(format!("remove {}", names::segment(id))))?;
-        }
+    for id in present.difference(&segments) {
+        let name = names::segment(*id);
+        disk.remove(&name).map_err(OpenError::io(format!("remove {name}")))?;
     }
     for (id, part) in present_files(disk, names::INDEX_DIR, names::parse_scratch)? {
         let name = names::scratch(id, part);

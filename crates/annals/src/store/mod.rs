@@ -124,7 +124,7 @@ impl Store {
         catalog: Catalog,
         lock: Box<dyn Lock>,
     ) -> Result<Store, OpenError> {
-        let Opened { manifest, mut recovered, parts, rebuilt, active, report } = opened;
+        let Opened { manifest, mut recovered, parts, rebuilt, active, report, .. } = opened;
         let last = recovered.next.previous();
         let watermark = Arc::new(Watermark::new(last));
         let (sender, mailbox) = channel::bounded(1);
