@@ -45,6 +45,9 @@ pub(crate) struct Build {
     /// At which size a segment of the log is full, in bytes; the store's default unless told otherwise.
     #[arg(long)]
     segment_bytes: Option<u64>,
+    /// Merges the index before it is closed, as it is merged when nobody appends for a while.
+    #[arg(long)]
+    settle: bool,
     /// Decides the events.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -77,6 +80,11 @@ impl Build {
             let (rate, peak) = (rate(to - from, fed.time), mebibytes(Memory::now()?.peak));
             println!("{to:>14} {rate:>12.0} {:>16.1} {peak:>16.1}", mebibytes(fed.anonymous));
             from = to;
+        }
+        if self.settle {
+            let settling = Instant::now();
+            store.settle()?;
+            println!("settle, ms                    {}", number(milliseconds(settling.elapsed())));
         }
         let closing = Instant::now();
         store.close()?;
