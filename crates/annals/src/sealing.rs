@@ -9,9 +9,9 @@ use annals_types::planted::{Bug, planted};
 use annals_wal::{LogError, Segment, seal_segment};
 use std::sync::Arc;
 
-/// A segment with fewer bytes is read again when the store is opened the next time, which takes a few milliseconds.
+/// A segment with fewer bytes is read again when the store is opened the next time, which takes half a millisecond.
 /// Otherwise a program that opens, appends one event and closes would leave a segment each time.
-const SEALED_AT_CLOSE_BYTES: u64 = 1 << 20;
+const SEALED_AT_CLOSE_BYTES: u64 = 256 << 10;
 
 impl Core {
     /// Seals the active segment of a store that is being closed, if it is worth it. Says whether the log may be marked as
