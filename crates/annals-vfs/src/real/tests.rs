@@ -158,10 +158,10 @@ fn names_are_told_with_what_they_are_as_a_whole_listing_tells_them() {
         disk.create(name).unwrap();
     }
     disk.create_dir("c").unwrap();
-    std::os::unix::fs::symlink("a", place.path().join("d")).unwrap();
+    symlink("a", place.path().join("d")).unwrap();
     let kinds = disk.kinds("").unwrap();
     let listed = disk.list("").unwrap().into_iter().map(|entry| (entry.name, entry.kind));
     assert!(kinds.iter().cloned().eq(listed), "{kinds:?}");
-    assert_eq!(kinds[3], ("d".to_owned(), crate::EntryKind::Other));
-    assert_eq!(disk.kinds("none").unwrap_err().kind(), std::io::ErrorKind::NotFound);
+    assert_eq!(kinds[3], ("d".to_owned(), EntryKind::Other));
+    assert_eq!(disk.kinds("none").unwrap_err().kind(), ErrorKind::NotFound);
 }
