@@ -10,7 +10,8 @@ use annals_wal::Segment;
 impl View {
     /// The position of the last event of this view with a time up to `time`, inclusive; [`Position::ZERO`] if there is none.
     ///
-    /// On the recorded clock everything up to that position was known then, and nothing behind it. On the occurred clock,
+    /// On the recorded clock everything up to that position was known then, and nothing behind it, whatever of it the view
+    /// shows. On the occurred clock,
     /// which may run in any order, what lies behind it had not happened yet; before it there may be events that had not
     /// either. Both are answered from tables: a few events are looked at, at most those of the active segment.
     ///

@@ -12,9 +12,9 @@ mod tests;
 use crate::disk::{Access, DirEntry, Disk, EntryKind, File, Lock, parts, split};
 use file::RealFile;
 use lock::RealLock;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -135,6 +135,24 @@ impl RealDisk {
     }
 }
 
+/// What the system knows of a name in a directory; `None` if it was removed since the directory was read.
+fn look_at(directory: impl AsFd, name: &CStr) -> io::Result<Option<Stat>> {
+    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A name that is not UTF-8 is nothing that the engine made.
+fn kind_of(name: &CStr, told: FileType) -> EntryKind {
+    match (name.to_str(), told) {
+        (Ok(_), FileType::RegularFile) => EntryKind::File,
+        (Ok(_), FileType::Directory) => EntryKind::Directory,
+        _ => EntryKind::Other,
+    }
+}
+
 impl Disk for RealDisk {
     fn create(&self, path: &str) -> io::Result<Arc<dyn File>> {
         let file = self.file(path, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)?;
@@ -173,17 +191,9 @@ impl Disk for RealDisk {
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
             }
-            let stat = match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => stat,
-                // Removed since the directory was read.
-                Err(Errno::NOENT) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            let (kind, length) = match (name.to_str(), FileType::from_raw_mode(stat.st_mode)) {
-                (Ok(_), FileType::RegularFile) => (EntryKind::File, u64::try_from(stat.st_size).unwrap_or(0)),
-                (Ok(_), FileType::Directory) => (EntryKind::Directory, 0),
-                _ => (EntryKind::Other, 0),
-            };
+            let Some(stat) = look_at(&directory, name)? else { continue };
+            let kind = kind_of(name, FileType::from_raw_mode(stat.st_mode));
+            let length = if kind == EntryKind::File { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 };
             entries.push(DirEntry { name: name.to_string_lossy().into_owned(), kind, length });
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
@@ -199,21 +209,15 @@ impl Disk for RealDisk {
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
             }
-            let kind = match entry.file_type() {
+            let told = match entry.file_type() {
                 // Some file systems do not tell.
-                FileType::Unknown => match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Ok(stat) => FileType::from_raw_mode(stat.st_mode),
-                    Err(Errno::NOENT) => continue,
-                    Err(error) => return Err(error.into()),
+                FileType::Unknown => match look_at(&directory, name)? {
+                    Some(stat) => FileType::from_raw_mode(stat.st_mode),
+                    None => continue,
                 },
                 told => told,
             };
-            let kind = match (name.to_str(), kind) {
-                (Ok(_), FileType::RegularFile) => EntryKind::File,
-                (Ok(_), FileType::Directory) => EntryKind::Directory,
-                _ => EntryKind::Other,
-            };
-            entries.push((name.to_string_lossy().into_owned(), kind));
+            entries.push((name.to_string_lossy().into_owned(), kind_of(name, told)));
         }
         entries.sort();
         Ok(entries)
