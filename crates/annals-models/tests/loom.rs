@@ -3,7 +3,7 @@
 //! with so many turns cut short at most as the model says.
 
 use annals_types::Position;
-use annals_wal::{CommitQueue, GroupSink};
+use annals_wal::{CommitQueue, Flight, GroupSink, SyncGroup};
 use loom::thread;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,16 +101,40 @@ struct Counter(u64);
 impl GroupSink for Counter {
     type Item = u64;
     type Outcome = Option<(u64, u64)>;
+    type Flight = Trip;
 
-    fn commit(&mut self, group: Vec<u64>, outcomes: &mut Vec<Self::Outcome>) {
+    fn commit(&mut self, group: Vec<u64>, outcomes: &mut Vec<Self::Outcome>) -> Option<Trip> {
         for item in group {
             self.0 += 1;
             outcomes.push(Some((item, self.0)));
         }
+        Some(Trip)
     }
 
     fn abandoned() -> Self::Outcome {
         None
+    }
+}
+
+/// What is left to be done takes no time.
+struct Trip;
+
+impl Flight for Trip {
+    type Outcome = Option<(u64, u64)>;
+    type Sync = Trip;
+
+    fn take_sync(&mut self) -> Option<Trip> {
+        Some(Trip)
+    }
+
+    fn land(self, result: std::io::Result<()>, _: &mut [Self::Outcome]) {
+        assert!(result.is_ok());
+    }
+}
+
+impl SyncGroup for Trip {
+    fn sync(self, _: usize) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

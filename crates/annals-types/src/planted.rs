@@ -109,6 +109,10 @@ bugs! {
     DurableMarkNotWritten = "durable-mark-not-written",
     /// `recorded_at` goes backwards with the clock. Reading as of a time finds the wrong cut.
     RecordedAtFollowsTheClock = "recorded-at-follows-the-clock",
+    /// A group is acknowledged though one before it failed. There is a hole in the log in front of it.
+    LandsBehindFailure = "lands-behind-failure",
+    /// Syncs that run at once share a handle of the file, so that an error is told to the wrong group.
+    LanesShareHandle = "lanes-share-handle",
     /// The callers of a group get each other's outcomes.
     OutcomesMixedUp = "outcomes-mixed-up",
     /// A new segment's name is not made durable. A loss of power takes the file and what was acknowledged in it.

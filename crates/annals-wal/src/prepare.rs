@@ -1,6 +1,7 @@
 //! Segments laid out before they are needed.
 
 use crate::error::LogError;
+use crate::syncs::Handles;
 use annals_format::{OpenSegment, names};
 use annals_types::limits::BATCH_BYTES_MAX;
 use annals_types::planted::{Bug, planted};
@@ -13,16 +14,21 @@ use std::sync::Arc;
 pub struct PreparedSegment {
     /// Number and salt, as they stand in the manifest.
     pub entry: OpenSegment,
-    pub(crate) file: Arc<dyn File>,
+    pub(crate) handles: Handles,
     pub(crate) mapping: Mapping,
     pub(crate) capacity: u64,
 }
 
 impl PreparedSegment {
-    pub(crate) fn new(entry: OpenSegment, file: Arc<dyn File>, capacity: u64) -> Result<Self, LogError> {
+    pub(crate) fn new(
+        disk: &dyn Disk,
+        entry: OpenSegment,
+        file: Arc<dyn File>,
+        capacity: u64,
+    ) -> Result<Self, LogError> {
         let name = names::segment(entry.id);
         let mapping = file.map(capacity).map_err(LogError::io(format!("map {name}")))?;
-        Ok(PreparedSegment { entry, file, mapping, capacity })
+        Ok(PreparedSegment { entry, handles: Handles::open(disk, &name, file), mapping, capacity })
     }
 
     /// Gives back the space, when the log is closed. The next opening lays it out again.
@@ -30,8 +36,8 @@ impl PreparedSegment {
     /// # Errors
     /// What the system says.
     pub fn cut_unused(self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.sync_data()
+        self.handles.first().set_len(0)?;
+        self.handles.first().sync_data()
     }
 
     /// Makes room for a batch that is larger than a segment: such a batch has a segment to itself.
@@ -41,10 +47,9 @@ impl PreparedSegment {
     pub(crate) fn grow(&mut self, capacity: u64) -> Result<(), LogError> {
         debug_assert!(capacity <= self.capacity + BATCH_BYTES_MAX as u64);
         let name = names::segment(self.entry.id);
-        self.file
-            .preallocate(capacity)
-            .map_err(LogError::io(format!("reserve {capacity} bytes for {name}")))?;
-        self.mapping = self.file.map(capacity).map_err(LogError::io(format!("map {name}")))?;
+        let file = self.handles.first();
+        file.preallocate(capacity).map_err(LogError::io(format!("reserve {capacity} bytes for {name}")))?;
+        self.mapping = file.map(capacity).map_err(LogError::io(format!("map {name}")))?;
         self.capacity = capacity;
         Ok(())
     }
@@ -75,5 +80,5 @@ pub fn prepare_segment(
         let _ = disk.remove(&name);
         return Err(error);
     }
-    PreparedSegment::new(entry, file, capacity)
+    PreparedSegment::new(disk, entry, file, capacity)
 }

@@ -4,6 +4,7 @@ use crate::error::LogError;
 use crate::prepare::PreparedSegment;
 use crate::recovery::Recovered;
 use crate::segment::Segment;
+use crate::syncs::{Handles, Landing, SyncJob, Syncs, sync_file};
 use crate::watermark::Watermark;
 use annals_format::{
     Binding, FRAME_HEADER_BYTES, FrameBuilder, FrameStamp, OpenSegment, SEGMENT_HEADER_BYTES, SegmentHeader,
@@ -11,15 +12,18 @@ use annals_format::{
 };
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp, Version};
-use annals_vfs::{File, write_all_at};
+use annals_vfs::write_all_at;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-/// The one writer of a log. A group is a number of [`LogWriter::stage`]d frames and one [`LogWriter::commit`].
+/// The one writer of a log. A group is a number of [`LogWriter::stage`]d frames and one [`LogWriter::launch`], or, where
+/// nothing is to be written meanwhile, one [`LogWriter::commit`].
 #[derive(Debug)]
 pub struct LogWriter {
     store_id: StoreId,
     watermark: Arc<Watermark>,
+    /// Those that were launched.
+    syncs: Arc<Syncs>,
     active: Option<Active>,
     /// The position that the next event gets.
     next: Position,
@@ -30,7 +34,7 @@ pub struct LogWriter {
 #[derive(Debug)]
 struct Active {
     segment: Arc<Segment>,
-    file: Arc<dyn File>,
+    handles: Handles,
     capacity: u64,
     /// Where the frames that were written end.
     end: u64,
@@ -40,7 +44,7 @@ struct Active {
     header: Option<[u8; SEGMENT_HEADER_BYTES]>,
     /// The durable position that the last written frame told.
     told: Position,
-    /// Whether anything was written since the last sync, also a frame without events.
+    /// Whether anything was written since the last sync was begun, also a frame without events.
     unsynced: bool,
 }
 
@@ -60,9 +64,9 @@ impl LogWriter {
         let segment = recovered.segments.last().cloned();
         let end = recovered.frames_ends.last().copied();
         let active = match (segment, end, recovered.active.take()) {
-            (Some(segment), Some(end), Some((file, capacity))) => Some(Active {
+            (Some(segment), Some(end), Some((handles, capacity))) => Some(Active {
                 segment,
-                file,
+                handles,
                 capacity,
                 end,
                 staged_end: end,
@@ -75,6 +79,7 @@ impl LogWriter {
         LogWriter {
             store_id,
             watermark,
+            syncs: Arc::default(),
             active,
             next: recovered.next,
             last_recorded: recovered.last_recorded,
@@ -91,7 +96,7 @@ impl LogWriter {
     /// Whether a write or a sync has failed; then nothing can be written any more.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.failed
+        self.failed || self.syncs.have_failed()
     }
 
     /// The active segment and where its frames end.
@@ -114,8 +119,8 @@ impl LogWriter {
         match &mut self.active {
             Some(active) if active.header.is_none() => {
                 active.capacity = active.end;
-                active.file.set_len(active.end)?;
-                active.file.sync_data()
+                active.handles.first().set_len(active.end)?;
+                active.handles.first().sync_data()
             }
             _ => Ok(()),
         }
@@ -148,7 +153,7 @@ impl LogWriter {
         recorded_at: Timestamp,
         version: impl Fn(usize) -> Version,
     ) -> Option<FrameStamp> {
-        if self.failed {
+        if self.has_failed() {
             return None;
         }
         debug_assert!(self.has_room_for(frame) && recorded_at >= self.last_recorded);
@@ -181,25 +186,53 @@ impl LogWriter {
         frames: impl Iterator<Item = &'a [u8]>,
         sync: bool,
     ) -> Result<(), WriteFailed> {
-        self.refuse_after_failure()?;
-        let last = self.next.previous();
-        let Some(active) = &mut self.active else { return Ok(()) };
-        let result = active.write(frames).and_then(|()| if sync { active.sync() } else { Ok(()) });
-        match result {
-            Ok(()) => {
-                if sync {
-                    active.unsynced = false;
-                }
-                if sync || planted(Bug::WrittenTakenForDurable) {
-                    self.watermark.set_durable(last);
-                }
-                Ok(())
-            }
-            Err(source) => {
-                self.failed = !planted(Bug::NotPoisonedAfterFailure);
-                Err(WriteFailed { source })
-            }
+        if sync {
+            // Nothing is durable before what lies in front of it is.
+            self.syncs.wait();
         }
+        self.write(frames)?;
+        let last = self.next.previous();
+        let Some(active) = self.active.as_mut().filter(|_| sync) else {
+            if planted(Bug::WrittenTakenForDurable) {
+                self.watermark.set_durable(last);
+            }
+            return Ok(());
+        };
+        if let Err(source) = sync_file(active.handles.first()) {
+            return Err(self.fail(source));
+        }
+        active.unsynced = false;
+        self.watermark.set_durable(last);
+        Ok(())
+    }
+
+    /// Writes the staged frames with one write. Gives back the sync that makes them durable, to be run by whoever likes to
+    /// while more is written, and what is to be said when it has ended: in the order of launching, once for each, and
+    /// of one behind another that failed, that it failed too. `None` if there is nothing that needs a sync; what was
+    /// launched before may still be under way then.
+    ///
+    /// # Errors
+    /// The write failed, now or earlier: then the writer has failed for good.
+    pub fn launch<'a>(
+        &mut self,
+        frames: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Option<(SyncJob, Landing)>, WriteFailed> {
+        self.write(frames)?;
+        let last = self.next.previous();
+        let Some(active) = self.active.as_mut().filter(|active| active.unsynced) else { return Ok(None) };
+        active.unsynced = false;
+        Ok(Some(self.syncs.begin(&active.handles, &self.watermark, last)))
+    }
+
+    fn write<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) -> Result<(), WriteFailed> {
+        self.refuse_after_failure()?;
+        let Some(active) = &mut self.active else { return Ok(()) };
+        active.write(frames).map_err(|source| self.fail(source))
+    }
+
+    fn fail(&mut self, source: io::Error) -> WriteFailed {
+        self.failed = !planted(Bug::NotPoisonedAfterFailure);
+        WriteFailed { source }
     }
 
     /// Makes everything written durable.
@@ -207,6 +240,7 @@ impl LogWriter {
     /// # Errors
     /// The sync failed, now or earlier: then the writer has failed for good.
     pub fn sync(&mut self) -> Result<(), WriteFailed> {
+        self.syncs.wait();
         self.refuse_after_failure()?;
         // A frame without events counts as well: in a segment that is sealed there must be no hole in its place.
         let unsynced = self.active.as_ref().is_some_and(|active| active.unsynced);
@@ -219,7 +253,7 @@ impl LogWriter {
     /// A sync that is tried again may say `Ok` although the bytes of the one that failed are lost, so nothing
     /// may be concluded from it.
     fn refuse_after_failure(&self) -> Result<(), WriteFailed> {
-        if self.failed {
+        if self.has_failed() {
             return Err(WriteFailed { source: io::Error::other("an earlier write or sync has failed") });
         }
         Ok(())
@@ -243,7 +277,7 @@ impl LogWriter {
         let start = SEGMENT_HEADER_BYTES as u64;
         let full = self.active.replace(Active {
             segment,
-            file: prepared.file,
+            handles: prepared.handles,
             capacity: prepared.capacity,
             end: start,
             staged_end: start,
@@ -294,7 +328,7 @@ impl Active {
             return Ok(());
         }
         if planted(Bug::SyncBeforeWrite) {
-            self.file.sync_data()?;
+            self.handles.first().sync_data()?;
         }
         let header = self.header.take();
         let start = if header.is_some() { 0 } else { self.end };
@@ -303,19 +337,8 @@ impl Active {
             parts.push(IoSlice::new(frame));
         }
         self.unsynced = true;
-        write_all_at(&*self.file, &mut parts, start)?;
+        write_all_at(self.handles.first(), &mut parts, start)?;
         self.end = self.staged_end;
         Ok(())
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        if planted(Bug::AppendWithoutSync) || planted(Bug::SyncBeforeWrite) {
-            return Ok(());
-        }
-        match self.file.sync_data() {
-            Err(_) if planted(Bug::SyncErrorIgnored) => Ok(()),
-            Err(_) if planted(Bug::FailedSyncTriedAgain) => self.file.sync_data(),
-            other => other,
-        }
     }
 }

@@ -17,10 +17,6 @@ impl Staged {
         self.0.is_empty()
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
     pub(crate) fn frames(&self) -> impl Iterator<Item = &(FrameStamp, FrameBuilder)> {
         self.0.iter()
     }

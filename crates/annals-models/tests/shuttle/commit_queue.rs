@@ -1,10 +1,12 @@
 //! The commit queue before a toy sink. That nobody is left asleep is seen by the scheduler: then nothing can go on.
 
 use annals_models::{explore, switch};
-use annals_wal::{CommitQueue, GroupSink};
+use annals_wal::{CommitQueue, Flight, GroupSink, SyncGroup};
 use shuttle::thread;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// The item at which the sink panics.
@@ -16,6 +18,38 @@ struct Toy {
     items: Vec<u64>,
     groups: Vec<usize>,
     at_work: bool,
+    written: usize,
+    landed: Arc<AtomicUsize>,
+}
+
+/// Somebody else goes on during the sync; what was written first lands first.
+struct Trip {
+    number: usize,
+    landed: Arc<AtomicUsize>,
+}
+
+impl Flight for Trip {
+    type Outcome = Outcome;
+    type Sync = Sync;
+
+    fn take_sync(&mut self) -> Option<Sync> {
+        Some(Sync)
+    }
+
+    fn land(self, result: io::Result<()>, _: &mut [Outcome]) {
+        assert!(result.is_ok());
+        // Two may land at once, and not one before what lies in front of it has ended.
+        assert!(self.landed.fetch_add(1, Ordering::SeqCst) + 2 > self.number, "lands before its turn");
+    }
+}
+
+struct Sync;
+
+impl SyncGroup for Sync {
+    fn sync(self, _: usize) -> io::Result<()> {
+        switch();
+        Ok(())
+    }
 }
 
 /// The item itself, and its place in the order; `None` if its group was given up.
@@ -24,8 +58,9 @@ type Outcome = Option<(u64, usize)>;
 impl GroupSink for Toy {
     type Item = u64;
     type Outcome = Outcome;
+    type Flight = Trip;
 
-    fn commit(&mut self, group: Vec<u64>, outcomes: &mut Vec<Outcome>) {
+    fn commit(&mut self, group: Vec<u64>, outcomes: &mut Vec<Outcome>) -> Option<Trip> {
         assert!(!std::mem::replace(&mut self.at_work, true), "two groups at once");
         self.groups.push(group.len());
         for item in group {
@@ -39,6 +74,8 @@ impl GroupSink for Toy {
             self.items.push(item);
         }
         self.at_work = false;
+        self.written += 1;
+        Some(Trip { number: self.written, landed: Arc::clone(&self.landed) })
     }
 
     fn abandoned() -> Outcome {
@@ -141,5 +178,36 @@ fn who_is_alone_with_the_sink_finds_it_between_groups() {
         assert!(impatient.join().unwrap() <= Some(4));
         assert!(handles.into_iter().all(|handle| handle.join().unwrap().iter().all(Option::is_some)));
         assert_eq!(queue.with_sink(look), 4);
+    });
+}
+
+#[test]
+fn what_is_submitted_has_an_outcome_when_serving_has_ended_whoever_led_it() {
+    explore(6_000, || {
+        let queue = queue();
+        let servers: Vec<_> = (0..2)
+            .filter(|_| queue.begin_serving())
+            .map(|_| {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || queue.serve())
+            })
+            .collect();
+        let other = committers(&queue, &[&[20, 21]]);
+        let pending: Vec<_> = (10..14).map(|item| queue.submit(item, 1)).collect();
+        queue.wait_for(&pending[1]);
+        assert!(pending[0].is_settled(), "what was submitted before has its outcome before");
+        queue.end_serving();
+        servers.into_iter().for_each(|server| server.join().unwrap());
+        let outcomes: Vec<_> = pending
+            .iter()
+            .map(|pending| {
+                // Who serves leaves nothing behind that was there when it ended, but it may be on its way.
+                queue.wait_for(pending);
+                pending.take().flatten().expect("given up")
+            })
+            .collect();
+        assert!(outcomes.iter().map(|(item, _)| *item).eq(10..14));
+        assert!(outcomes.is_sorted_by_key(|(_, place)| *place));
+        assert!(other.into_iter().all(|handle| handle.join().unwrap().iter().all(Option::is_some)));
     });
 }

@@ -97,6 +97,11 @@ impl Condvar {
     pub fn notify_all(&self) {
         self.0.notify_all();
     }
+
+    /// Wakes one of those who wait.
+    pub(crate) fn notify_one(&self) {
+        self.0.notify_one();
+    }
 }
 
 /// A number that threads sleep on until it changes.
@@ -137,6 +142,12 @@ impl Futex {
     pub fn wake_all(&self) {
         drop(self.sleepers.lock());
         self.woken.notify_all();
+    }
+
+    /// Wakes one of those who sleep.
+    pub fn wake_one(&self) {
+        drop(self.sleepers.lock());
+        self.woken.notify_one();
     }
 }
 

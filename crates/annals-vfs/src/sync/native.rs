@@ -128,4 +128,10 @@ impl Futex {
     pub fn wake_all(&self) {
         atomic_wait::wake_all(&raw const self.0);
     }
+
+    /// Wakes one of those who sleep.
+    #[inline]
+    pub fn wake_one(&self) {
+        atomic_wait::wake_one(&raw const self.0);
+    }
 }

@@ -128,4 +128,10 @@ impl Futex {
         drop(self.sleepers.lock());
         self.woken.notify_all();
     }
+
+    /// Wakes one of those who sleep.
+    pub fn wake_one(&self) {
+        drop(self.sleepers.lock());
+        self.woken.notify_one();
+    }
 }

@@ -29,10 +29,11 @@ mod walk;
 use crate::error::LogError;
 use crate::prepare::PreparedSegment;
 use crate::segment::Segment;
+use crate::syncs::Handles;
 use annals_format::{CleanMark, Damage, OpenSegment, StoreId};
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Timestamp};
-use annals_vfs::{Disk, File};
+use annals_vfs::Disk;
 use decide::recover_one;
 use open_file::OpenFile;
 use repair::Repairs;
@@ -102,8 +103,8 @@ pub struct Recovered {
     pub segments: Vec<Arc<Segment>>,
     /// Where the frames of each of them end.
     pub frames_ends: Vec<u64>,
-    /// The file and the capacity of the active segment, in [`Mode::Repair`].
-    pub(crate) active: Option<(Arc<dyn File>, u64)>,
+    /// The handles and the capacity of the active segment, in [`Mode::Repair`].
+    pub(crate) active: Option<(Handles, u64)>,
     /// Segments laid out and not used yet, in [`Mode::Repair`].
     pub prepared: Vec<PreparedSegment>,
     /// The position that comes next.
@@ -156,7 +157,7 @@ pub fn recover(
         recover_one(input, file, next_start, &mut state, &mut repairs, visit)?;
     }
     if mode != Mode::Observe {
-        repairs.carry_out(mode, input, &mut state)?;
+        repairs.carry_out(disk, mode, input, &mut state)?;
     }
     Ok(state)
 }

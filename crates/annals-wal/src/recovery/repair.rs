@@ -6,10 +6,11 @@ use super::{Mode, Recovered, RecoveryInput};
 use crate::error::LogError;
 use crate::prepare::PreparedSegment;
 use crate::segment::Segment;
+use crate::syncs::Handles;
 use annals_format::SEGMENT_HEADER_BYTES;
 use annals_types::Position;
 use annals_types::planted::{Bug, planted};
-use annals_vfs::write_all_at;
+use annals_vfs::{Disk, write_all_at};
 use std::io::IoSlice;
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ pub(super) struct Repairs<'f> {
 impl Repairs<'_> {
     pub(super) fn carry_out(
         self,
+        disk: &dyn Disk,
         mode: Mode,
         input: &RecoveryInput<'_>,
         state: &mut Recovered,
@@ -40,10 +42,12 @@ impl Repairs<'_> {
                 copy_offsets(segment, &remapped, state.next);
                 *segment = Arc::new(remapped);
             }
-            state.active = Some((Arc::clone(&file.file), capacity));
+            if mode == Mode::Repair {
+                let handles = Handles::open(disk, &file.name, Arc::clone(&file.file));
+                state.active = Some((handles, capacity));
+            }
         }
         if mode != Mode::Repair {
-            state.active = None;
             return Ok(());
         }
         for (file, blank) in self.unused {
@@ -54,7 +58,7 @@ impl Repairs<'_> {
                 file.file.sync_data().map_err(file.failed("sync"))?;
             }
             let capacity = file.file.length().map_err(file.failed("look at"))?;
-            state.prepared.push(PreparedSegment::new(file.entry, Arc::clone(&file.file), capacity)?);
+            state.prepared.push(PreparedSegment::new(disk, file.entry, Arc::clone(&file.file), capacity)?);
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod applied;
 mod decision;
+mod flight;
 
 use crate::batch::{Appended, AppendedStream, Batch};
 use crate::core::{Core, FullSegment};
@@ -17,6 +18,7 @@ use annals_types::planted::{Bug, planted};
 use annals_types::{Invalid, Position, Version};
 use annals_vfs::sync::RwLock;
 use annals_wal::{GroupSink, LogError, LogWriter, WriteFailed};
+use flight::{GroupFlight, unknown_from};
 use std::sync::Arc;
 
 /// What the writer is asked for.
@@ -35,8 +37,11 @@ pub(crate) struct Flush {
     own: bool,
 }
 
-#[cfg(test)]
 impl Flush {
+    /// Waits for what is in the queue, and for nothing in particular.
+    pub(crate) const NOTHING: Flush = Flush { up_to: Position::ZERO, own: false };
+
+    #[cfg(test)]
     pub(crate) fn own(self) -> bool {
         self.own
     }
@@ -54,7 +59,7 @@ pub(crate) struct Committer {
     active: Option<Arc<RwLock<MemoryIndex>>>,
     /// Frames that were given their place and are not written yet.
     staged: Staged,
-    /// The last position that is written and as durable as it has to be.
+    /// The last position that is written: it can be read, and may be on its way to the disk.
     written: Position,
     /// Why the last write failed, for who is to be told first.
     failure: Option<std::io::Error>,
@@ -82,37 +87,33 @@ enum Decision {
 impl GroupSink for Committer {
     type Item = Item;
     type Outcome = Outcome;
+    type Flight = GroupFlight;
 
-    fn commit(&mut self, group: Vec<Item>, outcomes: &mut Vec<Outcome>) {
+    fn commit(&mut self, group: Vec<Item>, outcomes: &mut Vec<Outcome>) -> Option<GroupFlight> {
         if std::mem::replace(&mut self.busy, true) || self.writer.has_failed() {
             outcomes.extend(group.into_iter().map(|item| match item {
                 Item::Batch(_) => Err(AppendError::Poisoned),
-                Item::Flush(flush) => self.flushed(flush),
+                Item::Flush(flush) => flush.ended(&self.core, &mut self.failure),
             }));
-            return;
+            return None;
         }
         self.prefetch(&group);
-        let mut decided: Vec<Outcome> = Vec::with_capacity(group.len());
         let mut flushes = Vec::new();
         // Outcomes from here on depend on frames that are not written yet.
         let mut pending = 0;
         for item in group {
             let outcome = match item {
-                Item::Batch(batch) => self.take(batch, &mut decided, &mut pending).map(Some),
+                Item::Batch(batch) => self.take(batch, outcomes, &mut pending).map(Some),
                 Item::Flush(flush) => {
-                    flushes.push((decided.len(), flush));
+                    flushes.push((outcomes.len(), flush));
                     Ok(None)
                 }
             };
-            decided.push(outcome);
+            outcomes.push(outcome);
         }
-        self.flush(&mut decided, &mut pending);
-        // Their frames were staged before this group, so they do not hang on how this one ended.
-        for (index, flush) in flushes {
-            decided[index] = self.flushed(flush);
-        }
-        outcomes.append(&mut decided);
+        let flight = self.launch(outcomes, pending, flushes);
         self.busy = false;
+        flight
     }
 
     fn abandoned() -> Outcome {
@@ -218,18 +219,7 @@ impl Committer {
     /// in it.
     pub(crate) fn flush_needed(&self, own: bool) -> Option<Flush> {
         let up_to = self.last_position();
-        (up_to > self.written).then_some(Flush { up_to, own })
-    }
-
-    /// The outcome of waiting, once there is nothing left to write.
-    fn flushed(&mut self, flush: Flush) -> Outcome {
-        if flush.up_to <= self.written {
-            Ok(None)
-        } else if flush.own {
-            Err(AppendError::DurabilityUnknown { source: self.failure.take() })
-        } else {
-            Err(AppendError::Poisoned)
-        }
+        (up_to > self.core.watermark.visible()).then_some(Flush { up_to, own })
     }
 
     /// Decides on a batch and gives it its place among the staged ones.
@@ -305,26 +295,54 @@ impl Committer {
         self.active.as_ref().is_some_and(|index| room(&index.read())) && self.writer.has_room_for(frame)
     }
 
+    /// Writes what is staged, and leaves the rest to a flight: nothing that was decided stands before that has landed, for it
+    /// was decided with what is on its way. Under `os` durability there is nothing to wait for.
+    fn launch(
+        &mut self,
+        outcomes: &mut [Outcome],
+        pending: usize,
+        flushes: Vec<(usize, Flush)>,
+    ) -> Option<GroupFlight> {
+        let last = self.last_position();
+        if self.core.durability != Durability::Sync || planted(Bug::VisibleBeforeDurable) {
+            let mut pending = pending;
+            self.flush(outcomes, &mut pending);
+            for (index, flush) in flushes {
+                outcomes[index] = flush.ended(&self.core, &mut self.failure);
+            }
+            return None;
+        }
+        let written = self.staged_for_writing();
+        match self.writer.launch(written.frames().map(|(_, frame)| frame.bytes())) {
+            Ok(launched) => {
+                self.has_written(last);
+                let (sync, landing) = launched.unzip();
+                let core = Arc::clone(&self.core);
+                Some(GroupFlight { core, sync, landing, from: pending, flushes, written })
+            }
+            Err(WriteFailed { source }) => {
+                let mut source = Some(source);
+                unknown_from(pending, outcomes, &mut source);
+                for (index, flush) in flushes {
+                    outcomes[index] = flush.ended(&self.core, &mut source);
+                }
+                None
+            }
+        }
+    }
+
     /// Writes and syncs what is staged, and publishes it. If that fails, nothing decided since the last flush
     /// stands.
     fn flush(&mut self, decided: &mut [Outcome], pending: &mut usize) {
         let from = std::mem::replace(pending, decided.len());
         let Err(WriteFailed { source }) = self.write_staged() else { return };
         self.failure = Some(source);
-        for outcome in &mut decided[from..] {
-            *outcome = match outcome {
-                // It has its own way to be told.
-                Ok(None) => continue,
-                Ok(_) if planted(Bug::UnknownToldAsRefusal) => Err(AppendError::Poisoned),
-                Ok(_) => Err(AppendError::DurabilityUnknown { source: self.failure.take() }),
-                Err(_) => Err(AppendError::Poisoned),
-            };
-        }
+        unknown_from(from, decided, &mut self.failure);
     }
 
     /// Writes and syncs what is staged, and publishes it.
     fn write_staged(&mut self) -> Result<(), WriteFailed> {
-        if self.staged.is_empty() || self.writer.has_failed() {
+        if self.staged.is_empty() {
             return Ok(());
         }
         let sync = self.core.durability == Durability::Sync;
@@ -332,25 +350,26 @@ impl Committer {
         if planted(Bug::VisibleBeforeDurable) {
             self.core.publish(last);
         }
+        let staged = self.staged_for_writing();
+        self.writer.commit(staged.frames().map(|(_, frame)| frame.bytes()), sync)?;
+        self.has_written(last);
+        self.core.publish(last);
+        Ok(())
+    }
+
+    /// Takes what is staged: it is written now, or never.
+    fn staged_for_writing(&mut self) -> Staged {
+        let staged = std::mem::take(&mut self.staged);
         if planted(Bug::ExpectationWithoutStaged) {
-            self.staged.frames().for_each(|(stamp, frame)| self.index(stamp, frame));
+            staged.frames().for_each(|(stamp, frame)| self.index(stamp, frame));
         }
-        let result = self.writer.commit(self.staged.frames().map(|(_, frame)| frame.bytes()), sync);
-        self.staged.clear();
-        match result {
-            Ok(()) => {
-                self.written = last;
-                self.core.publish(last);
-                if self.writer.is_half_full() {
-                    self.core.next_is_needed();
-                }
-                Ok(())
-            }
-            Err(_) if planted(Bug::GroupAcknowledgedThoughSyncFailed) => {
-                self.written = last;
-                Ok(())
-            }
-            failed => failed,
+        staged
+    }
+
+    fn has_written(&mut self, last: Position) {
+        self.written = last;
+        if self.writer.is_half_full() {
+            self.core.next_is_needed();
         }
     }
 

@@ -6,7 +6,9 @@ use crate::committer::{Item, Outcome};
 use crate::decide::{DecideError, Decided, Situation, decide};
 use crate::error::AppendError;
 use crate::query::Query;
+use crate::ticket::Ticket;
 use annals_types::{Expected, Invalid, NewEvent};
+use std::sync::Arc;
 
 impl Store {
     /// Appends events to one stream. When it returns, they are as durable as the store's [`Durability`](crate::Durability) says.
@@ -56,6 +58,46 @@ impl Store {
         writing.deciding.refuse_own()?;
         batch.check_ids()?;
         appended(writing.queue.commit(Item::Batch(batch)))
+    }
+
+    /// Hands over a batch and returns at once; the ticket tells what became of it. One thread can have any number of
+    /// batches on their way to the disk, which share writes and syncs: this is how a single thread makes more durable
+    /// appends than the disk has syncs.
+    ///
+    /// Batches are appended in the order in which they were submitted, and each sees those before it: it is checked
+    /// (expectations, conditions, ids) when its turn comes, and one that is refused does not keep the others out. What a
+    /// thread submits lies before what it appends later. [`Store::close`] waits for all of them. While batches of more
+    /// than 64 MiB wait to be written, this waits, too.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # let store = annals::Store::open(directory.path().join("store"))?;
+    /// use annals::{Batch, NewEvent, Ticket};
+    /// let mut tickets = Vec::new();
+    /// for number in 0..100 {
+    ///     let mut batch = Batch::new();
+    ///     batch.push(&format!("sensor-{}", number % 10), &NewEvent::json("measured", "21.5"))?;
+    ///     tickets.push(store.submit(batch)?);
+    /// }
+    /// for ticket in tickets {
+    ///     // Durable from here on. `ticket.await` does the same.
+    ///     let appended = ticket.wait()?;
+    ///     assert!(store.last_position() >= appended.last_position);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What is known without looking into the store: [`AppendError::ReadOnly`], [`AppendError::WithinDecide`],
+    /// [`AppendError::Invalid`]. Everything else is told by the ticket.
+    pub fn submit(&self, batch: Batch) -> Result<Ticket, AppendError> {
+        let Some(writing) = &self.0.writing else { return Err(AppendError::ReadOnly) };
+        writing.deciding.refuse_own()?;
+        batch.check_ids()?;
+        writing.serving.start(&writing.queue);
+        let bytes = batch.bytes();
+        let pending = writing.queue.submit(Item::Batch(batch), bytes);
+        Ok(Ticket::new(Arc::clone(&writing.queue), pending))
     }
 
     /// Appends several batches with one write and one sync, where they fit into one segment. Each is all or nothing by

@@ -1,7 +1,7 @@
 //! Closing a store, in good order or not.
 
 use super::{Handle, Writing};
-use crate::committer::Committer;
+use crate::committer::{Committer, Flush, Item};
 use crate::core::Core;
 use crate::error::{AppendError, ReadError};
 use annals_format::CleanMark;
@@ -26,7 +26,10 @@ impl Handle {
             Some(true) => return Ok(()),
             Some(false) => return Err(AppendError::Poisoned),
         }
+        // What was submitted before this is written; what comes from now on is refused.
+        let _ = writing.queue.commit(Item::Flush(Flush::NOTHING));
         let end = writing.queue.with_sink(Committer::close);
+        writing.serving.end(&writing.queue);
         writing.stop_worker(&self.core);
         self.core.abandon_merges();
         self.core.cut_unused();
@@ -62,6 +65,7 @@ impl Drop for Handle {
             if let Some(writing) = &self.writing
                 && writing.closed.lock().replace(false).is_none()
             {
+                writing.queue.end_serving();
                 writing.stop_worker(&self.core);
             }
             return;

@@ -14,6 +14,7 @@ use crate::open::{Opened, environment, observe, open_for_reading, open_for_writi
 use crate::options::{Durability, Options};
 use crate::parts::Parts;
 use crate::recovery::RecoveryReport;
+use crate::serving::Serving;
 use crate::stats::Stats;
 use crate::view::View;
 use annals_types::Position;
@@ -69,6 +70,7 @@ struct Writing {
     queue: Arc<CommitQueue<Committer>>,
     deciding: Deciding,
     worker: Mutex<Option<JoinHandle<()>>>,
+    serving: Serving,
     /// Whether it was closed, and if so, whether in good order. Held while it is being closed or maintained.
     closed: Mutex<Option<bool>>,
     lock: Mutex<Option<Box<dyn Lock>>>,
@@ -157,6 +159,7 @@ impl Store {
             queue,
             deciding: Deciding::default(),
             worker: Mutex::new(worker),
+            serving: Serving::new(options.background),
             closed: Mutex::new(None),
             lock: Mutex::new(Some(lock)),
         };

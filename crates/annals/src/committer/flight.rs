@@ -1,0 +1,86 @@
+//! A group that is written, until it is durable and its callers may be told.
+
+use super::{Flush, Outcome};
+use crate::core::Core;
+use crate::error::AppendError;
+use crate::staged::Staged;
+use annals_types::planted::{Bug, planted};
+use annals_wal::{Flight, Landing, SyncJob};
+use std::io;
+use std::sync::Arc;
+
+/// What the outcomes of a group still hang on.
+#[derive(Debug)]
+pub(crate) struct GroupFlight {
+    pub(super) core: Arc<Core>,
+    pub(super) sync: Option<SyncJob>,
+    /// `None` if nothing was written.
+    pub(super) landing: Option<Landing>,
+    /// Outcomes from here on depend on what was written; those before were durable when a segment was full.
+    pub(super) from: usize,
+    /// Where in the group decisions wait for what they are founded on.
+    pub(super) flushes: Vec<(usize, Flush)>,
+    /// The frames that were written. Dropped with this, when nobody waits for it any more.
+    #[expect(dead_code, reason = "kept for its drop, which takes time that the writer has not")]
+    pub(super) written: Staged,
+}
+
+impl Flight for GroupFlight {
+    type Outcome = Outcome;
+    type Sync = SyncJob;
+
+    fn take_sync(&mut self) -> Option<SyncJob> {
+        self.sync.take()
+    }
+
+    fn land(mut self, result: io::Result<()>, outcomes: &mut [Outcome]) {
+        let Err(source) = result else { return self.succeeded() };
+        if planted(Bug::GroupAcknowledgedThoughSyncFailed) {
+            return;
+        }
+        if let Some(landing) = self.landing.take() {
+            landing.failed();
+        }
+        let mut source = Some(source);
+        unknown_from(self.from, outcomes, &mut source);
+        for (index, flush) in self.flushes {
+            outcomes[index] = flush.ended(&self.core, &mut source);
+        }
+    }
+}
+
+impl GroupFlight {
+    fn succeeded(self) {
+        if let Some(landing) = self.landing {
+            let last = landing.last();
+            landing.succeeded();
+            self.core.publish(last);
+        }
+    }
+}
+
+/// Outcomes of batches from `from` on do not stand: what they were founded on was not written, or nobody knows.
+pub(super) fn unknown_from(from: usize, outcomes: &mut [Outcome], source: &mut Option<io::Error>) {
+    for outcome in outcomes.iter_mut().skip(from) {
+        *outcome = match outcome {
+            // It has its own way to be told.
+            Ok(None) => continue,
+            Ok(_) if planted(Bug::UnknownToldAsRefusal) => Err(AppendError::Poisoned),
+            Ok(_) => Err(AppendError::DurabilityUnknown { source: source.take() }),
+            Err(_) => Err(AppendError::Poisoned),
+        };
+    }
+}
+
+impl Flush {
+    /// The outcome of waiting, once there is nothing left to write.
+    pub(super) fn ended(self, core: &Core, source: &mut Option<io::Error>) -> Outcome {
+        if self.up_to <= core.watermark.visible() {
+            Ok(None)
+        } else if self.own {
+            Err(AppendError::DurabilityUnknown { source: source.take() })
+        } else {
+            Err(AppendError::Poisoned)
+        }
+    }
+}
