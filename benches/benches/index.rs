@@ -1,6 +1,6 @@
 //! Cost of the index alone: taking events in, finding streams, merging runs; all in memory.
 
-use annals_benches::workload::{EVENT_TYPE, Workload};
+use annals_benches::workload::{EVENT_TYPE, Workload, mix};
 use annals_index::{IndexedEvent, MemoryIndex, Merge, MergeTarget, Run, TermKey, TermKind, write_run};
 use annals_types::{Position, Tags, Uuid, Version};
 use annals_vfs::{Access, Disk, MemoryDisk};
@@ -29,6 +29,45 @@ fn filled(events: &[(String, Version)]) -> MemoryIndex {
         let (position, version, tags) = (Position::new(number), *version, Tags::default());
         index.insert(&IndexedEvent { position, stream, version, event_type: EVENT_TYPE, tags, id: None });
     }
+    index
+}
+
+/// An event to be taken in.
+struct Event {
+    hash: u64,
+    stream: String,
+    position: Position,
+    version: Version,
+}
+
+impl Event {
+    fn indexed(&self) -> IndexedEvent<'_> {
+        let Event { position, version, stream, .. } = self;
+        let (position, version, tags) = (*position, *version, Tags::default());
+        IndexedEvent { position, stream, version, event_type: EVENT_TYPE, tags, id: None }
+    }
+}
+
+/// Events of so many streams in random order, in halves.
+fn events_of(streams: u64) -> (Vec<Event>, Vec<Event>) {
+    let mut versions: HashMap<u64, Version> = HashMap::new();
+    let mut event = |number: u64| {
+        let stream = mix(number) % streams;
+        let version = versions.entry(stream).or_default();
+        *version = version.next();
+        let name = format!("account-{stream:06}");
+        let hash = TermKey::new(TermKind::Stream, &name, 42).hash(42);
+        Event { hash, stream: name, position: Position::new(number), version: *version }
+    };
+    let all: Vec<Event> = (1..=2 * EVENTS).map(&mut event).collect();
+    let mut halves = all;
+    let second = halves.split_off(halves.len() / 2);
+    (halves, second)
+}
+
+fn filled_with(events: &[Event]) -> MemoryIndex {
+    let mut index = MemoryIndex::new(Position::FIRST, 42);
+    events.iter().for_each(|event| index.insert(&event.indexed()));
     index
 }
 
@@ -140,6 +179,28 @@ fn benches(criterion: &mut Criterion) {
     group.bench_function("take in 200,000 events of 100,000 streams", |bencher| {
         bencher.iter_batched(|| (), |()| filled(&events), BatchSize::PerIteration);
     });
+    let (names, few) = (events_of(100_000), events_of(16));
+    for (what, events) in [("100,000 streams", &names), ("16 streams", &few)] {
+        group.bench_function(format!("one by one, in a full index of {what}"), |bencher| {
+            let take = |mut index: MemoryIndex| {
+                for event in &events.1 {
+                    index.insert(&event.indexed());
+                }
+                index
+            };
+            bencher.iter_batched(|| filled_with(&events.0), take, BatchSize::PerIteration);
+        });
+        group.bench_function(format!("batches of 1000, in a full index of {what}"), |bencher| {
+            let take = |mut index: MemoryIndex| {
+                for batch in events.1.chunks(1000) {
+                    let batch = batch.iter().map(|event| (event.hash, event.indexed()));
+                    index.insert_all(batch).expect("versions go on");
+                }
+                index
+            };
+            bencher.iter_batched(|| filled_with(&events.0), take, BatchSize::PerIteration);
+        });
+    }
     let index = filled(&events);
     group.throughput(Throughput::Elements(1));
     group.bench_function("find a stream in memory", |bencher| {

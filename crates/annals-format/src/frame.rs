@@ -3,8 +3,8 @@
 use crate::binding::Binding;
 use crate::damage::Damage;
 use crate::record::{
-    RECORD_HEADER_BYTES, complete_record, encode_lost, encode_record, given_id, own_record, parse_record,
-    record_length, reseal_record, stored_checksum,
+    RECORD_HEADER_BYTES, RecordTerms, complete_record, encode_lost, encode_record, given_id, own_record,
+    own_terms, parse_record, record_length, reseal_record, stored_checksum,
 };
 use crate::wire::{i64_at, put_i64, put_u32, put_u64, u32_at, u64_at};
 use annals_types::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
@@ -303,6 +303,19 @@ impl FrameBuilder {
     #[must_use]
     pub fn given_id(&self, index: usize) -> Option<Uuid> {
         given_id(self.record(index))
+    }
+
+    /// What the events are found by, in order, stamped or not.
+    ///
+    /// # Panics
+    /// Never for records that were pushed: the lengths are looked at all the same.
+    pub fn terms(&self) -> impl Iterator<Item = RecordTerms<'_>> {
+        let mut last = "";
+        (0..self.records.len()).map(move |index| {
+            let terms = own_terms(self.record(index), last).expect("a record that was pushed");
+            last = terms.event_type;
+            terms
+        })
     }
 
     /// The event of a record, once the frame is stamped for this place.

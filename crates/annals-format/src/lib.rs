@@ -36,7 +36,8 @@ pub use manifest::{
 };
 pub use pages::{PAGE_BYTES, page_checksums, page_count};
 pub use record::{
-    RECORD_HEADER_BYTES, may_be_record, parse_record, position_of_record, record_length, same_content,
+    RECORD_HEADER_BYTES, RecordTerms, may_be_record, parse_record, position_of_record, record_length,
+    same_content,
 };
 pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 

@@ -117,6 +117,20 @@ pub trait File: Send + Sync + Debug {
     /// What the system says.
     fn length(&self) -> io::Result<u64>;
 
+    /// The first place at or after `offset` where the file may have anything but zeros; `None` if there are only zeros up to
+    /// its end. Space that was reserved and never written is passed over without reading it, where the file system tells;
+    /// otherwise the answer is `offset`. What was read once may count as something else than zeros, also what was read ahead;
+    /// see [`File::no_read_ahead`].
+    ///
+    /// # Errors
+    /// What the system says.
+    fn data_from(&self, offset: u64) -> io::Result<Option<u64>> {
+        Ok(Some(offset))
+    }
+
+    /// Says that reads through this handle are to fetch what they ask for and no more. Only a hint.
+    fn no_read_ahead(&self) {}
+
     /// Maps the first `length` bytes for reading. The mapping shows later writes to the file, outlives this
     /// handle, and keeps the contents alive when the name is removed.
     ///

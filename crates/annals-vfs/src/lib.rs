@@ -26,6 +26,6 @@ pub use disk::{Access, DirEntry, Disk, EntryKind, File, Lock};
 pub use env::{Clock, Env, ManualClock, Random, SeededRandom, SystemClock, SystemRandom};
 pub use faulty::{Call, Fault, FaultyDisk, When};
 pub use io_ext::{is_shortage, read_exact_at, read_up_to, replace_file, write_all_at};
-pub use mapping::{Mapping, prefetch_bytes};
+pub use mapping::{Mapping, prefetch_bytes, prefetch_value};
 pub use memory::{Fate, Filling, MemoryDisk, Survival, Unsynced};
 pub use real::RealDisk;

@@ -3,8 +3,9 @@
 use annals_vfs::{File, read_up_to};
 use std::io;
 
-/// How much is read at once.
-const STEP: usize = 1 << 20;
+/// How much is read at once: little enough to be in the processor's cache while it is looked at, and so that little is read
+/// of what was reserved behind the end of the frames and never written.
+pub(crate) const STEP: usize = 1 << 18;
 /// How much is given up where the disk cannot read.
 const PAGE: usize = 4096;
 
@@ -42,6 +43,15 @@ impl<'f> Window<'f> {
     #[must_use]
     pub fn file_length(&self) -> u64 {
         self.length
+    }
+
+    /// The first place at or after `offset` where there may be anything but zeros, as the file system tells it without a
+    /// read; where the file ends, if there is none.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn data_from(&self, offset: u64) -> io::Result<u64> {
+        Ok(self.file.data_from(offset)?.map_or(self.length, |found| found.clamp(offset, self.length)))
     }
 
     /// The first place so far that the disk could not read, and what it said.

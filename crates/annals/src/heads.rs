@@ -11,6 +11,7 @@
 
 use annals_types::Version;
 use annals_types::planted::{Bug, planted};
+use annals_vfs::prefetch_value;
 
 /// How many entries a set has.
 const WAYS: usize = 14;
@@ -55,12 +56,28 @@ impl HeadCache {
         HeadCache { sets: bytes.saturating_sub(2 * CACHE_LINE_BYTES) / SET_BYTES, filled: None }
     }
 
+    /// Has fetched what looking up these hashes is likely to read. In two loops of a few instructions each: a prefetch that
+    /// misses the table of pages holds up what follows it, and the shorter a loop, the more of them wait at once.
+    pub(crate) fn ask_for(&self, hashes: impl Iterator<Item = u64> + Clone) {
+        let Some(filled) = &self.filled else { return };
+        for hash in hashes.clone() {
+            prefetch_value(filled.words(self.set_of(hash)));
+        }
+        for hash in hashes {
+            let set = self.set_of(hash);
+            let alike = alike(filled.words(set), tag_of(hash));
+            if alike != 0 {
+                prefetch_value(filled.entry(set, alike.trailing_zeros() as usize));
+            }
+        }
+    }
+
     /// The version last put under a name, if it is still there. `hash` is keyed, and always the same for a name.
     pub(crate) fn get(&mut self, hash: u64, name: &str) -> Option<Version> {
         let set = self.set_of(hash);
         let filled = self.filled.as_mut()?;
         let way = filled.find(set, tag_of(hash), name)?;
-        filled.words(set)[ASKED] |= 1 << way;
+        filled.words_mut(set)[ASKED] |= 1 << way;
         let (version, _) = filled.entry(set, way).split_first_chunk()?;
         Some(Version::new(u64::from_le_bytes(*version)))
     }
@@ -76,15 +93,15 @@ impl HeadCache {
             Some(_) if planted(Bug::CachedHeadNotMoved) => return,
             Some(way) => way,
             None => {
-                let way = choose_way(filled.words(set));
-                filled.words(set)[way] = tag;
-                let entry = filled.entry(set, way);
+                let way = choose_way(filled.words_mut(set));
+                filled.words_mut(set)[way] = tag;
+                let entry = filled.entry_mut(set, way);
                 entry[LENGTH_AT] = u8::try_from(name.len()).unwrap_or(u8::MAX);
                 entry[NAME_AT..NAME_AT + name.len()].copy_from_slice(name.as_bytes());
                 way
             }
         };
-        filled.entry(set, way)[..LENGTH_AT].copy_from_slice(&version.get().to_le_bytes());
+        filled.entry_mut(set, way)[..LENGTH_AT].copy_from_slice(&version.get().to_le_bytes());
     }
 
     /// How many bytes it has taken: nothing before the first [`HeadCache::put`], never more than it was given.
@@ -103,6 +120,16 @@ impl HeadCache {
 fn tag_of(hash: u64) -> u16 {
     let [low, high, ..] = hash.to_le_bytes();
     u16::from_le_bytes([low, high]).max(1)
+}
+
+/// The ways of a set with a tag, a bit for each.
+#[inline]
+fn alike(words: &[u16; TAG_WORDS], tag: u16) -> u16 {
+    let mut alike = 0;
+    for (way, own) in words[..WAYS].iter().enumerate() {
+        alike |= u16::from(*own == tag) << way;
+    }
+    alike
 }
 
 /// The way for a new entry: one that is empty, or the first one behind the hand that was not asked for since the hand
@@ -126,19 +153,24 @@ impl Filled {
         Filled { tags: Lines::new(sets * TAG_WORDS), entries: Lines::new(sets * WAYS * ENTRY_BYTES) }
     }
 
-    fn words(&mut self, set: usize) -> &mut [u16] {
-        self.tags.part(set * TAG_WORDS, TAG_WORDS)
+    fn words(&self, set: usize) -> &[u16; TAG_WORDS] {
+        self.tags.part(set * TAG_WORDS)
     }
 
-    fn entry(&mut self, set: usize, way: usize) -> &mut [u8] {
-        self.entries.part((set * WAYS + way) * ENTRY_BYTES, ENTRY_BYTES)
+    fn words_mut(&mut self, set: usize) -> &mut [u16; TAG_WORDS] {
+        self.tags.part_mut(set * TAG_WORDS)
     }
 
-    fn find(&mut self, set: usize, tag: u16, name: &str) -> Option<usize> {
-        let mut alike = 0_u16;
-        for (way, own) in self.words(set)[..WAYS].iter().enumerate() {
-            alike |= u16::from(*own == tag) << way;
-        }
+    fn entry(&self, set: usize, way: usize) -> &[u8; ENTRY_BYTES] {
+        self.entries.part((set * WAYS + way) * ENTRY_BYTES)
+    }
+
+    fn entry_mut(&mut self, set: usize, way: usize) -> &mut [u8; ENTRY_BYTES] {
+        self.entries.part_mut((set * WAYS + way) * ENTRY_BYTES)
+    }
+
+    fn find(&self, set: usize, tag: u16, name: &str) -> Option<usize> {
+        let mut alike = alike(self.words(set), tag);
         while alike != 0 {
             let way = alike.trailing_zeros() as usize;
             let entry = self.entry(set, way);
@@ -170,8 +202,12 @@ impl<T: Copy + Default> Lines<T> {
         Lines { cells, start: start.unwrap_or(0) }
     }
 
-    fn part(&mut self, from: usize, count: usize) -> &mut [T] {
-        &mut self.cells[self.start + from..][..count]
+    fn part<const COUNT: usize>(&self, from: usize) -> &[T; COUNT] {
+        self.cells[self.start + from..].first_chunk().expect("parts lie within")
+    }
+
+    fn part_mut<const COUNT: usize>(&mut self, from: usize) -> &mut [T; COUNT] {
+        self.cells[self.start + from..].first_chunk_mut().expect("parts lie within")
     }
 
     #[cfg(test)]
@@ -322,6 +358,8 @@ mod tests {
                 // Few names and fewer hashes, so that sets and tags are shared. A name always has the same hash.
                 let name = "n".repeat(usize::from(number % 7) * 10) + &number.to_string();
                 let hash = if number & 1 == 0 { hash(&name) } else { hashes[usize::from(number) % hashes.len()] };
+                // Fetching changes nothing.
+                cache.ask_for([hash].into_iter());
                 match what {
                     0 => {
                         let found = cache.get(hash, &name);

@@ -4,7 +4,7 @@ use crate::budget::Budget;
 use crate::catalog::{Catalog, read_manifest};
 use crate::error::OpenError;
 use crate::options::{Durability, Options};
-use crate::part::{IndexPlan, Part, Rebuilt, RunPart, insert_stored};
+use crate::part::{IndexPlan, Part, Rebuilt, RunPart, insert_all_stored};
 use crate::parts::Parts;
 use crate::recovery::RecoveryReport;
 use annals_format::{Manifest, SEGMENT_HEADER_BYTES, names};
@@ -290,10 +290,10 @@ fn assemble(
         segment_bytes: manifest.segment_bytes,
         clean: manifest.clean,
     };
-    let recovered = recover(&*env.disk, mode, &input, &mut |segment, event| {
+    let recovered = recover(&*env.disk, mode, &input, &mut |segment, events| {
         let new = || plan.begin(segment.first_position());
         let index = indexes.entry(segment.id()).or_insert_with(new);
-        insert_stored(index, segment, &event).map_err(LogError::Corrupt)
+        insert_all_stored(index, segment, events).map_err(LogError::Corrupt)
     })?;
     let mut active = None;
     for segment in &recovered.segments {

@@ -183,3 +183,31 @@ fn records_say_the_same_whatever_their_place_and_differ_in_anything_given() {
         assert!(!same_content(&own, &other));
     }
 }
+
+#[test]
+fn terms_are_those_of_the_events_whatever_else_they_have() {
+    let mut frame = FrameBuilder::new();
+    let id = Uuid::from_u128(7);
+    let given = [
+        minimal(),
+        full(),
+        NewEvent::new("other", &b"1"[..]).with_tag("a").with_tag("b"),
+        NewEvent::new("other", &b""[..]).with_metadata(vec![1; 9]),
+        NewEvent::new("é", &b"2"[..]).with_id(id),
+    ];
+    for event in &given {
+        frame.push("account-1", event).unwrap();
+    }
+    frame.push_lost("account-2").unwrap();
+    frame.push_lost("").unwrap();
+    let stamp = stamp(1, 0);
+    frame.stamp(&stamp, |_| Version::FIRST);
+    let terms: Vec<_> = frame.terms().collect();
+    assert_eq!(terms.len(), frame.record_count());
+    for (index, terms) in terms.iter().enumerate() {
+        let event = frame.event(index, &stamp).unwrap();
+        assert_eq!((terms.event_type, terms.tags), (event.event_type, event.tags), "{index}");
+        assert_eq!(terms.given_id, frame.given_id(index));
+        assert_eq!(terms.given_id, given.get(index).and_then(|event| event.id));
+    }
+}

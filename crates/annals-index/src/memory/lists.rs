@@ -3,6 +3,8 @@
 //! Up to two positions are in the [`List`] itself. Up to 124 are in a chain of chunks, each twice as long as
 //! the one before it, all cut from one array. Longer lists have an array of their own.
 
+use annals_vfs::prefetch_value;
+
 /// Positions that a [`List`] holds itself.
 const INLINE: usize = 2;
 /// Positions in the first chunk; each next one has twice as many.
@@ -73,6 +75,21 @@ impl Lists {
             }
         }
         list.count += 1;
+    }
+
+    /// Has fetched what the next [`Lists::push`] writes to. Long lists are used so often that they are at hand.
+    #[inline]
+    pub(super) fn ask_for_end(&self, list: &List) {
+        let count = list.count as usize;
+        if count <= INLINE || count >= CHAIN_MAX {
+            return;
+        }
+        // Where a new chunk begins, the last word that is written to is the link to it.
+        let (_, used) = chunk_of(count);
+        let within = if used == 0 { 0 } else { 1 + used };
+        if let Some(word) = self.words.get(list.place[1] as usize + within) {
+            prefetch_value(word);
+        }
     }
 
     /// The last position.

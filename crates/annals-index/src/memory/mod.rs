@@ -1,5 +1,6 @@
 //! The newest part of the index: in memory, and added to with each append.
 
+mod batch;
 mod ids;
 mod lists;
 mod slots;
@@ -50,7 +51,13 @@ pub struct MemoryIndex {
     lists: Lists,
     ids: Ids,
     ids_wanted: bool,
+    /// The terms of the last event's type, and of the category of the stream that was new last: mostly the next one's, too.
+    last_type: u32,
+    last_category: u32,
 }
+
+/// The number that no term has.
+const NO_TERM: u32 = u32::MAX;
 
 impl MemoryIndex {
     /// An index of no events yet. The first one will be at `first_position`; `hash_seed` is random and not
@@ -64,6 +71,8 @@ impl MemoryIndex {
             lists: Lists::default(),
             ids: Ids::new(hash_seed),
             ids_wanted: true,
+            last_type: NO_TERM,
+            last_category: NO_TERM,
         }
     }
 
@@ -95,10 +104,17 @@ impl MemoryIndex {
     /// As [`MemoryIndex::insert`].
     #[inline]
     pub fn try_insert(&mut self, event: &IndexedEvent<'_>) -> Result<(), Version> {
+        self.insert_hashed(self.terms.hash(TermKind::Stream, event.stream), NO_TERM, event)
+    }
+
+    /// Adds the next event, with the hash of its stream's name, and the term that this is likely to be.
+    #[inline]
+    fn insert_hashed(&mut self, hash: u64, likely: u32, event: &IndexedEvent<'_>) -> Result<(), Version> {
         let position = self.events;
         debug_assert_eq!(event.position, self.first_position.plus(position.into()), "positions have a gap");
+        debug_assert_eq!(hash, self.terms.hash(TermKind::Stream, event.stream), "the hash of another name");
         let named = !event.stream.is_empty();
-        let stream = named.then(|| self.stream(event.stream, event.version)).transpose()?;
+        let stream = named.then(|| self.stream(hash, likely, event.stream, event.version)).transpose()?;
         self.events = position.checked_add(1).expect("a memory index has less than 2^32 events");
 
         // Of a lost event the stream may not be known.
@@ -107,8 +123,8 @@ impl MemoryIndex {
             self.push(stream, position);
             self.push(category, position);
         }
-        let event_type = self.terms.find_or_add(TermKind::Type, event.event_type);
-        self.push(event_type, position);
+        self.last_type = self.term_like(self.last_type, TermKind::Type, event.event_type);
+        self.push(self.last_type, position);
         for tag in event.tags.iter() {
             let tag = self.terms.find_or_add(TermKind::Tag, tag);
             // A tag may be given twice.
@@ -291,18 +307,24 @@ impl MemoryIndex {
     /// The number of a stream's term, which is made if need be, together with that of its category; or the version
     /// that should follow, if it is not this one.
     #[inline]
-    fn stream(&mut self, name: &str, version: Version) -> Result<u32, Version> {
-        let hash = self.terms.hash(TermKind::Stream, name);
-        if let Some(number) = self.terms.find_hashed(hash, TermKind::Stream, name) {
+    fn stream(&mut self, hash: u64, likely: u32, name: &str, version: Version) -> Result<u32, Version> {
+        let likely = self.terms.is(likely, TermKind::Stream, name).then_some(likely);
+        if let Some(number) = likely.or_else(|| self.terms.find_hashed(hash, TermKind::Stream, name)) {
             let term = self.terms.get(number);
             let expected = term.first_version.plus(term.list.count());
             return if version == expected { Ok(number) } else { Err(expected) };
         }
-        let category = self.terms.find_or_add(TermKind::Category, category_of(name));
+        self.last_category = self.term_like(self.last_category, TermKind::Category, category_of(name));
         let number = self.terms.add(hash, TermKind::Stream, name);
         let term = self.terms.get_mut(number);
-        (term.category, term.first_version) = (category, version);
+        (term.category, term.first_version) = (self.last_category, version);
         Ok(number)
+    }
+
+    /// The number of a term, which is made if it is not there; asked first is the one that it was last time.
+    #[inline]
+    fn term_like(&mut self, last: u32, kind: TermKind, name: &str) -> u32 {
+        if self.terms.is(last, kind, name) { last } else { self.terms.find_or_add(kind, name) }
     }
 
     #[inline]

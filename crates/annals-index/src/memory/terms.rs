@@ -5,6 +5,7 @@ use super::slots::Slots;
 use crate::postings::Postings;
 use annals_format::run::{TermKind, term_hash};
 use annals_types::Version;
+use annals_vfs::{prefetch_bytes, prefetch_value};
 
 /// One term. Its number is its place among all terms.
 #[derive(Clone, Debug)]
@@ -82,6 +83,32 @@ impl Terms {
             let term = self.get(number);
             term.kind == kind && self.name_bytes(term) == name.as_bytes()
         })
+    }
+
+    /// Has fetched at what a search for a hash looks first.
+    #[inline]
+    pub(super) fn ask_for_slot(&self, hash: u64) {
+        self.slots.ask_for(hash);
+    }
+
+    /// The number of a term that a search for a hash is likely to find, whose fields are fetched.
+    #[inline]
+    pub(super) fn ask_for_term(&self, hash: u64) -> Option<u32> {
+        let number = self.slots.find(hash, |_| true)?;
+        prefetch_value(self.get(number));
+        Some(number)
+    }
+
+    /// Has the name of a term fetched.
+    #[inline]
+    pub(super) fn ask_for_name(&self, term: &Term) {
+        prefetch_bytes(self.name_bytes(term));
+    }
+
+    /// Whether a number is that of a term of a kind with this name.
+    #[inline]
+    pub(super) fn is(&self, number: u32, kind: TermKind, name: &str) -> bool {
+        self.try_get(number).is_some_and(|term| term.kind == kind && self.name_bytes(term) == name.as_bytes())
     }
 
     /// Makes a term that is not there yet.

@@ -1,6 +1,6 @@
 //! Memory and run say what the model says.
 
-use crate::model::{GivenEvent, build, plain};
+use crate::model::{GivenEvent, build, build_in_batches, plain};
 use crate::part::{RUN_ID, STORE_ID, mapping, open, run_bytes};
 use annals_format::FormatError;
 use annals_index::{MemoryIndex, Run, RunIdentity, TermKind};
@@ -12,6 +12,12 @@ fn check(first_position: u64, events: &[GivenEvent]) {
     let (model, memory) = build(Position::new(first_position), events, first_version);
     model.check(&memory).unwrap();
     let (bytes, identity) = run_bytes(&memory);
+    for batch in [1, 7, 100, usize::MAX] {
+        let batched = build_in_batches(Position::new(first_position), events, first_version, batch);
+        model.check(&batched).unwrap();
+        assert!(run_bytes(&batched).0 == bytes, "taken in {batch} at a time it is the same");
+        assert_eq!(batched.memory_bytes(), memory.memory_bytes());
+    }
     assert_eq!(identity.length, bytes.len() as u64);
     let run = open(&bytes, &identity).unwrap();
     model.check(&run).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::part::Part;
 use annals_format::Damage;
-use annals_index::{IndexedEvent, MemoryIndex, TermKind};
+use annals_index::{IndexedEvent, MemoryIndex, TermKey, TermKind};
 use annals_types::{Position, Tags, Uuid, Version, category_of};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -31,7 +31,7 @@ pub(crate) struct Model {
     ids: BTreeMap<Uuid, Vec<Position>>,
 }
 
-/// Makes the model and a memory index of the same events. Every stream begins at the version that
+/// Makes the model and a memory index of the same events, taken in one by one. Every stream begins at the version that
 /// `first_version` gives.
 pub(crate) fn build(
     first_position: Position,
@@ -45,26 +45,53 @@ pub(crate) fn build(
         first_versions: BTreeMap::new(),
         ids: BTreeMap::new(),
     };
-    let mut memory = MemoryIndex::new(first_position, 99);
+    let mut memory = MemoryIndex::new(first_position, HASH_SEED);
     let mut position = first_position;
     for event in events {
         let version = model.insert(position, event, &first_version);
-        let mut tags = Vec::new();
-        for tag in &event.tags {
-            tags.extend(u16::try_from(tag.len()).unwrap().to_le_bytes());
-            tags.extend(tag.as_bytes());
-        }
-        memory.insert(&IndexedEvent {
-            position,
-            stream: &event.stream,
-            version,
-            event_type: &event.event_type,
-            tags: Tags::from_encoded(&tags).unwrap(),
-            id: event.id,
-        });
+        let tags = encoded(&event.tags);
+        memory.insert(&event.indexed(position, version, &tags));
         position = position.next();
     }
     (model, memory)
+}
+
+const HASH_SEED: u64 = 99;
+
+/// A memory index of the same events, taken in batches of so many.
+pub(crate) fn build_in_batches(
+    first_position: Position,
+    events: &[GivenEvent],
+    first_version: impl Fn(&str) -> Version,
+    batch: usize,
+) -> MemoryIndex {
+    let mut memory = MemoryIndex::new(first_position, HASH_SEED);
+    let mut versions: BTreeMap<&str, Version> = BTreeMap::new();
+    let tags: Vec<Vec<u8>> = events.iter().map(|event| encoded(&event.tags)).collect();
+    let mut indexed = Vec::new();
+    for ((number, event), tags) in (0..).zip(events).zip(&tags) {
+        let next = versions.entry(&event.stream).or_insert_with(|| first_version(&event.stream));
+        let hash = TermKey::new(TermKind::Stream, &event.stream, HASH_SEED).hash(HASH_SEED);
+        indexed.push((hash, event.indexed(first_position.plus(number), *next, tags)));
+        *next = next.next();
+    }
+    for batch in indexed.chunks(batch) {
+        memory.insert_all(batch.iter().copied()).unwrap();
+    }
+    memory
+}
+
+fn encoded(tags: &[String]) -> Vec<u8> {
+    let length = |tag: &String| u16::try_from(tag.len()).unwrap().to_le_bytes();
+    tags.iter().flat_map(|tag| [&length(tag)[..], tag.as_bytes()].concat()).collect()
+}
+
+impl GivenEvent {
+    fn indexed<'a>(&'a self, position: Position, version: Version, tags: &'a [u8]) -> IndexedEvent<'a> {
+        let (stream, event_type) = (&*self.stream, &*self.event_type);
+        let tags = Tags::from_encoded(tags).unwrap();
+        IndexedEvent { position, stream, version, event_type, tags, id: self.id }
+    }
 }
 
 impl Model {

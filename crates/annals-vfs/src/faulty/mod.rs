@@ -154,6 +154,14 @@ impl File for FaultyFile {
         self.plan.around(Call::Length, || self.inner.length())
     }
 
+    fn data_from(&self, offset: u64) -> io::Result<Option<u64>> {
+        self.inner.data_from(offset)
+    }
+
+    fn no_read_ahead(&self) {
+        self.inner.no_read_ahead();
+    }
+
     fn map(&self, length: u64) -> io::Result<Mapping> {
         self.plan.around(Call::Map, || self.inner.map(length))
     }

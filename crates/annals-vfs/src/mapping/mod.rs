@@ -140,23 +140,35 @@ impl fmt::Debug for Mapping {
 /// Says that bytes of a [`Mapping`] will be read within a microsecond, as [`Mapping::prefetch_lines`] does.
 #[inline]
 pub fn prefetch_bytes(bytes: &[u8]) {
-    bytes.iter().step_by(LINE_BYTES).for_each(fetch);
+    bytes.iter().step_by(LINE_BYTES).for_each(|byte| fetch(byte));
+}
+
+/// Says that a value in ordinary memory will be looked at within a microsecond, so that the processor fetches the cache
+/// lines in which it begins and ends while it does something else. Only a hint.
+#[inline]
+pub fn prefetch_value<T>(value: &T) {
+    let begin = std::ptr::from_ref(value).cast::<u8>();
+    let last = begin.wrapping_add(size_of::<T>().saturating_sub(1));
+    fetch(begin);
+    if begin.addr() / LINE_BYTES != last.addr() / LINE_BYTES {
+        fetch(last);
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[inline]
-fn fetch(byte: &u8) {
+fn fetch(line: *const u8) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
     #[expect(unsafe_code, reason = "there is no other way to tell the processor")]
-    // SAFETY: a prefetch changes nothing that a program can see, wherever it points to; this is the address of a byte.
+    // SAFETY: a prefetch changes nothing that a program can see, wherever it points to.
     unsafe {
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast());
+        _mm_prefetch::<_MM_HINT_T0>(line.cast());
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
-fn fetch(_byte: &u8) {}
+fn fetch(_line: *const u8) {}
 
 /// The error for a mapping longer than its file.
 pub(crate) fn too_short() -> io::Error {

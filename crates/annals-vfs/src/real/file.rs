@@ -50,6 +50,24 @@ impl File for RealFile {
         Ok(self.0.metadata()?.len())
     }
 
+    fn data_from(&self, offset: u64) -> io::Result<Option<u64>> {
+        // The file's own place, which this moves, is used by nobody.
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+        match rustix::fs::seek(&self.0, rustix::fs::SeekFrom::Data(offset)) {
+            Err(Errno::NXIO) => return Ok(None),
+            Ok(found) if found > offset => return Ok(Some(found)),
+            // A file system that does not know has data everywhere.
+            _ => {}
+        }
+        Ok(Some(offset))
+    }
+
+    fn no_read_ahead(&self) {
+        // A hint that is not taken changes nothing.
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+        let _ = rustix::fs::fadvise(&self.0, 0, None, rustix::fs::Advice::Random);
+    }
+
     fn map(&self, length: u64) -> io::Result<Mapping> {
         Mapping::of_file(&self.0, length)
     }

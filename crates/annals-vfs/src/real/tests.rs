@@ -1,7 +1,7 @@
 //! Tests of the real disk: what only a file system shows.
 
 use super::*;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 fn mode(path: &Path) -> u32 {
@@ -164,4 +164,22 @@ fn names_are_told_with_what_they_are_as_a_whole_listing_tells_them() {
     assert!(kinds.iter().cloned().eq(listed), "{kinds:?}");
     assert_eq!(kinds[3], ("d".to_owned(), EntryKind::Other));
     assert_eq!(disk.kinds("none").unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn space_that_was_never_written_is_passed_over_and_what_was_written_is_not() {
+    let (_root, disk) = temporary();
+    let file = disk.create("file").unwrap();
+    assert_eq!(file.data_from(0).unwrap(), None);
+    file.preallocate(1 << 20).unwrap();
+    file.no_read_ahead();
+    // A file system that cannot tell has data everywhere.
+    let told = file.data_from(0).unwrap();
+    assert!(told.is_none() || told == Some(0), "{told:?}");
+    file.write_at(&[IoSlice::new(b"there")], 600_000).unwrap();
+    for from in [0, 4096, 599_999, 600_000, 600_004] {
+        let found = file.data_from(from).unwrap().unwrap();
+        assert!((from..=600_000.max(from)).contains(&found), "{found} from {from}");
+    }
+    assert_eq!(file.data_from(2 << 20).unwrap_or(None).filter(|found| *found < 2 << 20), None);
 }

@@ -117,10 +117,11 @@ pub struct Recovered {
     pub findings: Vec<Finding>,
 }
 
-/// What gets every event of a sound frame, in order, before anything is changed. An error of its own ends recovery.
-pub type Visit<'v> = dyn FnMut(&Arc<Segment>, EventRef<'_>) -> Result<(), LogError> + 'v;
+/// What gets the events of sound frames, in order, some at a time, before anything is changed. An error of its own ends
+/// recovery.
+pub type Visit<'v> = dyn FnMut(&Arc<Segment>, &[EventRef<'_>]) -> Result<(), LogError> + 'v;
 
-/// Looks at the open segments and decides; `visit` gets every event of a sound frame, in order.
+/// Looks at the open segments and decides; `visit` gets the events of every sound frame, in order.
 ///
 /// Doing it again gives the same result, also after a crash in the middle: nothing is changed but bytes that
 /// were decided to be no part of the log, and the tail, which is written again with the bytes it has.

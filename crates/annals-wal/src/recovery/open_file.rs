@@ -41,8 +41,13 @@ impl OpenFile {
             }
             LogError::Io { what: format!("open {name}"), source: error }
         })?;
+        // The file system fills what was reserved and never written with zeros when it is read, and reads ahead of who reads:
+        // of a segment of 64 MiB that was only laid out this took 100 to 200 ms (2026-11-30).
+        file.no_read_ahead();
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
-        annals_vfs::read_up_to(&*file, &mut bytes, 0).map_err(LogError::io(format!("read {name}")))?;
+        if file.data_from(0).map_err(LogError::io(format!("look at {name}")))?.is_some() {
+            annals_vfs::read_up_to(&*file, &mut bytes, 0).map_err(LogError::io(format!("read {name}")))?;
+        }
         let header = SegmentHeader::decode(&bytes);
         if let Err(error @ FormatError::Newer { .. }) = header {
             return Err(LogError::format(&name, error));

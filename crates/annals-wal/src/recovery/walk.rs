@@ -5,17 +5,23 @@ use super::{Recovered, RecoveryInput, Visit};
 use crate::error::LogError;
 use crate::scan::ZEROS;
 use crate::segment::Segment;
-use crate::window::Window;
+use crate::window::{STEP, Window};
 use annals_format::{
     Binding, CleanMark, Damage, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameFault, FrameHeader,
     SEGMENT_HEADER_BYTES, check_frame,
 };
-use annals_types::Position;
 use annals_types::limits::BATCH_BYTES_MAX;
 use annals_types::planted::{Bug, planted};
+use annals_types::{EventRef, Position};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+
+/// Events of a frame that are kept while the rest of it is verified, so that it is looked at once.
+const EVENTS_KEPT: usize = 4096;
+/// After so many bytes behind the end of the frames the file system is asked again where there may be anything but zeros:
+/// as many as are read at once.
+const HOLES_ASKED_BYTES: u64 = STEP as u64;
 
 /// What a walk over the frames of a segment ended with.
 pub(super) struct Walk {
@@ -42,35 +48,37 @@ pub(super) fn walk_frames(
     let mut end = SEGMENT_HEADER_BYTES as u64;
     // Frames whose last position is above what is proven so far; later frames may prove them.
     let mut unproven: VecDeque<(Position, u64)> = VecDeque::new();
+    let mut spare = Events::default();
     let damage = loop {
         if end >= window.file_length() {
             break Damage::new(end, "end of the file", end, end);
         }
-        let mut wanted = FRAME_HEADER_BYTES;
-        let result = loop {
+        let (mut wanted, file_length) = (FRAME_HEADER_BYTES, window.file_length());
+        let (result, bytes, mut events) = loop {
             let bytes = window.at(end, wanted).map_err(file.failed("read"))?;
             let most = bytes.len();
-            match check_next(bytes, file.binding, end, state.next) {
+            let mut events = std::mem::take(&mut spare).emptied();
+            match check_next(bytes, file.binding, end, state.next, &mut events) {
                 Err(FrameFault::Short { needed })
                     // A file that became shorter meanwhile does not get longer by asking again.
                     if wanted as u64 <= most as u64
                         && needed > most as u64
-                        && needed <= window.file_length() - end =>
+                        && needed <= file_length - end =>
                 {
                     wanted = usize::try_from(needed).unwrap_or(usize::MAX);
+                    spare = events.emptied();
                 }
-                result => break result,
+                result => break (result, bytes, events),
             }
         };
-        let ends_the_file = |header: &FrameHeader| end + header.length == window.file_length();
+        let ends_the_file = |header: &FrameHeader| end + header.length == file_length;
         match result {
             Ok(header) if ends_the_file(&header) && planted(Bug::FrameAtEndOfFileDropped) => {
                 break Damage::new(end, "end of the file", end, end);
             }
             Ok(header) => {
-                let length = usize::try_from(header.length).unwrap_or(usize::MAX);
-                let bytes = window.at(end, length).map_err(file.failed("read"))?;
-                take_frame(bytes, file.binding, end, segment, visit)?;
+                take_frame((&header, bytes), file.binding, end, &mut events, segment, visit)?;
+                spare = events.emptied();
                 state.next = header.last_position().next();
                 state.durable = state.durable.max(header.durable);
                 if !planted(Bug::RecordedAtForgottenOnOpen) {
@@ -86,7 +94,7 @@ pub(super) fn walk_frames(
             }
             Err(FrameFault::Blank) => break Damage::new(end, "frame, found zeros", 0u64, state.next.get()),
             Err(FrameFault::Short { needed }) => {
-                break Damage::new(end, "room for a frame", window.file_length() - end, needed);
+                break Damage::new(end, "room for a frame", file_length - end, needed);
             }
             Err(FrameFault::Damaged(damage)) => break damage,
         }
@@ -103,14 +111,19 @@ pub(super) fn walk_frames(
     Ok(Walk { end, unproven_from, damage, rubbish: !blank, durable_behind })
 }
 
-/// A frame counts only if it is whole and holds the positions that come next.
-pub(super) fn check_next(
-    bytes: &[u8],
+/// Looks at a frame, and keeps its first events. It counts only if it is whole and holds the positions that come next.
+fn check_next<'b>(
+    bytes: &'b [u8],
     binding: Binding,
     offset: u64,
     next: Position,
+    events: &mut Events<'b>,
 ) -> Result<FrameHeader, FrameFault> {
-    let header = check_frame(bytes, binding, offset, |_, _| {})?;
+    let header = check_frame(bytes, binding, offset, |within, event| {
+        if events.kept.len() < EVENTS_KEPT {
+            events.push(offset + within as u64, event);
+        }
+    })?;
     if header.first_position != next && !planted(Bug::FramePositionNotChecked) {
         let (found, expected) = (header.first_position.get(), next.get());
         return Err(FrameFault::Damaged(Damage::new(offset, "first position of a frame", found, expected)));
@@ -118,21 +131,59 @@ pub(super) fn check_next(
     Ok(header)
 }
 
-pub(super) fn take_frame(
-    bytes: &[u8],
+/// Events of a sound frame, verified, and where their records begin in the file.
+#[derive(Default)]
+struct Events<'b> {
+    kept: Vec<EventRef<'b>>,
+    offsets: Vec<u64>,
+}
+
+impl<'b> Events<'b> {
+    fn push(&mut self, offset: u64, event: EventRef<'b>) {
+        self.kept.push(event);
+        self.offsets.push(offset);
+    }
+
+    /// The memory of these, for those of another frame.
+    fn emptied<'c>(self) -> Events<'c> {
+        let Events { mut kept, mut offsets } = self;
+        kept.clear();
+        offsets.clear();
+        // The library collects what has the same layout in place.
+        Events { kept: kept.into_iter().map(|_| unreachable!("there are none")).collect(), offsets }
+    }
+
+    fn take(&self, segment: &Arc<Segment>, visit: &mut Visit<'_>) -> Result<(), LogError> {
+        for (event, offset) in self.kept.iter().zip(&self.offsets) {
+            segment.set_offset(event.position, u32::try_from(*offset).unwrap_or(0));
+        }
+        visit(segment, &self.kept)
+    }
+}
+
+/// Takes the events of a sound frame. Those of a frame with more than are kept are made once more, some at a time: a
+/// million of them would take more memory than the whole rest of opening.
+fn take_frame<'b>(
+    (header, bytes): (&FrameHeader, &'b [u8]),
     binding: Binding,
     offset: u64,
+    events: &mut Events<'b>,
     segment: &Arc<Segment>,
     visit: &mut Visit<'_>,
 ) -> Result<(), LogError> {
+    if header.record_count as usize == events.kept.len() {
+        return events.take(segment, visit);
+    }
+    let mut some = std::mem::take(events).emptied();
     let mut visited = Ok(());
     let _ = check_frame(bytes, binding, offset, |within, event| {
-        segment.set_offset(event.position, u32::try_from(offset + within as u64).unwrap_or(0));
-        if visited.is_ok() {
-            visited = visit(segment, event);
+        some.push(offset + within as u64, event);
+        if some.kept.len() == EVENTS_KEPT && visited.is_ok() {
+            visited = some.take(segment, visit);
+            some = std::mem::take(&mut some).emptied();
         }
     });
-    visited
+    visited.and_then(|()| some.take(segment, visit))
 }
 
 /// Where the frames of an open segment end at the latest: it has the usual size, or that of one batch that is larger.
@@ -151,7 +202,15 @@ pub(super) fn search(
     binding: Binding,
 ) -> io::Result<(Position, bool)> {
     let (mut at, mut durable, mut blank) = (offset, Position::ZERO, window.file_length() <= limit);
-    while at < window.file_length().min(limit) {
+    let (end, mut asked) = (window.file_length().min(limit), offset);
+    while at < end {
+        if at >= asked {
+            // Most of a segment's end was reserved and never written. That is not read, see `OpenFile::open`.
+            let data = window.data_from(at)?;
+            at = at.max(data - data % ZEROS.len() as u64);
+            asked = at + HOLES_ASKED_BYTES;
+            continue;
+        }
         let bytes = window.at(at, FRAME_HEADER_BYTES)?;
         if bytes.is_empty() {
             break;

@@ -141,10 +141,12 @@ pub(crate) fn recover_with(
     input: &RecoveryInput<'_>,
 ) -> Result<Found, LogError> {
     let mut last = input.next.get() - 1;
-    let recovered = recover(disk, mode, input, &mut |_, event| {
-        assert_own(&event);
-        last += 1;
-        assert_eq!(event.position.get(), last);
+    let recovered = recover(disk, mode, input, &mut |_, events| {
+        for event in events {
+            assert_own(event);
+            last += 1;
+            assert_eq!(event.position.get(), last);
+        }
         Ok(())
     })?;
     assert_eq!(recovered.next.get(), last + 1);

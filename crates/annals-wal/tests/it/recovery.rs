@@ -393,3 +393,22 @@ fn what_the_manifest_knows_of_time_and_positions_is_taken_over() {
     let found = recover_with(&disk, Mode::Repair, &unused).unwrap();
     assert_eq!((found.recovered.next, found.recovered.durable), (Position::new(4), Position::new(3)));
 }
+
+/// Events of frames are kept while the frame is verified, up to a number.
+#[test]
+fn frames_of_any_number_of_events_are_given_whole_and_in_order_or_not_at_all() {
+    for events in [4095, 4096, 4097, 8192, 10_000] {
+        let disk = MemoryDisk::new();
+        let mut log = Log::new(Arc::new(disk.clone()), 3);
+        log.append(3, 40, true).unwrap();
+        // Too large for what is left of the first segment, and for any other that it does not have to itself.
+        log.append(events, 0, true).unwrap();
+        for mode in [Mode::Observe, Mode::Repair] {
+            assert_eq!(recover_on(&disk, mode, &log.open).unwrap().last, events + 3);
+        }
+        let bytes = segment_bytes(&disk, 2);
+        let last = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+        let torn = with_segment(&disk, 2, &flip(&bytes, last));
+        assert_eq!(recover_on(&torn, Mode::Repair, &log.open).unwrap().last, 3);
+    }
+}

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 /// How many streams ahead the index is fetched.
 const AHEAD: usize = 4;
+/// Streams whose known heads are fetched together.
+const HEADS_TOGETHER: usize = 32;
 
 impl Committer {
     pub(super) fn decide(&mut self, batch: &Batch) -> Result<Decision, AppendError> {
@@ -109,14 +111,20 @@ impl Committer {
     fn find_heads(&mut self, given: &Parts, batch: &Batch) -> Result<(), AppendError> {
         let seed = self.core.plan.hash_seed;
         self.found.clear();
+        self.found.extend(
+            batch
+                .streams
+                .iter()
+                .map(|stream| (TermKey::new(TermKind::Stream, &stream.name, seed).hash(seed), Version::ZERO)),
+        );
         let mut unknown = Vec::new();
         for (index, stream) in batch.streams.iter().enumerate() {
-            let key = TermKey::new(TermKind::Stream, &stream.name, seed);
-            let known = self.heads.get(key.hash(seed), &stream.name);
-            if known.is_none() {
-                unknown.push((index, key));
+            self.fetch_heads(index);
+            let (hash, version) = &mut self.found[index];
+            match self.heads.get(*hash, &stream.name) {
+                Some(known) => *version = known,
+                None => unknown.push((index, TermKey::new(TermKind::Stream, &stream.name, seed))),
             }
-            self.found.push((key.hash(seed), known.unwrap_or_default()));
         }
         let parts = if unknown.is_empty() { None } else { self.whole_index(given) };
         let parts = parts.as_deref().unwrap_or(given);
@@ -131,6 +139,15 @@ impl Committer {
             self.found[*index].1 = parts.head(key)?;
         }
         Ok(())
+    }
+
+    /// Has the heads fetched that those of the streams from `index` on need, where a group of them begins.
+    #[inline]
+    fn fetch_heads(&self, index: usize) {
+        if index.is_multiple_of(HEADS_TOGETHER) {
+            let group = self.found[index..].iter().take(HEADS_TOGETHER);
+            self.heads.ask_for(group.map(|(hash, _)| *hash));
+        }
     }
 
     /// The parts with all runs that were missing, if some were.
@@ -152,9 +169,11 @@ impl Committer {
 
     /// Remembers the heads of the streams that a batch was staged for. If it cannot be written there are no more appends.
     pub(super) fn note_heads(&mut self, batch: &Batch) {
-        for (stream, (hash, version)) in batch.streams.iter().zip(&self.found) {
+        for (index, stream) in batch.streams.iter().enumerate() {
+            self.fetch_heads(index);
             if stream.events > 0 {
-                self.heads.put(*hash, &stream.name, *version);
+                let (hash, version) = self.found[index];
+                self.heads.put(hash, &stream.name, version);
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::part::{Part, indexed};
 use crate::staged::Staged;
 use crate::view::View;
 use annals_format::{FrameBuilder, FrameStamp};
-use annals_index::MemoryIndex;
+use annals_index::{IndexedEvent, MemoryIndex};
 use annals_types::planted::{Bug, planted};
 use annals_types::{Invalid, Position, Version};
 use annals_vfs::sync::RwLock;
@@ -258,7 +258,7 @@ impl Committer {
         let Some(stamp) = stamp else { return Err(AppendError::Poisoned) };
         let count = batch.len() as u64;
         if !planted(Bug::ExpectationWithoutStaged) {
-            self.index(&stamp, &batch.frame);
+            self.index_batch(&stamp, &batch);
         }
         self.note_heads(&batch);
         self.staged.push(stamp, batch.frame);
@@ -269,6 +269,30 @@ impl Committer {
             already_applied: false,
             streams,
         })
+    }
+
+    /// Adds the events of a batch, which was just staged, to the index of the active part.
+    fn index_batch(&self, stamp: &FrameStamp, batch: &Batch) {
+        let Some(index) = &self.active else { return };
+        let FrameStamp { binding, recorded_at, .. } = *stamp;
+        let mut next = stamp.first_position;
+        let versions = batch.stream_of.iter().zip(&self.versions);
+        let events = versions.zip(batch.frame.terms()).map(|((stream, version), terms)| {
+            let position = next;
+            next = next.next();
+            let (hash, _) = self.found[*stream as usize];
+            let event = IndexedEvent {
+                position,
+                stream: &batch.streams[*stream as usize].name,
+                version: *version,
+                event_type: terms.event_type,
+                tags: terms.tags,
+                id: terms.given_id.filter(|id| *id != binding.made_id(position, recorded_at)),
+            };
+            (hash, event)
+        });
+        let inserted = index.write().insert_all(events);
+        debug_assert_eq!(inserted, Ok(()), "versions have a gap");
     }
 
     /// Adds the events of a staged frame to the index of the active part.

@@ -1,8 +1,8 @@
 //! What the index is told of the events of the log.
 
 use annals_format::{Binding, Corruption, Damage, Manifest};
-use annals_index::{IndexedEvent, MemoryIndex};
-use annals_types::{EventRef, Position};
+use annals_index::{IndexedEvent, MemoryIndex, TermKey, TermKind};
+use annals_types::{EventRef, Position, Version};
 use annals_wal::Segment;
 
 /// How the memory indexes of a store are made.
@@ -48,11 +48,34 @@ pub(crate) fn insert_stored(
     segment: &Segment,
     event: &EventRef<'_>,
 ) -> Result<(), Corruption> {
-    index.try_insert(&indexed(event, segment.binding())).map_err(|expected| {
-        let offset = segment.offset_of(event.position).map_or(0, u64::from);
-        let damage = Damage::new(offset, "version in its stream", event.version.get(), expected.get());
-        let mut corruption = damage.in_file(segment.path());
-        corruption.what = format!("{} (position {})", corruption.what, event.position);
-        corruption
+    let inserted = index.try_insert(&indexed(event, segment.binding()));
+    inserted.map_err(|expected| out_of_order(segment, event, expected))
+}
+
+/// The same with events that lie one behind the other, which wait for memory together.
+pub(crate) fn insert_all_stored(
+    index: &mut MemoryIndex,
+    segment: &Segment,
+    events: &[EventRef<'_>],
+) -> Result<(), Corruption> {
+    let (before, seed, binding) = (index.event_count(), index.hash_seed(), segment.binding());
+    let hashed = events.iter().map(|event| {
+        let hash = TermKey::new(TermKind::Stream, event.stream, seed).hash(seed);
+        (hash, indexed(event, binding))
+    });
+    index.insert_all(hashed).map_err(|expected| {
+        let inserted = usize::try_from(index.event_count() - before).unwrap_or(usize::MAX);
+        events.get(inserted).map_or_else(
+            || unreachable!("the event that was refused is one of these"),
+            |event| out_of_order(segment, event, expected),
+        )
     })
+}
+
+fn out_of_order(segment: &Segment, event: &EventRef<'_>, expected: Version) -> Corruption {
+    let offset = segment.offset_of(event.position).map_or(0, u64::from);
+    let damage = Damage::new(offset, "version in its stream", event.version.get(), expected.get());
+    let mut corruption = damage.in_file(segment.path());
+    corruption.what = format!("{} (position {})", corruption.what, event.position);
+    corruption
 }

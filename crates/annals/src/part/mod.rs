@@ -5,7 +5,7 @@ mod located;
 mod rebuilt;
 mod run;
 
-pub(crate) use indexed::{IndexPlan, LOST, indexed, insert_stored};
+pub(crate) use indexed::{IndexPlan, LOST, indexed, insert_all_stored, insert_stored};
 pub(crate) use located::Located;
 pub(crate) use rebuilt::Rebuilt;
 pub(crate) use run::{RunPart, identity};

@@ -40,9 +40,11 @@ pub(crate) fn check_open(
     };
     let counted = (found.events, found.lost, found.last_position);
     let mut order = Order::default();
-    let recovered = recover(&*env.disk, Mode::Observe, &input, &mut |segment, event| {
-        found.count(&event);
-        order.take(segment, &event)
+    let recovered = recover(&*env.disk, Mode::Observe, &input, &mut |segment, events| {
+        events.iter().try_for_each(|event| {
+            found.count(event);
+            order.take(segment, event)
+        })
     });
     found.bytes += open_bytes(&*env.disk, manifest);
     match recovered {
