@@ -3,6 +3,7 @@
 use crate::mapping::Mapping;
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A directory tree that belongs to one store. Paths are relative to its root, with `/` between parts
@@ -97,6 +98,10 @@ pub trait File: Send + Sync + Debug {
     /// # Errors
     /// What the system says. After an error the bytes must be taken for lost, whatever a later call says.
     fn sync_data(&self) -> io::Result<()>;
+
+    /// Has the system begin to write the bytes of a range to the disk, without waiting for it: a later [`File::sync_data`] has
+    /// less to wait for. Only a hint; nothing is durable by it, and what goes wrong is told by that sync.
+    fn begin_write_back(&self, _range: Range<u64>) {}
 
     /// Cuts or extends (with zeros) the file.
     ///

@@ -94,7 +94,7 @@ impl SyncGroup for SyncJob {
     }
 }
 
-/// What is to be noted when a sync has ended, in the order in which they were begun.
+/// What is to be noted when a sync and all that were begun before it have ended.
 #[derive(Debug)]
 pub struct Landing {
     syncs: Arc<Syncs>,

@@ -16,6 +16,11 @@ use annals_vfs::write_all_at;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
+/// From so many bytes on the disk is set to work before the sync is run, since there is something to be done meanwhile: the
+/// caller takes the events of a group into the index. Of 311 kB that were synced 100 us after they had been written, the
+/// write and the sync took 200 us so and 295 us without; of 31 kB and 15 us 125 and 150 us (ext4, 2026-11-30).
+const WRITE_BACK_FROM: u64 = 16 << 10;
+
 /// The one writer of a log. A group is a number of [`LogWriter::stage`]d frames and one [`LogWriter::launch`], or, where
 /// nothing is to be written meanwhile, one [`LogWriter::commit`].
 #[derive(Debug)]
@@ -207,8 +212,8 @@ impl LogWriter {
     }
 
     /// Writes the staged frames with one write. Gives back the sync that makes them durable, to be run by whoever likes to
-    /// while more is written, and what is to be said when it has ended: in the order of launching, once for each, and
-    /// of one behind another that failed, that it failed too. `None` if there is nothing that needs a sync; what was
+    /// while more is written, and what is to be said when it and all that were launched before it have ended: of one
+    /// behind another that failed, that it failed too. `None` if there is nothing that needs a sync; what was
     /// launched before may still be under way then.
     ///
     /// # Errors
@@ -217,10 +222,14 @@ impl LogWriter {
         &mut self,
         frames: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Option<(SyncJob, Landing)>, WriteFailed> {
+        let from = self.active.as_ref().map_or(0, |active| active.end);
         self.write(frames)?;
         let last = self.next.previous();
         let Some(active) = self.active.as_mut().filter(|active| active.unsynced) else { return Ok(None) };
         active.unsynced = false;
+        if active.end - from >= WRITE_BACK_FROM {
+            active.handles.first().begin_write_back(from..active.end);
+        }
         Ok(Some(self.syncs.begin(&active.handles, &self.watermark, last)))
     }
 

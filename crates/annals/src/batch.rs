@@ -2,7 +2,8 @@
 
 use crate::condition::Condition;
 use crate::criteria::{Criteria, check_terms};
-use annals_format::FrameBuilder;
+use annals_format::{FrameBuilder, FrameStamp};
+use annals_index::{TermKey, TermKind};
 use annals_types::{Expected, Invalid, NewEvent, Position, Timestamp, Version, check_stream_name};
 use hashbrown::{HashSet, HashTable};
 use std::hash::BuildHasher;
@@ -28,8 +29,9 @@ pub struct Batch {
     pub(crate) frame: FrameBuilder,
     /// The streams that are written or checked, in order of appearance.
     pub(crate) streams: Vec<BatchStream>,
-    /// For each event, the index of its stream.
-    pub(crate) stream_of: Vec<u32>,
+    pub(crate) events: Vec<BatchEvent>,
+    /// Whether any of the events was given an id.
+    pub(crate) has_ids: bool,
     /// In the order in which they were stated.
     pub(crate) conditions: Vec<Condition>,
     /// Finds a stream's index by its name, once there are more than a few.
@@ -44,6 +46,19 @@ pub(crate) struct BatchStream {
     pub(crate) expected: Option<Expected>,
     /// How many events of the batch it gets.
     pub(crate) events: u64,
+    /// Of its name, for the index. Known once the batch is given to a store.
+    pub(crate) hash: u64,
+    /// The version of its last event, with those of the batch. Known once the batch was decided on.
+    pub(crate) head: Version,
+}
+
+/// One event of a batch.
+#[derive(Debug)]
+pub(crate) struct BatchEvent {
+    /// The index of its stream.
+    pub(crate) stream: u32,
+    /// Known once the batch was decided on.
+    pub(crate) version: Version,
 }
 
 /// Up to this many streams are found by looking at each.
@@ -62,7 +77,8 @@ impl Batch {
         Batch {
             frame: FrameBuilder::new(),
             streams: Vec::new(),
-            stream_of: Vec::new(),
+            events: Vec::new(),
+            has_ids: false,
             conditions: Vec::new(),
             by_name: HashTable::new(),
             hasher: foldhash::quality::RandomState::default(),
@@ -77,7 +93,8 @@ impl Batch {
         self.frame.push(stream, event)?;
         let index = self.stream_index(stream);
         self.streams[index as usize].events += 1;
-        self.stream_of.push(index);
+        self.events.push(BatchEvent { stream: index, version: Version::ZERO });
+        self.has_ids |= event.id.is_some();
         Ok(())
     }
 
@@ -149,13 +166,13 @@ impl Batch {
     /// How many events it has.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.stream_of.len()
+        self.events.len()
     }
 
     /// Whether it has no events.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.stream_of.is_empty()
+        self.events.is_empty()
     }
 
     /// What it takes in the log so far, in bytes.
@@ -166,7 +183,7 @@ impl Batch {
 
     /// An id stands for one event, so it may not stand twice.
     pub(crate) fn check_ids(&self) -> Result<(), Invalid> {
-        if self.len() < 2 {
+        if self.len() < 2 || !self.has_ids {
             return Ok(());
         }
         let mut seen = HashSet::with_hasher(self.hasher.clone());
@@ -176,9 +193,27 @@ impl Batch {
         }
     }
 
+    /// Hashes the names of its streams for the index of a store: on the caller's thread, which has the time.
+    pub(crate) fn hash_streams(&mut self, hash_seed: u64) {
+        for stream in &mut self.streams {
+            stream.hash = TermKey::new(TermKind::Stream, &stream.name, hash_seed).hash(hash_seed);
+        }
+    }
+
+    /// What its append did, once it is where the stamp says.
+    pub(crate) fn appended_at(&self, stamp: &FrameStamp) -> Appended {
+        Appended::new(stamp, self.len(), self.streams.iter().filter_map(BatchStream::appended).collect())
+    }
+
+    /// The same, where the batch is not needed any more.
+    pub(crate) fn into_appended_at(self, stamp: &FrameStamp) -> Appended {
+        let (len, streams) = (self.len(), self.streams.into_iter());
+        Appended::new(stamp, len, streams.filter_map(BatchStream::into_appended).collect())
+    }
+
     fn stream_index(&mut self, name: &str) -> u32 {
         // Events of one stream often follow each other.
-        if let Some(last) = self.stream_of.last()
+        if let Some(BatchEvent { stream: last, .. }) = self.events.last()
             && *self.streams[*last as usize].name == *name
         {
             return *last;
@@ -187,7 +222,8 @@ impl Batch {
             return index;
         }
         let index = u32::try_from(self.streams.len()).unwrap_or(u32::MAX);
-        self.streams.push(BatchStream { name: name.into(), expected: None, events: 0 });
+        let (name, head) = (name.into(), Version::ZERO);
+        self.streams.push(BatchStream { name, expected: None, events: 0, hash: 0, head });
         let (streams, hasher) = (&self.streams, &self.hasher);
         let hash_of = |index: &u32| hasher.hash_one(&*streams[*index as usize].name);
         if streams.len() == FEW + 1 {
@@ -210,6 +246,23 @@ impl Batch {
     }
 }
 
+impl BatchStream {
+    /// Versions of its first and its last event in the batch.
+    fn versions(&self) -> Option<(Version, Version)> {
+        (self.events > 0).then(|| (Version::new(self.head.get() - self.events + 1), self.head))
+    }
+
+    fn appended(&self) -> Option<AppendedStream> {
+        let (first_version, last_version) = self.versions()?;
+        Some(AppendedStream { stream: self.name.to_string(), first_version, last_version })
+    }
+
+    fn into_appended(self) -> Option<AppendedStream> {
+        let (first_version, last_version) = self.versions()?;
+        Some(AppendedStream { stream: self.name.into_string(), first_version, last_version })
+    }
+}
+
 /// What an append did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
@@ -223,6 +276,18 @@ pub struct Appended {
     pub already_applied: bool,
     /// The streams that it wrote, in order of appearance.
     pub streams: Vec<AppendedStream>,
+}
+
+impl Appended {
+    fn new(stamp: &FrameStamp, events: usize, streams: Vec<AppendedStream>) -> Self {
+        Appended {
+            first_position: stamp.first_position,
+            last_position: stamp.first_position.plus(events as u64).previous(),
+            recorded_at: stamp.recorded_at,
+            already_applied: false,
+            streams,
+        }
+    }
 }
 
 /// The versions that a batch got in one stream.
@@ -250,7 +315,7 @@ mod tests {
             assert_eq!((batch.streams.len(), batch.len()), (50, 50 * (round + 1)));
         }
         assert!(batch.streams.iter().all(|stream| stream.events == 3));
-        assert_eq!(&batch.stream_of[50..53], &[0, 1, 2]);
+        assert!(batch.events[50..53].iter().map(|event| event.stream).eq(0..3));
     }
 
     #[test]

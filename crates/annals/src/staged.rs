@@ -1,35 +1,74 @@
 //! Batches that have their place in the log and are not written yet.
 
+use crate::batch::Batch;
 use crate::error::ReadError;
 use annals_format::{FrameBuilder, FrameStamp};
 use annals_types::{EventRef, Position};
 
-/// Frames in the order of their places. The index of the active part has their events already.
+/// Batches in the order of their places.
 #[derive(Debug, Default)]
-pub(crate) struct Staged(Vec<(FrameStamp, FrameBuilder)>);
+pub(crate) struct Staged {
+    batches: Vec<StagedBatch>,
+    /// The events of so many batches, from the front, are in the index of the active part.
+    indexed: usize,
+    /// How many events the others have, and how many bytes.
+    unindexed: (u64, u64),
+}
+
+/// A batch with its place.
+#[derive(Debug)]
+pub(crate) struct StagedBatch {
+    pub(crate) stamp: FrameStamp,
+    pub(crate) batch: Box<Batch>,
+    /// Which outcome of the group it is; `None` if it is none of a group's.
+    pub(crate) outcome: Option<usize>,
+}
 
 impl Staged {
-    pub(crate) fn push(&mut self, stamp: FrameStamp, frame: FrameBuilder) {
-        self.0.push((stamp, frame));
+    pub(crate) fn push(&mut self, staged: StagedBatch) {
+        self.unindexed.0 += staged.batch.len() as u64;
+        self.unindexed.1 += staged.batch.bytes() as u64;
+        self.batches.push(staged);
+    }
+
+    /// How many events are not in the index yet, and how many bytes their batches take.
+    pub(crate) fn unindexed(&self) -> (u64, u64) {
+        self.unindexed
+    }
+
+    /// The batches that are not in the index yet. They count as being there from now on.
+    pub(crate) fn take_unindexed(&mut self) -> &[StagedBatch] {
+        self.unindexed = (0, 0);
+        let from = std::mem::replace(&mut self.indexed, self.batches.len());
+        &self.batches[from..]
+    }
+
+    pub(crate) fn into_batches(self) -> Vec<StagedBatch> {
+        self.batches
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.batches.is_empty()
     }
 
-    pub(crate) fn frames(&self) -> impl Iterator<Item = &(FrameStamp, FrameBuilder)> {
-        self.0.iter()
+    pub(crate) fn frames(&self) -> impl Iterator<Item = &[u8]> {
+        self.batches.iter().map(|staged| staged.batch.frame.bytes())
+    }
+
+    pub(crate) fn last(&self) -> Option<&StagedBatch> {
+        self.batches.last()
     }
 
     /// The position of the first event, if there is one.
     pub(crate) fn first_position(&self) -> Option<Position> {
-        self.0.first().map(|(stamp, _)| stamp.first_position)
+        self.batches.first().map(|staged| staged.stamp.first_position)
     }
 
     /// The frame that holds a position, and the index of its record there. Its bytes are not in the file yet.
     pub(crate) fn at(&self, position: Position) -> Option<(&FrameStamp, usize, &FrameBuilder)> {
-        let after = self.0.partition_point(|(stamp, _)| stamp.first_position <= position);
-        let (stamp, frame) = self.0.get(after.checked_sub(1)?)?;
+        let after = self.batches.partition_point(|staged| staged.stamp.first_position <= position);
+        let StagedBatch { stamp, batch, .. } = self.batches.get(after.checked_sub(1)?)?;
+        let frame = &batch.frame;
         let index = usize::try_from(position.events_since(stamp.first_position)).ok()?;
         (index < frame.record_count()).then_some((stamp, index, frame))
     }

@@ -1,7 +1,7 @@
 //! Appends that are waited for later.
 
 use crate::batch::Appended;
-use crate::committer::{Committer, Outcome};
+use crate::committer::{Committer, Outcome, appended};
 use crate::error::AppendError;
 use annals_wal::{CommitQueue, Pending};
 use std::future::Future;
@@ -38,7 +38,7 @@ impl Ticket {
     /// As [`Store::append_batch`](crate::Store::append_batch).
     pub fn wait(self) -> Result<Appended, AppendError> {
         self.queue.wait_for(&self.pending);
-        appended(self.pending.take())
+        answer(self.pending.take())
     }
 }
 
@@ -51,12 +51,10 @@ impl Future for Ticket {
     /// # Panics
     /// If it is polled again after it was ready.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.queue.poll(&self.pending, context.waker()).map(appended)
+        self.queue.poll(&self.pending, context.waker()).map(answer)
     }
 }
 
-/// The outcome of a batch.
-fn appended(outcome: Option<Outcome>) -> Result<Appended, AppendError> {
-    let outcome = outcome.expect("an answer is given once");
-    outcome.and_then(|appended| appended.ok_or(AppendError::DurabilityUnknown { source: None }))
+fn answer(outcome: Option<Outcome>) -> Result<Appended, AppendError> {
+    appended(outcome.expect("an answer is given once"))
 }

@@ -19,13 +19,14 @@ struct Toy {
     groups: Vec<usize>,
     at_work: bool,
     written: usize,
-    landed: Arc<AtomicUsize>,
+    synced: Arc<AtomicUsize>,
 }
 
 /// Somebody else goes on during the sync; what was written first lands first.
 struct Trip {
     number: usize,
-    landed: Arc<AtomicUsize>,
+    /// A bit for each group whose sync has ended.
+    synced: Arc<AtomicUsize>,
 }
 
 impl Flight for Trip {
@@ -33,21 +34,25 @@ impl Flight for Trip {
     type Sync = Sync;
 
     fn take_sync(&mut self) -> Option<Sync> {
-        Some(Sync)
+        Some(Sync { number: self.number, synced: Arc::clone(&self.synced) })
     }
 
     fn land(self, result: io::Result<()>, _: &mut [Outcome]) {
         assert!(result.is_ok());
-        // Two may land at once, and not one before what lies in front of it has ended.
-        assert!(self.landed.fetch_add(1, Ordering::SeqCst) + 2 > self.number, "lands before its turn");
+        let before = (1 << self.number) - 1;
+        assert_eq!(self.synced.load(Ordering::SeqCst) & before, before - 1, "lands before its turn");
     }
 }
 
-struct Sync;
+struct Sync {
+    number: usize,
+    synced: Arc<AtomicUsize>,
+}
 
 impl SyncGroup for Sync {
     fn sync(self, _: usize) -> io::Result<()> {
         switch();
+        self.synced.fetch_or(1 << self.number, Ordering::SeqCst);
         Ok(())
     }
 }
@@ -75,7 +80,7 @@ impl GroupSink for Toy {
         }
         self.at_work = false;
         self.written += 1;
-        Some(Trip { number: self.written, landed: Arc::clone(&self.landed) })
+        Some(Trip { number: self.written, synced: Arc::clone(&self.synced) })
     }
 
     fn abandoned() -> Outcome {

@@ -14,6 +14,7 @@ use crate::io_ext::joined;
 use crate::mapping::Mapping;
 use plan::Plan;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A disk that counts the calls of another one, and lets those fail that it was told to. Clones, and the
@@ -152,6 +153,10 @@ impl File for FaultyFile {
 
     fn length(&self) -> io::Result<u64> {
         self.plan.around(Call::Length, || self.inner.length())
+    }
+
+    fn begin_write_back(&self, range: Range<u64>) {
+        self.inner.begin_write_back(range);
     }
 
     fn data_from(&self, offset: u64) -> io::Result<Option<u64>> {

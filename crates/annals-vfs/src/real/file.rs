@@ -5,6 +5,7 @@ use crate::mapping::Mapping;
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 #[derive(Debug)]
@@ -21,6 +22,19 @@ impl File for RealFile {
 
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn begin_write_back(&self, range: Range<u64>) {
+        use std::os::fd::AsRawFd;
+        let length = range.end.saturating_sub(range.start);
+        let (Ok(start), Ok(length)) = (i64::try_from(range.start), i64::try_from(length)) else { return };
+        // Not one of the flags that wait: those take an error away from the next sync of this handle, which would then
+        // say that all is well.
+        #[expect(unsafe_code, reason = "rustix does not have this call")]
+        // SAFETY: the descriptor is open as long as the file is borrowed, and the call touches no memory of ours.
+        let _ =
+            unsafe { libc::sync_file_range(self.0.as_raw_fd(), start, length, libc::SYNC_FILE_RANGE_WRITE) };
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {

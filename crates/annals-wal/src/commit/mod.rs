@@ -36,6 +36,10 @@ pub const LANES: usize = air::LANES;
 /// From so many items on a group is formed while another one is on its way to the disk. Models have few items.
 const BESIDE_A_SYNC: usize = if cfg!(any(feature = "shuttle", feature = "loom")) { 2 } else { 64 };
 
+/// How often a leader looks whether more items are coming, at most, and how often it gives way in between.
+const GATHER_ROUNDS: usize = if cfg!(any(feature = "shuttle", feature = "loom")) { 1 } else { 64 };
+const GATHER_TURNS: usize = if cfg!(any(feature = "shuttle", feature = "loom")) { 1 } else { 2 };
+
 /// So many bytes may be queued by callers that do not wait.
 const SUBMITTED_BYTES_MAX: usize = 64 << 20;
 
@@ -66,8 +70,8 @@ pub trait Flight {
     /// What makes the group durable; `None` if there is nothing to be made so. Asked once, before anything else.
     fn take_sync(&mut self) -> Option<Self::Sync>;
 
-    /// How it ended. Groups land in the order in which they were committed; an error is that of the group's own sync, or says
-    /// that one before it has failed.
+    /// How it ended. Not before the syncs of all groups that were committed earlier have ended; an error is that of the group's
+    /// own sync, or says that one before it has failed.
     fn land(self, result: io::Result<()>, outcomes: &mut [Self::Outcome]);
 }
 
@@ -313,7 +317,7 @@ impl<S: GroupSink> CommitQueue<S> {
 
     fn lead(&self) {
         if self.crowded.load(Ordering::Relaxed) {
-            thread::yield_now();
+            self.gather();
         }
         let mut sink = self.sink.lock();
         let (items, group) = self.queue.lock().take_group();
@@ -322,6 +326,20 @@ impl<S: GroupSink> CommitQueue<S> {
         let Some(group) = &mut led.group else { return };
         group.flight = sink.commit(items, &mut group.outcomes);
         led.fly(sink);
+    }
+
+    /// Gives way to other threads as long as that brings items: those whose outcomes were told a moment ago are about to put
+    /// in the next one, and a group costs about the same with one of them or with all.
+    fn gather(&self) {
+        let mut seen = 0;
+        for _ in 0..GATHER_ROUNDS {
+            (0..GATHER_TURNS).for_each(|_| thread::yield_now());
+            let queued = self.queue.lock().items.len();
+            if queued <= seen {
+                break;
+            }
+            seen = queued;
+        }
     }
 
     fn call(&self, next: Next) {

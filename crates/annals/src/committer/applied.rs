@@ -15,6 +15,9 @@ impl Committer {
     /// The result of the first append of this batch, if all its events are stored already, one after the other,
     /// by their ids and with the same content.
     pub(super) fn find_applied(&self, parts: &Parts, batch: &Batch) -> Result<Option<Appended>, AppendError> {
+        if !batch.has_ids {
+            return Ok(None);
+        }
         let mut first = None;
         let mut taken = None;
         let mut all = true;
@@ -47,10 +50,10 @@ impl Committer {
     fn applied_at(&self, parts: &Parts, batch: &Batch, first: Position) -> Result<Appended, AppendError> {
         let mut streams: Vec<Option<(Version, Version)>> = vec![None; batch.streams.len()];
         let mut recorded_at = Timestamp::EPOCH;
-        for (index, stream) in batch.stream_of.iter().enumerate() {
+        for (index, event) in batch.events.iter().enumerate() {
             let (version, recorded) = self.stamp_of(parts, first.plus(index as u64))?;
             recorded_at = recorded;
-            let (_, last) = streams[*stream as usize].get_or_insert((version, version));
+            let (_, last) = streams[event.stream as usize].get_or_insert((version, version));
             *last = version;
         }
         let named = batch.streams.iter().zip(streams);

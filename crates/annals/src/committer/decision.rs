@@ -1,7 +1,7 @@
 //! Whether a batch may be appended, and which versions its events get.
 
 use super::{Committer, Decision, Item};
-use crate::batch::{AppendedStream, Batch};
+use crate::batch::Batch;
 use crate::error::AppendError;
 use crate::part::{Part, RunPart};
 use crate::parts::Parts;
@@ -15,9 +15,12 @@ const AHEAD: usize = 4;
 const HEADS_TOGETHER: usize = 32;
 
 impl Committer {
-    pub(super) fn decide(&mut self, batch: &Batch) -> Result<Decision, AppendError> {
+    pub(super) fn decide(&mut self, batch: &mut Batch) -> Result<Decision, AppendError> {
         let parts = self.core.parts.load_full();
         self.check_positions(batch)?;
+        if batch.has_ids || !batch.conditions.is_empty() {
+            self.index_staged();
+        }
         let any = batch
             .streams
             .iter()
@@ -27,9 +30,8 @@ impl Committer {
             return Ok(Decision::Already(appended));
         }
         self.find_heads(&parts, batch)?;
-        for (index, stream) in batch.streams.iter().enumerate() {
-            let (_, actual) = self.found[index];
-            let expected = stream.expected.unwrap_or_default();
+        for stream in &batch.streams {
+            let (expected, actual) = (stream.expected.unwrap_or_default(), stream.head);
             if !expected.holds_at(actual) {
                 if let Some(appended) = self.find_applied(&parts, batch)? {
                     return Ok(Decision::Already(appended));
@@ -41,7 +43,8 @@ impl Committer {
             let applied = self.find_applied(&parts, batch)?;
             return applied.map(Decision::Already).ok_or(failed);
         }
-        Ok(Decision::Append(self.assign_versions(batch)))
+        assign_versions(batch);
+        Ok(Decision::Append)
     }
 
     /// A position behind the end was not seen in this store, and a condition on what follows it might hold for ever.
@@ -62,26 +65,6 @@ impl Committer {
             }
         }
         Ok(None)
-    }
-
-    /// Gives the events of the batch their versions, which go on from the heads of their streams. Afterwards the heads are
-    /// those with the batch.
-    fn assign_versions(&mut self, batch: &Batch) -> Vec<AppendedStream> {
-        let heads = self.found.clone();
-        self.versions.clear();
-        for stream in &batch.stream_of {
-            let (_, head) = &mut self.found[*stream as usize];
-            *head = head.next();
-            self.versions.push(*head);
-        }
-        let written = batch.streams.iter().zip(heads).filter(|(stream, _)| stream.events > 0);
-        written
-            .map(|(stream, (_, head))| AppendedStream {
-                stream: stream.name.to_string(),
-                first_version: head.next(),
-                last_version: head.plus(stream.events),
-            })
-            .collect()
     }
 
     /// Has what the batches of a group will look up in the index fetched while the first of them are decided. Of 64
@@ -108,45 +91,58 @@ impl Committer {
     ///
     /// Each part of the index that does not know a stream costs a wait for memory: so while one stream is looked up, what
     /// the next ones need is fetched.
-    fn find_heads(&mut self, given: &Parts, batch: &Batch) -> Result<(), AppendError> {
+    fn find_heads(&mut self, given: &Parts, batch: &mut Batch) -> Result<(), AppendError> {
         let seed = self.core.plan.hash_seed;
-        self.found.clear();
-        self.found.extend(
-            batch
-                .streams
-                .iter()
-                .map(|stream| (TermKey::new(TermKind::Stream, &stream.name, seed).hash(seed), Version::ZERO)),
-        );
         let mut unknown = Vec::new();
-        for (index, stream) in batch.streams.iter().enumerate() {
-            self.fetch_heads(index);
-            let (hash, version) = &mut self.found[index];
-            match self.heads.get(*hash, &stream.name) {
-                Some(known) => *version = known,
-                None => unknown.push((index, TermKey::new(TermKind::Stream, &stream.name, seed))),
+        for index in 0..batch.streams.len() {
+            self.fetch_heads_of(batch, index);
+            let stream = &mut batch.streams[index];
+            match self.heads.get(stream.hash, &stream.name) {
+                Some(known) => stream.head = known,
+                None => unknown.push(index),
             }
         }
-        let parts = if unknown.is_empty() { None } else { self.whole_index(given) };
-        let parts = parts.as_deref().unwrap_or(given);
-        for (_, key) in unknown.iter().take(AHEAD) {
-            parts.prefetch(key);
+        if unknown.is_empty() {
+            return Ok(());
         }
-        for next in 0..unknown.len() {
-            if let Some((_, key)) = unknown.get(next + AHEAD) {
+        self.index_staged();
+        let parts = self.whole_index(given);
+        let parts = parts.as_deref().unwrap_or(given);
+        let keys: Vec<_> = unknown
+            .iter()
+            .map(|index| TermKey::new(TermKind::Stream, &batch.streams[*index].name, seed))
+            .collect();
+        keys.iter().take(AHEAD).for_each(|key| parts.prefetch(key));
+        let mut heads = Vec::with_capacity(keys.len());
+        for (next, key) in keys.iter().enumerate() {
+            if let Some(key) = keys.get(next + AHEAD) {
                 parts.prefetch(key);
             }
-            let (index, key) = &unknown[next];
-            self.found[*index].1 = parts.head(key)?;
+            heads.push(parts.head(key)?);
+        }
+        for (index, head) in unknown.into_iter().zip(heads) {
+            batch.streams[index].head = head;
         }
         Ok(())
     }
 
-    /// Has the heads fetched that those of the streams from `index` on need, where a group of them begins.
+    /// Has the known heads fetched that the streams of a batch from `index` on need, where a number of them begins.
     #[inline]
-    fn fetch_heads(&self, index: usize) {
-        if index.is_multiple_of(HEADS_TOGETHER) {
-            let group = self.found[index..].iter().take(HEADS_TOGETHER);
-            self.heads.ask_for(group.map(|(hash, _)| *hash));
+    fn fetch_heads_of(&self, batch: &Batch, index: usize) {
+        if index.is_multiple_of(HEADS_TOGETHER) && batch.streams.len() > 1 {
+            self.heads.ask_for(batch.streams[index..].iter().take(HEADS_TOGETHER).map(|stream| stream.hash));
+        }
+    }
+
+    /// The same for batches of a group that have one stream each, from the one with this number on.
+    #[inline]
+    pub(super) fn fetch_heads(&self, number: usize, items: &[Item]) {
+        if number.is_multiple_of(HEADS_TOGETHER) && items.len() > 1 {
+            let batches = items.iter().take(HEADS_TOGETHER).filter_map(|item| match item {
+                Item::Batch(batch) if batch.streams.len() == 1 => Some(batch.streams[0].hash),
+                _ => None,
+            });
+            self.heads.ask_for(batches);
         }
     }
 
@@ -170,12 +166,21 @@ impl Committer {
     /// Remembers the heads of the streams that a batch was staged for. If it cannot be written there are no more appends.
     pub(super) fn note_heads(&mut self, batch: &Batch) {
         for (index, stream) in batch.streams.iter().enumerate() {
-            self.fetch_heads(index);
+            self.fetch_heads_of(batch, index);
             if stream.events > 0 {
-                let (hash, version) = self.found[index];
-                self.heads.put(hash, &stream.name, version);
+                self.heads.put(stream.hash, &stream.name, stream.head);
             }
         }
+    }
+}
+
+/// Gives the events of the batch their versions, which go on from the heads of their streams. Afterwards the heads are
+/// those with the batch.
+fn assign_versions(batch: &mut Batch) {
+    for event in &mut batch.events {
+        let head = &mut batch.streams[event.stream as usize].head;
+        *head = head.next();
+        event.version = *head;
     }
 }
 

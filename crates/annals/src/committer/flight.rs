@@ -1,6 +1,6 @@
 //! A group that is written, until it is durable and its callers may be told.
 
-use super::{Flush, Outcome};
+use super::{Done, Flush, Outcome};
 use crate::core::Core;
 use crate::error::AppendError;
 use crate::staged::Staged;
@@ -20,8 +20,7 @@ pub(crate) struct GroupFlight {
     pub(super) from: usize,
     /// Where in the group decisions wait for what they are founded on.
     pub(super) flushes: Vec<(usize, Flush)>,
-    /// The frames that were written. Dropped with this, when nobody waits for it any more.
-    #[expect(dead_code, reason = "kept for its drop, which takes time that the writer has not")]
+    /// What was written. Its callers get it back.
     pub(super) written: Staged,
 }
 
@@ -34,9 +33,9 @@ impl Flight for GroupFlight {
     }
 
     fn land(mut self, result: io::Result<()>, outcomes: &mut [Outcome]) {
-        let Err(source) = result else { return self.succeeded() };
+        let Err(source) = result else { return self.succeeded(outcomes) };
         if planted(Bug::GroupAcknowledgedThoughSyncFailed) {
-            return;
+            return hand_back(self.written, outcomes);
         }
         if let Some(landing) = self.landing.take() {
             landing.failed();
@@ -50,11 +49,21 @@ impl Flight for GroupFlight {
 }
 
 impl GroupFlight {
-    fn succeeded(self) {
+    fn succeeded(self, outcomes: &mut [Outcome]) {
         if let Some(landing) = self.landing {
             let last = landing.last();
             landing.succeeded();
             self.core.publish(last);
+        }
+        hand_back(self.written, outcomes);
+    }
+}
+
+/// Batches that were written become the outcomes of those who appended them.
+pub(super) fn hand_back(written: Staged, outcomes: &mut [Outcome]) {
+    for staged in written.into_batches() {
+        if let Some(outcome) = staged.outcome.and_then(|number| outcomes.get_mut(number)) {
+            *outcome = Ok(Done::Written(staged));
         }
     }
 }
@@ -64,7 +73,7 @@ pub(super) fn unknown_from(from: usize, outcomes: &mut [Outcome], source: &mut O
     for outcome in outcomes.iter_mut().skip(from) {
         *outcome = match outcome {
             // It has its own way to be told.
-            Ok(None) => continue,
+            Ok(Done::Flushed) => continue,
             Ok(_) if planted(Bug::UnknownToldAsRefusal) => Err(AppendError::Poisoned),
             Ok(_) => Err(AppendError::DurabilityUnknown { source: source.take() }),
             Err(_) => Err(AppendError::Poisoned),
@@ -76,7 +85,7 @@ impl Flush {
     /// The outcome of waiting, once there is nothing left to write.
     pub(super) fn ended(self, core: &Core, source: &mut Option<io::Error>) -> Outcome {
         if self.up_to <= core.watermark.visible() {
-            Ok(None)
+            Ok(Done::Flushed)
         } else if self.own {
             Err(AppendError::DurabilityUnknown { source: source.take() })
         } else {

@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::batch::{Appended, Batch};
-use crate::committer::{Item, Outcome};
+use crate::committer::{Item, appended};
 use crate::decide::{DecideError, Decided, Situation, decide};
 use crate::error::AppendError;
 use crate::query::Query;
@@ -57,7 +57,12 @@ impl Store {
         let Some(writing) = &self.0.writing else { return Err(AppendError::ReadOnly) };
         writing.deciding.refuse_own()?;
         batch.check_ids()?;
-        appended(writing.queue.commit(Item::Batch(batch)))
+        appended(writing.queue.commit(self.item(batch)))
+    }
+
+    fn item(&self, mut batch: Batch) -> Item {
+        batch.hash_streams(self.0.core.plan.hash_seed);
+        Item::Batch(Box::new(batch))
     }
 
     /// Hands over a batch and returns at once; the ticket tells what became of it. One thread can have any number of
@@ -96,7 +101,7 @@ impl Store {
         batch.check_ids()?;
         writing.serving.start(&writing.queue);
         let bytes = batch.bytes();
-        let pending = writing.queue.submit(Item::Batch(batch), bytes);
+        let pending = writing.queue.submit(self.item(batch), bytes);
         Ok(Ticket::new(Arc::clone(&writing.queue), pending))
     }
 
@@ -127,7 +132,7 @@ impl Store {
         }
         let invalid: Vec<_> = batches.iter().map(|batch| batch.check_ids().err()).collect();
         let valid = batches.into_iter().zip(&invalid).filter(|(_, invalid)| invalid.is_none());
-        let items = valid.map(|(batch, _)| Item::Batch(batch)).collect();
+        let items = valid.map(|(batch, _)| self.item(batch)).collect();
         let mut outcomes = writing.queue.commit_all(items).into_iter().map(appended);
         let outcome = |invalid: Option<Invalid>| match invalid {
             Some(invalid) => Err(invalid.into()),
@@ -193,9 +198,4 @@ impl Store {
         writing.deciding.refuse_own()?;
         decide(&writing.queue, &writing.deciding, query, closure)
     }
-}
-
-/// The outcome of a batch.
-fn appended(outcome: Outcome) -> Result<Appended, AppendError> {
-    outcome.and_then(|appended| appended.ok_or(AppendError::DurabilityUnknown { source: None }))
 }

@@ -21,6 +21,7 @@ mod processes;
 mod regressions;
 mod repair;
 mod slow;
+mod tickets;
 mod times;
 mod verify;
 mod views;
