@@ -19,14 +19,13 @@ struct Toy {
     groups: Vec<usize>,
     at_work: bool,
     written: usize,
-    synced: Arc<AtomicUsize>,
+    landed: Arc<AtomicUsize>,
 }
 
 /// Somebody else goes on during the sync; what was written first lands first.
 struct Trip {
     number: usize,
-    /// A bit for each group whose sync has ended.
-    synced: Arc<AtomicUsize>,
+    landed: Arc<AtomicUsize>,
 }
 
 impl Flight for Trip {
@@ -34,25 +33,21 @@ impl Flight for Trip {
     type Sync = Sync;
 
     fn take_sync(&mut self) -> Option<Sync> {
-        Some(Sync { number: self.number, synced: Arc::clone(&self.synced) })
+        Some(Sync)
     }
 
     fn land(self, result: io::Result<()>, _: &mut [Outcome]) {
         assert!(result.is_ok());
-        let before = (1 << self.number) - 1;
-        assert_eq!(self.synced.load(Ordering::SeqCst) & before, before - 1, "lands before its turn");
+        assert_eq!(self.landed.fetch_add(1, Ordering::SeqCst) + 1, self.number, "lands before its turn");
+        switch();
     }
 }
 
-struct Sync {
-    number: usize,
-    synced: Arc<AtomicUsize>,
-}
+struct Sync;
 
 impl SyncGroup for Sync {
     fn sync(self, _: usize) -> io::Result<()> {
         switch();
-        self.synced.fetch_or(1 << self.number, Ordering::SeqCst);
         Ok(())
     }
 }
@@ -80,7 +75,7 @@ impl GroupSink for Toy {
         }
         self.at_work = false;
         self.written += 1;
-        Some(Trip { number: self.written, synced: Arc::clone(&self.synced) })
+        Some(Trip { number: self.written, landed: Arc::clone(&self.landed) })
     }
 
     fn abandoned() -> Outcome {

@@ -58,43 +58,31 @@ impl<C> Air<C> {
         Departure { number: self.first + self.flights.len() as u64 - 1, lane }
     }
 
-    /// The sync of a group has ended. Gives back all groups that are done now, in order, and how each of them ended: badly,
-    /// if one before it did.
-    pub(super) fn arrive(
-        &mut self,
-        departure: Departure,
-        result: io::Result<()>,
-    ) -> Vec<(C, io::Result<()>)> {
+    /// The sync of a group has ended.
+    pub(super) fn arrive(&mut self, departure: Departure, result: io::Result<()>) {
         let index = usize::try_from(departure.number - self.first).unwrap_or(usize::MAX);
         self.lanes_taken[departure.lane] = false;
         if let Some(flight) = self.flights.get_mut(index) {
             flight.arrived = Some(result);
         }
-        self.land()
     }
 
-    /// A group has nothing to be synced. It is done when all before it are; gives back what [`Air::arrive`] does.
-    pub(super) fn follow(&mut self, cargo: C) -> Vec<(C, io::Result<()>)> {
+    /// A group has nothing to be synced. It is done when all before it are.
+    pub(super) fn follow(&mut self, cargo: C) {
         self.flights.push_back(Flight { cargo, arrived: Some(Ok(())) });
-        self.land()
     }
 
-    fn land(&mut self) -> Vec<(C, io::Result<()>)> {
-        let mut landed = Vec::with_capacity(1);
-        while self.flights.front().is_some_and(|flight| flight.arrived.is_some())
-            && let Some(flight) = self.flights.pop_front()
-        {
-            self.first += 1;
-            let result = match flight.arrived.unwrap_or(Ok(())) {
-                Ok(()) if self.failed && !planted(Bug::LandsBehindFailure) => {
-                    Err(io::ErrorKind::Other.into())
-                }
-                own => own,
-            };
-            self.failed |= result.is_err();
-            landed.push((flight.cargo, result));
-        }
-        landed
+    /// The first group, if it is done, and how it ended: badly, if one before it did.
+    pub(super) fn land(&mut self) -> Option<(C, io::Result<()>)> {
+        self.flights.front().filter(|flight| flight.arrived.is_some())?;
+        let flight = self.flights.pop_front()?;
+        self.first += 1;
+        let result = match flight.arrived.unwrap_or(Ok(())) {
+            Ok(()) if self.failed && !planted(Bug::LandsBehindFailure) => Err(io::ErrorKind::Other.into()),
+            own => own,
+        };
+        self.failed |= result.is_err();
+        Some((flight.cargo, result))
     }
 }
 
@@ -102,8 +90,8 @@ impl<C> Air<C> {
 mod tests {
     use super::*;
 
-    fn landed(landed: Vec<(u32, io::Result<()>)>) -> Vec<(u32, bool)> {
-        landed.into_iter().map(|(cargo, result)| (cargo, result.is_ok())).collect()
+    fn landed(air: &mut Air<u32>) -> Vec<(u32, bool)> {
+        std::iter::from_fn(|| air.land()).map(|(cargo, result)| (cargo, result.is_ok())).collect()
     }
 
     #[test]
@@ -111,32 +99,42 @@ mod tests {
         let mut air = Air::new();
         let (one, two) = (air.depart(1), air.depart(2));
         assert!(one.lane != two.lane && !air.has_lane());
-        assert!(air.arrive(two, Ok(())).is_empty());
+        air.arrive(two, Ok(()));
+        assert!(landed(&mut air).is_empty());
         assert!(air.has_lane());
         let three = air.depart(3);
         assert_eq!(three.lane, two.lane, "its sync has ended");
-        assert_eq!(landed(air.arrive(one, Ok(()))), [(1, true), (2, true)]);
-        assert_eq!(landed(air.arrive(three, Ok(()))), [(3, true)]);
+        air.arrive(one, Ok(()));
+        assert_eq!(landed(&mut air), [(1, true), (2, true)]);
+        air.arrive(three, Ok(()));
+        assert_eq!(landed(&mut air), [(3, true)]);
     }
 
     #[test]
     fn a_group_without_a_sync_takes_no_lane_and_lands_behind_those_before_it() {
         let mut air = Air::new();
-        assert_eq!(landed(air.follow(1)), [(1, true)]);
+        air.follow(1);
+        assert_eq!(landed(&mut air), [(1, true)]);
         let two = air.depart(2);
-        assert!(air.follow(3).is_empty() && air.has_lane());
-        assert_eq!(landed(air.arrive(two, Ok(()))), [(2, true), (3, true)]);
+        air.follow(3);
+        assert!(landed(&mut air).is_empty() && air.has_lane());
+        air.arrive(two, Ok(()));
+        assert_eq!(landed(&mut air), [(2, true), (3, true)]);
     }
 
     #[test]
     fn what_lies_behind_a_failure_has_failed_and_what_lies_before_it_has_not() {
         let mut air = Air::new();
         let (one, two) = (air.depart(1), air.depart(2));
-        assert!(air.arrive(two, Err(io::ErrorKind::Other.into())).is_empty());
+        air.arrive(two, Err(io::ErrorKind::Other.into()));
+        assert!(landed(&mut air).is_empty());
         let three = air.depart(3);
-        assert!(air.arrive(three, Ok(())).is_empty());
-        assert_eq!(landed(air.arrive(one, Ok(()))), [(1, true), (2, false), (3, false)]);
+        air.arrive(three, Ok(()));
+        assert!(landed(&mut air).is_empty());
+        air.arrive(one, Ok(()));
+        assert_eq!(landed(&mut air), [(1, true), (2, false), (3, false)]);
         let four = air.depart(4);
-        assert_eq!(landed(air.arrive(four, Ok(()))), [(4, false)], "for good");
+        air.arrive(four, Ok(()));
+        assert_eq!(landed(&mut air), [(4, false)], "for good");
     }
 }

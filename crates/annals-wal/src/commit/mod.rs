@@ -26,6 +26,7 @@ pub use pending::Pending;
 use place::Place;
 use std::fmt;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use words::{Word, Words};
@@ -70,7 +71,7 @@ pub trait Flight {
     /// What makes the group durable; `None` if there is nothing to be made so. Asked once, before anything else.
     fn take_sync(&mut self) -> Option<Self::Sync>;
 
-    /// How it ended. Not before the syncs of all groups that were committed earlier have ended; an error is that of the group's
+    /// How it ended. Groups land one after the other, in the order in which they were committed; an error is that of the group's
     /// own sync, or says that one before it has failed.
     fn land(self, result: io::Result<()>, outcomes: &mut [Self::Outcome]);
 }
@@ -107,6 +108,8 @@ struct Queue<S: GroupSink> {
     /// Whether anybody waits for one of the items, and so can lead.
     awaited: bool,
     leading: bool,
+    /// Whether somebody has groups land.
+    landing: bool,
     air: Air<Group<S>>,
     /// Threads that lead for others.
     servers: usize,
@@ -195,6 +198,7 @@ impl<S: GroupSink> CommitQueue<S> {
                 submitted_bytes: 0,
                 awaited: false,
                 leading: false,
+                landing: false,
                 air: Air::new(),
                 servers: 0,
                 server_called: false,
@@ -352,17 +356,32 @@ impl<S: GroupSink> CommitQueue<S> {
 
     /// A sync has ended: calls who is to lead now, and tells the outcomes of all groups that are done with it.
     fn arrive(&self, departure: Departure, result: io::Result<()>) {
-        let (landed, next) = {
+        let next = {
             let mut queue = self.queue.lock();
-            (queue.air.arrive(departure, result), queue.next_leader())
+            queue.air.arrive(departure, result);
+            queue.next_leader()
         };
         // First, so that the device has something to do.
         self.call(next);
-        self.land(landed);
+        self.land();
     }
 
-    fn land(&self, landed: Vec<(Group<S>, io::Result<()>)>) {
-        for (mut group, result) in landed {
+    /// Has all groups land that are done, one after the other: whoever is told of one finds everything before it told and
+    /// visible. If somebody is at it already, that one goes on.
+    fn land(&self) {
+        let mut mine = false;
+        loop {
+            let landed = {
+                let mut queue = self.queue.lock();
+                if queue.landing && !mine {
+                    return;
+                }
+                let landed = queue.air.land();
+                queue.landing = landed.is_some();
+                landed
+            };
+            mine = true;
+            let Some((mut group, result)) = landed else { return };
             if let Some(flight) = group.flight.take() {
                 flight.land(result, &mut group.outcomes);
             }
@@ -378,7 +397,8 @@ impl<S: GroupSink> CommitQueue<S> {
         let mut outcomes = group.outcomes.drain(..);
         for slot in group.slots.drain(..) {
             if let Some(waker) = slot.put(outcomes.next().unwrap_or_else(S::abandoned)) {
-                waker.wake();
+                // It is somebody else's code, and others wait for what comes behind it.
+                let _ = std::panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
             }
         }
         self.words.of(group.number).wake_all();
@@ -412,12 +432,12 @@ impl<S: GroupSink> Led<'_, S> {
         queue.leading = false;
         // With the sink held, so that groups depart in the order in which they were written.
         let Some(sync) = sync else {
-            let landed = queue.air.follow(group);
+            queue.air.follow(group);
             let next = queue.next_leader();
             drop(queue);
             drop(sink);
             self.queue.call(next);
-            return self.queue.land(landed);
+            return self.queue.land();
         };
         let departure = queue.air.depart(group);
         let next = queue.next_leader();
@@ -467,7 +487,6 @@ impl<S: GroupSink> Drop for UnderWay<'_, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::panic::AssertUnwindSafe;
     use std::thread;
 
     /// Numbers the items in the order of their groups.
