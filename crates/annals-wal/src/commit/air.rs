@@ -40,9 +40,9 @@ impl<C> Air<C> {
         Air { flights: VecDeque::new(), first: 0, lanes_taken: [false; LANES], failed: false }
     }
 
-    /// Whether nothing is under way.
+    /// Whether no sync runs.
     pub(super) fn is_clear(&self) -> bool {
-        self.flights.is_empty()
+        !self.lanes_taken.contains(&true)
     }
 
     /// Whether another sync may begin.

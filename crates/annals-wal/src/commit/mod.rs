@@ -13,33 +13,27 @@
 //! join.
 
 mod air;
+mod lead;
 mod pending;
 mod place;
+mod queue;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod words;
 
-use air::{Air, Departure};
-use annals_types::planted::{Bug, planted};
-use annals_vfs::sync::atomic::{AtomicBool, Ordering};
-use annals_vfs::sync::{Mutex, MutexGuard, hand_on, thread};
+use annals_vfs::sync::atomic::AtomicBool;
+use annals_vfs::sync::{Mutex, MutexGuard, hand_on};
 pub use pending::Pending;
 use place::Place;
+use queue::{Next, Queue, Slot};
 use std::fmt;
 use std::io;
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 use words::{Word, Words};
 
 /// How many syncs of groups may be under way at once.
 pub const LANES: usize = air::LANES;
-
-/// From so many items on a group is formed while another one is on its way to the disk. Models have few items.
-const BESIDE_A_SYNC: usize = if cfg!(any(feature = "shuttle", feature = "loom")) { 2 } else { 64 };
-
-/// How often a leader looks whether more items are coming, at most, and how often it gives way in between.
-const GATHER_ROUNDS: usize = if cfg!(any(feature = "shuttle", feature = "loom")) { 1 } else { 64 };
-const GATHER_TURNS: usize = if cfg!(any(feature = "shuttle", feature = "loom")) { 1 } else { 2 };
 
 /// So many bytes may be queued by callers that do not wait.
 const SUBMITTED_BYTES_MAX: usize = 64 << 20;
@@ -95,115 +89,11 @@ pub struct CommitQueue<S: GroupSink> {
     crowded: AtomicBool,
 }
 
-/// Where a caller finds its outcome. The leader may still hold its share when the caller takes it out.
-type Slot<S> = Arc<Place<<S as GroupSink>::Outcome>>;
-
-struct Queue<S: GroupSink> {
-    items: Vec<S::Item>,
-    slots: Vec<Slot<S>>,
-    /// Number of the group that the items will be.
-    number: u64,
-    /// What those items take that were submitted.
-    submitted_bytes: usize,
-    /// Whether anybody waits for one of the items, and so can lead.
-    awaited: bool,
-    leading: bool,
-    /// Whether somebody has groups land.
-    landing: bool,
-    air: Air<Group<S>>,
-    /// Threads that lead for others.
-    servers: usize,
-    /// Whether one of them was called and has not come yet.
-    server_called: bool,
-    /// Whether they are to end.
-    servers_stop: bool,
-}
-
-/// A group that was taken out of the queue.
-struct Group<S: GroupSink> {
-    number: u64,
-    flight: Option<S::Flight>,
-    slots: Vec<Slot<S>>,
-    outcomes: Vec<S::Outcome>,
-}
-
-/// Who is to lead next.
-enum Next {
-    Nobody,
-    /// One of those who wait for the group of this number.
-    Waiter(u64),
-    Server,
-}
-
-impl<S: GroupSink> Queue<S> {
-    fn push(&mut self, item: S::Item) -> Slot<S> {
-        let slot = Arc::new(Place::new());
-        self.items.push(item);
-        self.slots.push(Arc::clone(&slot));
-        slot
-    }
-
-    /// Whether a group may be formed now: not beside a sync, unless there is enough for one. Whoever waits would come too late
-    /// for it and take part in the next one only, and small groups gain nothing: the page that two of them share is
-    /// written to the disk once for each, one after the other.
-    fn may_lead(&self) -> bool {
-        let enough = if self.air.is_clear() { 1 } else { BESIDE_A_SYNC };
-        !self.leading && self.air.has_lane() && self.items.len() >= enough
-    }
-
-    /// Takes the lead, if it is free and there is something to lead.
-    fn take_lead(&mut self) -> bool {
-        let lead = self.may_lead();
-        self.leading |= lead;
-        lead
-    }
-
-    /// Who is to be called, since the lead may have become free.
-    fn next_leader(&mut self) -> Next {
-        if self.servers_stop && self.servers > 0 && self.items.is_empty() {
-            // They sleep as long as there is something that they cannot lead yet.
-            Next::Server
-        } else if !self.may_lead() {
-            Next::Nobody
-        } else if self.awaited {
-            Next::Waiter(self.number)
-        } else if self.servers > 0 && !self.server_called {
-            self.server_called = true;
-            Next::Server
-        } else {
-            Next::Nobody
-        }
-    }
-
-    fn take_group(&mut self) -> (Vec<S::Item>, Group<S>) {
-        let items = std::mem::take(&mut self.items);
-        let slots = std::mem::take(&mut self.slots);
-        let group =
-            Group { number: self.number, flight: None, outcomes: Vec::with_capacity(items.len()), slots };
-        self.number += 1;
-        self.submitted_bytes = 0;
-        self.awaited = false;
-        (items, group)
-    }
-}
-
 impl<S: GroupSink> CommitQueue<S> {
     /// An empty queue before `sink`.
     pub fn new(sink: S) -> Self {
         CommitQueue {
-            queue: Mutex::new(Queue {
-                items: Vec::new(),
-                slots: Vec::new(),
-                number: 0,
-                submitted_bytes: 0,
-                awaited: false,
-                leading: false,
-                landing: false,
-                air: Air::new(),
-                servers: 0,
-                server_called: false,
-                servers_stop: false,
-            }),
+            queue: Mutex::new(Queue::new()),
             sink: Mutex::new(sink),
             words: Words::new(),
             servers: Word::new(),
@@ -319,33 +209,6 @@ impl<S: GroupSink> CommitQueue<S> {
         own && queue.take_lead()
     }
 
-    fn lead(&self) {
-        if self.crowded.load(Ordering::Relaxed) {
-            self.gather();
-        }
-        let mut sink = self.sink.lock();
-        let (items, group) = self.queue.lock().take_group();
-        self.crowded.store(items.len() > 1, Ordering::Relaxed);
-        let mut led = Led { queue: self, group: Some(group) };
-        let Some(group) = &mut led.group else { return };
-        group.flight = sink.commit(items, &mut group.outcomes);
-        led.fly(sink);
-    }
-
-    /// Gives way to other threads as long as that brings items: those whose outcomes were told a moment ago are about to put
-    /// in the next one, and a group costs about the same with one of them or with all.
-    fn gather(&self) {
-        let mut seen = 0;
-        for _ in 0..GATHER_ROUNDS {
-            (0..GATHER_TURNS).for_each(|_| thread::yield_now());
-            let queued = self.queue.lock().items.len();
-            if queued <= seen {
-                break;
-            }
-            seen = queued;
-        }
-    }
-
     fn call(&self, next: Next) {
         match next {
             Next::Nobody => {}
@@ -353,242 +216,10 @@ impl<S: GroupSink> CommitQueue<S> {
             Next::Server => self.servers.wake_one(),
         }
     }
-
-    /// A sync has ended: calls who is to lead now, and tells the outcomes of all groups that are done with it.
-    fn arrive(&self, departure: Departure, result: io::Result<()>) {
-        let next = {
-            let mut queue = self.queue.lock();
-            queue.air.arrive(departure, result);
-            queue.next_leader()
-        };
-        // First, so that the device has something to do.
-        self.call(next);
-        self.land();
-    }
-
-    /// Has all groups land that are done, one after the other: whoever is told of one finds everything before it told and
-    /// visible. If somebody is at it already, that one goes on.
-    fn land(&self) {
-        let mut mine = false;
-        loop {
-            let landed = {
-                let mut queue = self.queue.lock();
-                if queue.landing && !mine {
-                    return;
-                }
-                let landed = queue.air.land();
-                queue.landing = landed.is_some();
-                landed
-            };
-            mine = true;
-            let Some((mut group, result)) = landed else { return };
-            if let Some(flight) = group.flight.take() {
-                flight.land(result, &mut group.outcomes);
-            }
-            self.tell(group);
-        }
-    }
-
-    /// Hands out the outcomes of a group.
-    fn tell(&self, mut group: Group<S>) {
-        if planted(Bug::OutcomesMixedUp) {
-            group.slots.reverse();
-        }
-        let mut outcomes = group.outcomes.drain(..);
-        for slot in group.slots.drain(..) {
-            if let Some(waker) = slot.put(outcomes.next().unwrap_or_else(S::abandoned)) {
-                // It is somebody else's code, and others wait for what comes behind it.
-                let _ = std::panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
-            }
-        }
-        self.words.of(group.number).wake_all();
-    }
 }
 
 impl<S: GroupSink> fmt::Debug for CommitQueue<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CommitQueue").field("words", &self.words).finish_non_exhaustive()
-    }
-}
-
-/// A group that is led. Gives up the lead and hands out what outcomes there are, also when the sink panics.
-struct Led<'q, S: GroupSink> {
-    queue: &'q CommitQueue<S>,
-    group: Option<Group<S>>,
-}
-
-impl<S: GroupSink> Led<'_, S> {
-    /// Gives up lead and sink, and makes the group durable.
-    fn fly(mut self, sink: MutexGuard<'_, S>) {
-        let Some(mut group) = self.group.take() else { return };
-        let Some(flight) = &mut group.flight else {
-            let next = self.queue.give_up_lead();
-            drop(sink);
-            self.queue.call(next);
-            return self.queue.tell(group);
-        };
-        let sync = flight.take_sync();
-        let mut queue = self.queue.queue.lock();
-        queue.leading = false;
-        // With the sink held, so that groups depart in the order in which they were written.
-        let Some(sync) = sync else {
-            queue.air.follow(group);
-            let next = queue.next_leader();
-            drop(queue);
-            drop(sink);
-            self.queue.call(next);
-            return self.queue.land();
-        };
-        let departure = queue.air.depart(group);
-        let next = queue.next_leader();
-        drop(queue);
-        drop(sink);
-        let mut underway = UnderWay { queue: self.queue, departure: Some(departure) };
-        self.queue.call(next);
-        let result = sync.sync(departure.lane);
-        underway.departure = None;
-        self.queue.arrive(departure, result);
-    }
-}
-
-impl<S: GroupSink> CommitQueue<S> {
-    fn give_up_lead(&self) -> Next {
-        let mut queue = self.queue.lock();
-        queue.leading = false;
-        queue.next_leader()
-    }
-}
-
-impl<S: GroupSink> Drop for Led<'_, S> {
-    fn drop(&mut self) {
-        if let Some(mut group) = self.group.take() {
-            group.flight = None;
-            let next = self.queue.give_up_lead();
-            self.queue.tell(group);
-            self.queue.call(next);
-        }
-    }
-}
-
-/// A sync that runs. If it panics, nothing is known of its group.
-struct UnderWay<'q, S: GroupSink> {
-    queue: &'q CommitQueue<S>,
-    departure: Option<Departure>,
-}
-
-impl<S: GroupSink> Drop for UnderWay<'_, S> {
-    fn drop(&mut self) {
-        if let Some(departure) = self.departure.take() {
-            self.queue.arrive(departure, Err(io::Error::other("the thread that synced has panicked")));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::thread;
-
-    /// Numbers the items in the order of their groups.
-    #[derive(Default)]
-    struct Counter {
-        next: u64,
-        groups: u64,
-    }
-
-    impl GroupSink for Counter {
-        type Item = u64;
-        type Outcome = Option<(u64, u64)>;
-        type Flight = Nothing;
-
-        fn commit(&mut self, group: Vec<u64>, outcomes: &mut Vec<Self::Outcome>) -> Option<Nothing> {
-            self.groups += 1;
-            for item in group {
-                assert_ne!(item, u64::MAX, "the item that breaks the sink");
-                self.next += 1;
-                outcomes.push(Some((item, self.next)));
-            }
-            None
-        }
-
-        fn abandoned() -> Self::Outcome {
-            None
-        }
-    }
-
-    /// What a sink has that leaves nothing to be done.
-    enum Nothing {}
-
-    impl Flight for Nothing {
-        type Outcome = Option<(u64, u64)>;
-        type Sync = Nothing;
-
-        fn take_sync(&mut self) -> Option<Nothing> {
-            match *self {}
-        }
-
-        fn land(self, _: std::io::Result<()>, _: &mut [Option<(u64, u64)>]) {
-            match self {}
-        }
-    }
-
-    impl SyncGroup for Nothing {
-        fn sync(self, _: usize) -> std::io::Result<()> {
-            match self {}
-        }
-    }
-
-    #[test]
-    fn a_single_caller_gets_its_outcome_on_its_own_thread() {
-        let queue = CommitQueue::new(Counter::default());
-        assert_eq!(queue.commit(7), Some((7, 1)));
-        assert_eq!(queue.commit(8), Some((8, 2)));
-        assert_eq!(queue.with_sink(|sink| sink.groups), 2);
-    }
-
-    #[test]
-    fn every_caller_of_many_threads_gets_exactly_its_own_outcome() {
-        let queue = CommitQueue::new(Counter::default());
-        let (threads, each) = if cfg!(miri) { (3, 20) } else { (8, 2_000) };
-        let mut numbers: Vec<u64> = thread::scope(|scope| {
-            let handles: Vec<_> = (0..threads)
-                .map(|thread| {
-                    let queue = &queue;
-                    scope.spawn(move || {
-                        let own = |index| thread * each + index;
-                        let outcomes = (0..each).map(|index| (own(index), queue.commit(own(index)).unwrap()));
-                        outcomes
-                            .map(|(item, (echoed, number))| {
-                                assert_eq!(item, echoed);
-                                number
-                            })
-                            .collect::<Vec<_>>()
-                    })
-                })
-                .collect();
-            let per_thread: Vec<Vec<u64>> =
-                handles.into_iter().map(|handle| handle.join().unwrap()).collect();
-            assert!(per_thread.iter().all(|numbers| numbers.is_sorted()));
-            per_thread.into_iter().flatten().collect()
-        });
-        numbers.sort_unstable();
-        assert!(numbers.into_iter().eq(1..=threads * each));
-    }
-
-    #[test]
-    fn items_put_in_together_are_one_group() {
-        let queue = CommitQueue::new(Counter::default());
-        assert_eq!(queue.commit_all(vec![7, 8, 9]), [Some((7, 1)), Some((8, 2)), Some((9, 3))]);
-        assert!(queue.commit_all(Vec::new()).is_empty());
-        assert_eq!(queue.with_sink(|sink| sink.groups), 1);
-        assert_eq!(queue.commit(5), Some((5, 4)));
-    }
-
-    #[test]
-    fn a_sink_that_panics_leaves_nobody_waiting() {
-        let queue = CommitQueue::new(Counter::default());
-        let result = std::panic::catch_unwind(AssertUnwindSafe(|| queue.commit(u64::MAX)));
-        assert!(result.is_err());
-        assert_eq!(queue.commit(1), Some((1, 1)));
     }
 }

@@ -1,0 +1,164 @@
+//! Leading a group: from the queue through the sink to the disk, and back to its callers.
+
+use super::air::Departure;
+use super::queue::{Group, Next};
+use super::{CommitQueue, Flight, GroupSink, SyncGroup};
+use annals_types::planted::{Bug, planted};
+use annals_vfs::sync::atomic::Ordering;
+use annals_vfs::sync::{MutexGuard, thread};
+use std::io;
+use std::panic::AssertUnwindSafe;
+
+/// How often a leader looks whether more items are coming, at most, and how often it gives way in between.
+const GATHER_ROUNDS: usize = if cfg!(any(feature = "shuttle", feature = "loom")) { 1 } else { 64 };
+const GATHER_TURNS: usize = if cfg!(any(feature = "shuttle", feature = "loom")) { 1 } else { 2 };
+
+impl<S: GroupSink> CommitQueue<S> {
+    pub(super) fn lead(&self) {
+        if self.crowded.load(Ordering::Relaxed) {
+            self.gather();
+        }
+        let mut sink = self.sink.lock();
+        let (items, group) = self.queue.lock().take_group();
+        self.crowded.store(items.len() > 1, Ordering::Relaxed);
+        let mut led = Led { queue: self, group: Some(group) };
+        let Some(group) = &mut led.group else { return };
+        group.flight = sink.commit(items, &mut group.outcomes);
+        led.fly(sink);
+    }
+
+    /// Gives way to other threads as long as that brings items: those whose outcomes were told a moment ago are about to put
+    /// in the next one, and a group costs about the same with one of them or with all.
+    fn gather(&self) {
+        let mut seen = 0;
+        for _ in 0..GATHER_ROUNDS {
+            (0..GATHER_TURNS).for_each(|_| thread::yield_now());
+            let queued = self.queue.lock().items.len();
+            if queued <= seen {
+                break;
+            }
+            seen = queued;
+        }
+    }
+
+    /// A sync has ended: calls who is to lead now, and tells the outcomes of all groups that are done with it.
+    fn arrive(&self, departure: Departure, result: io::Result<()>) {
+        let next = {
+            let mut queue = self.queue.lock();
+            queue.air.arrive(departure, result);
+            queue.next_leader()
+        };
+        // First, so that the device has something to do.
+        self.call(next);
+        self.land();
+    }
+
+    /// Has all groups land that are done, one after the other: whoever is told of one finds everything before it told and
+    /// visible. If somebody is at it already, that one goes on.
+    fn land(&self) {
+        let mut mine = false;
+        loop {
+            let landed = {
+                let mut queue = self.queue.lock();
+                if queue.landing && !mine {
+                    return;
+                }
+                let landed = queue.air.land();
+                queue.landing = landed.is_some();
+                landed
+            };
+            mine = true;
+            let Some((mut group, result)) = landed else { return };
+            if let Some(flight) = group.flight.take() {
+                flight.land(result, &mut group.outcomes);
+            }
+            self.tell(group);
+        }
+    }
+
+    /// Hands out the outcomes of a group.
+    fn tell(&self, mut group: Group<S>) {
+        if planted(Bug::OutcomesMixedUp) {
+            group.slots.reverse();
+        }
+        let mut outcomes = group.outcomes.drain(..);
+        for slot in group.slots.drain(..) {
+            if let Some(waker) = slot.put(outcomes.next().unwrap_or_else(S::abandoned)) {
+                // It is somebody else's code, and others wait for what comes behind it.
+                let _ = std::panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            }
+        }
+        self.words.of(group.number).wake_all();
+    }
+
+    fn give_up_lead(&self) -> Next {
+        let mut queue = self.queue.lock();
+        queue.leading = false;
+        queue.next_leader()
+    }
+}
+
+/// A group that is led. Gives up the lead and hands out what outcomes there are, also when the sink panics.
+struct Led<'q, S: GroupSink> {
+    queue: &'q CommitQueue<S>,
+    group: Option<Group<S>>,
+}
+
+impl<S: GroupSink> Led<'_, S> {
+    /// Gives up lead and sink, and makes the group durable.
+    fn fly(mut self, sink: MutexGuard<'_, S>) {
+        let Some(mut group) = self.group.take() else { return };
+        let Some(flight) = &mut group.flight else {
+            let next = self.queue.give_up_lead();
+            drop(sink);
+            self.queue.call(next);
+            return self.queue.tell(group);
+        };
+        let sync = flight.take_sync();
+        let mut queue = self.queue.queue.lock();
+        queue.leading = false;
+        // With the sink held, so that groups depart in the order in which they were written.
+        let Some(sync) = sync else {
+            queue.air.follow(group);
+            let next = queue.next_leader();
+            drop(queue);
+            drop(sink);
+            self.queue.call(next);
+            return self.queue.land();
+        };
+        let departure = queue.air.depart(group);
+        let next = queue.next_leader();
+        drop(queue);
+        drop(sink);
+        let mut underway = UnderWay { queue: self.queue, departure: Some(departure) };
+        self.queue.call(next);
+        let result = sync.sync(departure.lane);
+        underway.departure = None;
+        self.queue.arrive(departure, result);
+    }
+}
+
+impl<S: GroupSink> Drop for Led<'_, S> {
+    fn drop(&mut self) {
+        if let Some(mut group) = self.group.take() {
+            group.flight = None;
+            let next = self.queue.give_up_lead();
+            self.queue.tell(group);
+            self.queue.call(next);
+        }
+    }
+}
+
+/// A sync that runs. If it panics, nothing is known of its group.
+struct UnderWay<'q, S: GroupSink> {
+    queue: &'q CommitQueue<S>,
+    departure: Option<Departure>,
+}
+
+impl<S: GroupSink> Drop for UnderWay<'_, S> {
+    fn drop(&mut self) {
+        if let Some(departure) = self.departure.take() {
+            self.queue.arrive(departure, Err(io::Error::other("the thread that synced has panicked")));
+        }
+    }
+}
