@@ -9,6 +9,7 @@ mod failing;
 mod log;
 mod merging;
 mod store;
+mod tickets;
 mod waiting;
 mod watermark;
 mod world;

@@ -58,6 +58,8 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::WrittenTakenForDurable => log("writer::only_a_sync_makes_positions_durable"),
         Bug::DurableMarkNotWritten => log("writer::a_mark_is_one_empty_frame"),
         Bug::RecordedAtFollowsTheClock => log("writer::recorded_at_never_goes_backwards"),
+        Bug::LandsBehindFailure => log("groups::what_is_behind_a_sync_that_failed"),
+        Bug::LanesShareHandle => log("flights::syncs_that_run_at_once"),
         Bug::OutcomesMixedUp => log("groups::callers_that_come_while_a_group_is_worked_off"),
         Bug::SegmentNameNotSynced => log("crashes::a_segment_is_laid_out_durably"),
         Bug::FooterNotSynced => log("sealed::sealing_writes_a_footer"),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test should end it")]
 
 mod crashes;
+mod flights;
 mod footers;
 mod groups;
 mod log;
