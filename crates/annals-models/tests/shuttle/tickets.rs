@@ -38,7 +38,7 @@ fn what_was_submitted_is_told_in_order_and_what_was_told_survives() {
             let (world, store) = (world.clone(), store.clone());
             thread::spawn(move || {
                 let tickets: Vec<_> = (0..3).map(|number| submit(&world, &store, [1, number])).collect();
-                for (number, ticket) in (0..).zip(tickets).rev() {
+                for (number, ticket) in (0..3).zip(tickets).rev() {
                     // The last one first: what was submitted before it has been told, too.
                     assert!(number == 2 || ticket.is_done());
                     assert!(wait(&world, &store, ticket, [1, number]));
