@@ -37,8 +37,9 @@ pub(crate) struct Syncs {
     state: Mutex<State>,
     none_left: Condvar,
     failed: AtomicBool,
-    /// For files that have fewer handles than there are lanes.
-    crowded: Mutex<()>,
+    /// For files that have fewer handles than there are lanes: they are synced one after the other, and after one that failed
+    /// all others have, since the error may have been theirs.
+    crowded: Mutex<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -87,8 +88,13 @@ impl SyncGroup for SyncJob {
             Some(_) if planted(Bug::LanesShareHandle) => sync_file(&*handles[0]),
             Some(own) if handles.len() == LANES => sync_file(&**own),
             _ => {
-                let _alone = self.syncs.crowded.lock();
-                sync_file(self.handles.first())
+                let mut failed = self.syncs.crowded.lock();
+                if *failed {
+                    return Err(io::Error::other("a sync of the same file has failed"));
+                }
+                let result = sync_file(self.handles.first());
+                *failed = result.is_err();
+                result
             }
         }
     }

@@ -21,6 +21,10 @@ use std::sync::Arc;
 /// write and the sync took 200 us so and 295 us without; of 31 kB and 15 us 125 and 150 us (ext4, 2026-11-30).
 const WRITE_BACK_FROM: u64 = 16 << 10;
 
+/// Without syncs the disk is set to work each time that so much was written: otherwise all of a segment would be left to the sync
+/// with which the next one is begun, and the append that begins it would wait for that.
+const WRITE_BACK_EVERY: u64 = 1 << 20;
+
 /// The one writer of a log. A group is a number of [`LogWriter::stage`]d frames and one [`LogWriter::launch`], or, where
 /// nothing is to be written meanwhile, one [`LogWriter::commit`].
 #[derive(Debug)]
@@ -49,6 +53,8 @@ struct Active {
     header: Option<[u8; SEGMENT_HEADER_BYTES]>,
     /// The durable position that the last written frame told.
     told: Position,
+    /// Up to here the system was told to write to the disk what is written.
+    set_off: u64,
     /// Whether anything was written since the last sync was begun, also a frame without events.
     unsynced: bool,
 }
@@ -77,6 +83,7 @@ impl LogWriter {
                 staged_end: end,
                 header: None,
                 told: Position::ZERO,
+                set_off: end,
                 unsynced: false,
             }),
             _ => None,
@@ -197,6 +204,9 @@ impl LogWriter {
         }
         self.write(frames)?;
         let last = self.next.previous();
+        if let Some(active) = &mut self.active {
+            active.set_off(WRITE_BACK_EVERY);
+        }
         let Some(active) = self.active.as_mut().filter(|_| sync) else {
             if planted(Bug::WrittenTakenForDurable) {
                 self.watermark.set_durable(last);
@@ -207,6 +217,7 @@ impl LogWriter {
             return Err(self.fail(source));
         }
         active.unsynced = false;
+        active.set_off = active.end;
         self.watermark.set_durable(last);
         Ok(())
     }
@@ -222,14 +233,13 @@ impl LogWriter {
         &mut self,
         frames: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Option<(SyncJob, Landing)>, WriteFailed> {
-        let from = self.active.as_ref().map_or(0, |active| active.end);
         self.write(frames)?;
         let last = self.next.previous();
         let Some(active) = self.active.as_mut().filter(|active| active.unsynced) else { return Ok(None) };
         active.unsynced = false;
-        if active.end - from >= WRITE_BACK_FROM {
-            active.handles.first().begin_write_back(from..active.end);
-        }
+        active.set_off(WRITE_BACK_FROM);
+        // The sync does the rest.
+        active.set_off = active.end;
         Ok(Some(self.syncs.begin(&active.handles, &self.watermark, last)))
     }
 
@@ -292,6 +302,7 @@ impl LogWriter {
             staged_end: start,
             header: Some(header.encode()),
             told: Position::ZERO,
+            set_off: start,
             unsynced: false,
         });
         Ok(full.map(|active| (active.segment, active.end)))
@@ -349,5 +360,13 @@ impl Active {
         write_all_at(self.handles.first(), &mut parts, start)?;
         self.end = self.staged_end;
         Ok(())
+    }
+
+    /// Sets the disk to work on what is written, if that is at least so much.
+    fn set_off(&mut self, least: u64) {
+        if self.end - self.set_off >= least {
+            self.handles.first().begin_write_back(self.set_off..self.end);
+            self.set_off = self.end;
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::log::{Log, batch};
 use annals_types::{Position, Timestamp, Version};
-use annals_vfs::{Access, DirEntry, Disk, File, Lock, Mapping, MemoryDisk, Survival};
+use annals_vfs::{
+    Access, Call, DirEntry, Disk, Fault, FaultyDisk, File, Lock, Mapping, MemoryDisk, Survival, When,
+};
 use annals_wal::{Landing, Mode, SyncGroup, SyncJob};
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex};
@@ -12,9 +14,11 @@ use std::time::Duration;
 /// A disk that notes by which of its handles files are synced.
 #[derive(Clone, Debug)]
 struct Noting {
-    inner: MemoryDisk,
+    inner: Arc<dyn Disk>,
     handles: Arc<Mutex<u32>>,
     synced: Arc<Mutex<Vec<u32>>>,
+    /// Whether a file can be opened only once, as where a process has no descriptors left.
+    scarce: bool,
 }
 
 #[derive(Debug)]
@@ -38,6 +42,9 @@ impl Disk for Noting {
     }
 
     fn open(&self, path: &str, access: Access) -> io::Result<Arc<dyn File>> {
+        if self.scarce {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
         self.inner.open(path, access).map(|file| self.handle(file))
     }
 
@@ -106,7 +113,11 @@ impl File for Handle {
 }
 
 fn new_log(segments: u64) -> (Noting, Log) {
-    let disk = Noting { inner: MemoryDisk::new(), handles: Arc::default(), synced: Arc::default() };
+    log_on(Arc::new(MemoryDisk::new()), false, segments)
+}
+
+fn log_on(inner: Arc<dyn Disk>, scarce: bool, segments: u64) -> (Noting, Log) {
+    let disk = Noting { inner, handles: Arc::default(), synced: Arc::default(), scarce };
     let mut log = Log::new(Arc::new(disk.clone()), segments);
     log.append(1, 10, true).unwrap();
     disk.synced.lock().unwrap().clear();
@@ -131,9 +142,22 @@ fn syncs_that_run_at_once_have_a_handle_of_the_file_each() {
     assert_ne!(synced[0], synced[1]);
 }
 
+/// Whichever of two syncs comes first hears of an error, and it may be the other one's.
+#[test]
+fn where_there_is_one_handle_a_failed_sync_fails_the_other_one_as_well() {
+    let faulty = FaultyDisk::new(Arc::new(MemoryDisk::new()));
+    let (disk, mut log) = log_on(Arc::new(faulty.clone()), true, 1);
+    let ((one, _), (two, _)) = (launch(&mut log, 1), launch(&mut log, 1));
+    faulty.arm(When::nth(Call::SyncData, 1), Fault::Error(io::ErrorKind::Other));
+    assert!(two.sync(1).is_err());
+    assert!(one.sync(0).is_err());
+    assert_eq!(disk.synced.lock().unwrap().len(), 1);
+}
+
 #[test]
 fn what_was_launched_is_durable_when_it_has_landed_and_not_before() {
-    let (disk, mut log) = new_log(1);
+    let memory = MemoryDisk::new();
+    let (disk, mut log) = log_on(Arc::new(memory.clone()), false, 1);
     let ((one, landing_one), (two, landing_two)) = (launch(&mut log, 2), launch(&mut log, 3));
     assert!(disk.synced.lock().unwrap().is_empty(), "a sync runs only when it is run");
     two.sync(1).unwrap();
@@ -144,8 +168,7 @@ fn what_was_launched_is_durable_when_it_has_landed_and_not_before() {
     assert_eq!(landing_two.last(), Position::new(6));
     landing_two.succeeded();
     assert_eq!(log.watermark.durable(), Position::new(6));
-    let survived =
-        crate::log::recover_on(&disk.inner.crash(Survival::Synced), Mode::Repair, &log.open).unwrap();
+    let survived = crate::log::recover_on(&memory.crash(Survival::Synced), Mode::Repair, &log.open).unwrap();
     assert_eq!(survived.last, 6);
 }
 
