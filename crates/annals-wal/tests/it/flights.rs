@@ -17,8 +17,9 @@ struct Noting {
     inner: Arc<dyn Disk>,
     handles: Arc<Mutex<u32>>,
     synced: Arc<Mutex<Vec<u32>>>,
-    /// Whether a file can be opened only once, as where a process has no descriptors left.
+    /// Whether a file that was just opened cannot be opened once more, as where a process has no descriptors left.
     scarce: bool,
+    last_opened: Arc<Mutex<String>>,
 }
 
 #[derive(Debug)]
@@ -38,13 +39,16 @@ impl Noting {
 
 impl Disk for Noting {
     fn create(&self, path: &str) -> io::Result<Arc<dyn File>> {
+        path.clone_into(&mut self.last_opened.lock().unwrap());
         self.inner.create(path).map(|file| self.handle(file))
     }
 
     fn open(&self, path: &str, access: Access) -> io::Result<Arc<dyn File>> {
-        if self.scarce {
+        let mut last_opened = self.last_opened.lock().unwrap();
+        if self.scarce && std::mem::take(&mut *last_opened) == path {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
+        path.clone_into(&mut last_opened);
         self.inner.open(path, access).map(|file| self.handle(file))
     }
 
@@ -117,7 +121,13 @@ fn new_log(segments: u64) -> (Noting, Log) {
 }
 
 fn log_on(inner: Arc<dyn Disk>, scarce: bool, segments: u64) -> (Noting, Log) {
-    let disk = Noting { inner, handles: Arc::default(), synced: Arc::default(), scarce };
+    let disk = Noting {
+        inner,
+        scarce,
+        handles: Arc::default(),
+        synced: Arc::default(),
+        last_opened: Arc::default(),
+    };
     let mut log = Log::new(Arc::new(disk.clone()), segments);
     log.append(1, 10, true).unwrap();
     disk.synced.lock().unwrap().clear();
