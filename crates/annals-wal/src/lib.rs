@@ -26,7 +26,7 @@ pub use prepare::{PreparedSegment, prepare_segment};
 pub use recovery::{Case, Finding, Mode, Recovered, RecoveryInput, Visit, recover};
 pub use scan::{Step, find_frame_after, scan_mapped, scan_window};
 pub use seal::seal_segment;
-pub use segment::{Place, Segment};
+pub use segment::{Place, Segment, Walk};
 pub use watermark::Watermark;
 pub use window::Window;
 pub use writer::{LogWriter, WriteFailed};

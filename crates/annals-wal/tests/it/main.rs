@@ -11,5 +11,6 @@ mod scan;
 mod sealed;
 mod segments;
 mod torn_or_damaged;
+mod walks;
 mod watermark;
 mod writer;
