@@ -76,6 +76,68 @@ impl Workload {
     }
 }
 
+/// The events of W5: a tenth as many streams as events, every hundredth with a hundred events, the others with nine or ten,
+/// all of them in a random order, so that the events of a stream lie as far from each other as they can.
+#[derive(Debug)]
+pub struct Scattered {
+    payloads: Payloads,
+    /// The stream of each event, in the order of the log.
+    order: Vec<u32>,
+    streams: u32,
+}
+
+/// Every so manieth stream of [`Scattered`] is a long one.
+const LONG_EVERY: u32 = 100;
+/// How many events a long stream has.
+pub const LONG_EVENTS: u32 = 100;
+
+impl Scattered {
+    /// So many events, in the order and with the payloads of a seed.
+    ///
+    /// # Panics
+    /// If there are not 1000 to 2^32 events.
+    #[must_use]
+    pub fn new(events: u64, seed: u64) -> Self {
+        let events = u32::try_from(events).expect("less than 2^32 events");
+        assert!(events >= 1000, "a long stream and the short ones that belong to it are 1000 events");
+        let streams = events / 10;
+        let long = (0..streams).filter(|stream| stream % LONG_EVERY == 0);
+        let mut order: Vec<u32> = long.flat_map(|stream| [stream; LONG_EVENTS as usize]).collect();
+        // Dealt out in turn: none has two more than another.
+        let mut short = (0..streams).filter(|stream| stream % LONG_EVERY != 0).cycle();
+        order.extend(short.by_ref().take(events as usize - order.len()));
+        let mut random = Stream(mix(seed));
+        for last in (1..order.len()).rev() {
+            order.swap(last, usize::try_from(random.draw() % (last as u64 + 1)).unwrap_or(0));
+        }
+        Scattered { payloads: Payloads::new(seed, PAYLOAD_BYTES), order, streams }
+    }
+
+    /// How many streams there are; they have the numbers from 0 on.
+    #[must_use]
+    pub fn streams(&self) -> u32 {
+        self.streams
+    }
+
+    /// Whether a stream is one of those with [`LONG_EVENTS`] events.
+    #[must_use]
+    pub fn is_long(stream: u32) -> bool {
+        stream.is_multiple_of(LONG_EVERY)
+    }
+
+    /// The name of a stream.
+    #[must_use]
+    pub fn name(stream: u32) -> String {
+        format!("account-{stream:06}")
+    }
+
+    /// Stream and payload of each event, in the order of the log.
+    pub fn events(&self) -> impl ExactSizeIterator<Item = (u32, &[u8])> {
+        let payload = |index: usize| self.payloads.of(mix(index as u64));
+        self.order.iter().enumerate().map(move |(index, stream)| (*stream, payload(index)))
+    }
+}
+
 /// Middle, smallest and largest of some figures.
 #[must_use]
 pub fn spread(mut figures: Vec<f64>) -> (f64, f64, f64) {

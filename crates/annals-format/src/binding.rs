@@ -33,6 +33,7 @@ impl Binding {
     }
 
     /// The id that the store makes for the event at a position of this segment, if its producer gave none.
+    #[inline]
     #[must_use]
     pub fn made_id(self, position: Position, recorded_at: Timestamp) -> Uuid {
         made_id(self.id_key, position, recorded_at)

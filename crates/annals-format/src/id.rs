@@ -22,6 +22,7 @@ const KEY_BITS: u32 = 26;
 const LOW_POSITION_BITS: u32 = 36;
 
 /// The id of the event at `position` that was recorded at `recorded_at` without an id of its own.
+#[inline]
 #[must_use]
 pub(crate) fn made_id(store_key: u32, position: Position, recorded_at: Timestamp) -> Uuid {
     let millis = u64::try_from(recorded_at.as_nanos() / 1_000_000).unwrap_or(0);

@@ -26,7 +26,10 @@ mod wire;
 
 pub use binding::{Binding, StoreId};
 pub use damage::{Corruption, Damage, FormatError};
-pub use footer::{BLOCK_RECORDS, FOOTER_TRAILER_BYTES, Footer, FooterBuilder, TIME_STRIDE, TimeRange};
+pub use footer::{
+    BLOCK_RECORDS, FOOTER_TRAILER_BYTES, Footer, FooterBuilder, SPAN_BYTES, TIME_STRIDE, TimeRange,
+    span_checksum,
+};
 pub use frame::{
     FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameBuilder, FrameFault, FrameHeader, FrameStamp, check_frame,
 };
@@ -36,10 +39,10 @@ pub use manifest::{
 };
 pub use pages::{PAGE_BYTES, page_checksums, page_count};
 pub use record::{
-    RECORD_HEADER_BYTES, RecordTerms, may_be_record, parse_record, position_of_record, record_length,
-    same_content,
+    RECORD_HEADER_BYTES, RecordTerms, decode_plain_record, decode_record, may_be_record, parse_record,
+    position_of_record, record_length, record_with_right_checksums, same_content,
 };
 pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 
 /// Version of the format that this build writes. It reads this one and older ones, and refuses newer ones.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;

@@ -202,6 +202,22 @@ pub fn parse_record(
     position: Position,
     offset: u64,
 ) -> Result<EventRef<'_>, Damage> {
+    let (flags, body) = checked(bytes, binding, position, offset)?;
+    parse_body(bytes, body, flags, binding, position, offset)
+}
+
+/// The bytes of the record at the front of `bytes`, if its two checksums are right; the other checks are those of
+/// [`decode_record`].
+#[inline(never)]
+#[must_use]
+pub fn record_with_right_checksums(bytes: &[u8], binding: Binding, position: Position) -> Option<&[u8]> {
+    let (_, body) = checked(bytes, binding, position, 0).ok()?;
+    bytes.get(..RECORD_HEADER_BYTES + body.len())
+}
+
+/// The flags and the body, once the checksums of both parts of the record are verified.
+#[inline(always)]
+fn checked(bytes: &[u8], binding: Binding, position: Position, offset: u64) -> Result<(u16, &[u8]), Damage> {
     if bytes.len() < RECORD_HEADER_BYTES {
         let (found, least) = (bytes.len() as u64, RECORD_HEADER_BYTES as u64);
         return Err(Damage::new(offset, "room for a record header", found, least));
@@ -210,6 +226,62 @@ pub fn parse_record(
     if found != expected && !planted(Bug::RecordHeaderChecksumNotVerified) {
         return Err(Damage::new(offset, "record header checksum", found, expected));
     }
+    let (flags, body) = bounded(bytes, offset)?;
+    let (found, expected) = (u32_at(bytes, BODY_CHECKSUM), crc32fast::hash(body));
+    if found != expected && !planted(Bug::BodyChecksumNotVerified) {
+        return Err(Damage::new(offset + BODY_CHECKSUM as u64, "record body checksum", found, expected));
+    }
+    Ok((flags, body))
+}
+
+/// Reads the record at the front of `bytes` without its checksums: for bytes of which something else has proven that they
+/// are this segment's and as they were when the record at this position was verified. All other checks are made; `None` if
+/// one fails, and [`parse_record`] says which.
+#[inline(always)]
+#[must_use]
+pub fn decode_record(bytes: &[u8], binding: Binding, position: Position) -> Option<EventRef<'_>> {
+    if bytes.len() < RECORD_HEADER_BYTES {
+        return None;
+    }
+    let (flags, body) = bounded(bytes, 0).ok()?;
+    parse_body(bytes, body, flags, binding, position, 0).ok()
+}
+
+/// The same for a record without any optional field, and `None` for all others. A scan takes 4 ns less per event when it
+/// tries this first (2026-11-30).
+#[inline(always)]
+#[must_use]
+pub fn decode_plain_record(bytes: &[u8], binding: Binding, position: Position) -> Option<EventRef<'_>> {
+    let header = bytes.first_chunk::<RECORD_HEADER_BYTES>()?;
+    let body = bytes.get(RECORD_HEADER_BYTES..u32_at(header, LENGTH) as usize)?;
+    let (stream, event_type) =
+        (usize::from(u16_at(header, STREAM_LENGTH)), usize::from(u16_at(header, TYPE_LENGTH)));
+    let (names, data) = body.split_at_checked(stream + event_type)?;
+    let plain = u16_at(header, FLAGS) == 0 && header[CODEC] == CODEC_PLAIN;
+    if !plain || stream == 0 || event_type == 0 {
+        return None;
+    }
+    let (stream, event_type) = std::str::from_utf8(names).ok()?.split_at_checked(stream)?;
+    let recorded_at = Timestamp::from_nanos(i64_at(header, RECORDED_AT));
+    Some(EventRef {
+        position,
+        stream,
+        version: Version::new(u64_at(header, VERSION)),
+        id: binding.made_id(position, recorded_at),
+        event_type,
+        recorded_at,
+        occurred_at: recorded_at,
+        tags: Tags::default(),
+        schema_version: 1,
+        content_type: ContentType::from_code(header[CONTENT_TYPE]),
+        data,
+        metadata: &[],
+    })
+}
+
+/// The flags, if all of them are known, and the body, if it is there. `bytes` have room for a header.
+#[inline(always)]
+fn bounded(bytes: &[u8], offset: u64) -> Result<(u16, &[u8]), Damage> {
     let flags = u16_at(bytes, FLAGS);
     if flags & !FLAGS_KNOWN != 0 || flags & ENCRYPTED != 0 {
         return Err(Damage::new(
@@ -232,14 +304,10 @@ pub fn parse_record(
         let at = offset + LENGTH as u64;
         return Err(Damage::new(at, "record length", length as u64, bytes.len() as u64));
     }
-    let body = &bytes[RECORD_HEADER_BYTES..length];
-    let (found, expected) = (u32_at(bytes, BODY_CHECKSUM), crc32fast::hash(body));
-    if found != expected && !planted(Bug::BodyChecksumNotVerified) {
-        return Err(Damage::new(offset + BODY_CHECKSUM as u64, "record body checksum", found, expected));
-    }
-    parse_body(bytes, body, flags, binding, position, offset)
+    Ok((flags, &bytes[RECORD_HEADER_BYTES..length]))
 }
 
+#[inline(always)]
 fn parse_body<'a>(
     header: &[u8],
     body: &'a [u8],
@@ -262,10 +330,8 @@ fn parse_body<'a>(
     let schema_version = if flags & HAS_SCHEMA_VERSION != 0 { reader.u32("schema version")? } else { 1 };
     let metadata_length = if flags & HAS_METADATA != 0 { reader.u32("metadata length")? as usize } else { 0 };
     let tags_length = if flags & HAS_TAGS != 0 { reader.u32("length of the tags")? as usize } else { 0 };
-    let at = reader.offset();
-    let stream = text(reader.take(u16_at(header, STREAM_LENGTH).into(), "stream name")?, "stream name", at)?;
-    let at = reader.offset();
-    let event_type = text(reader.take(u16_at(header, TYPE_LENGTH).into(), "event type")?, "event type", at)?;
+    let lengths = (u16_at(header, STREAM_LENGTH).into(), u16_at(header, TYPE_LENGTH).into());
+    let (stream, event_type) = stream_and_type(&mut reader, lengths)?;
     let at = reader.offset();
     let tags = reader.take(tags_length, "tags")?;
     let Some(tags) = Tags::from_encoded(tags) else {
@@ -300,6 +366,34 @@ fn parse_body<'a>(
         data,
         metadata,
     })
+}
+
+/// Stream name and event type. They lie side by side, and are looked through as one piece: that is 6.4 ns for 14 and 9 bytes,
+/// and 14.0 ns one after the other (2026-11-30).
+#[inline(always)]
+fn stream_and_type<'a>(
+    reader: &mut Reader<'a>,
+    (stream, event_type): (usize, usize),
+) -> Result<(&'a str, &'a str), Damage> {
+    let both = reader.peek(stream + event_type).and_then(|both| std::str::from_utf8(both).ok());
+    if let Some(both) = both.and_then(|both| both.split_at_checked(stream)) {
+        reader.skip(stream + event_type);
+        return Ok(both);
+    }
+    Err(damaged_names(*reader, stream, event_type))
+}
+
+/// What is wrong with names that are not there as a whole, or not UTF-8 each for itself.
+#[cold]
+fn damaged_names(mut reader: Reader<'_>, stream: usize, event_type: usize) -> Damage {
+    for (length, what) in [(stream, "stream name"), (event_type, "event type")] {
+        let at = reader.offset();
+        if let Err(damage) = reader.take(length, what).and_then(|bytes| text(bytes, what, at)) {
+            return damage;
+        }
+    }
+    // Two names in UTF-8 are UTF-8 together, so this is not reached.
+    Damage::new(reader.offset(), "stream name and event type", 0u64, 1u64)
 }
 
 /// The event in a record that this program has just made, without verifying checksums again.

@@ -4,18 +4,22 @@ use crate::damage::Damage;
 use byteorder::{ByteOrder, LittleEndian};
 
 /// Reads a number at an offset of a slice that is known to be long enough.
+#[inline]
 pub(crate) fn u16_at(bytes: &[u8], offset: usize) -> u16 {
     LittleEndian::read_u16(&bytes[offset..])
 }
 
+#[inline]
 pub(crate) fn u32_at(bytes: &[u8], offset: usize) -> u32 {
     LittleEndian::read_u32(&bytes[offset..])
 }
 
+#[inline]
 pub(crate) fn u64_at(bytes: &[u8], offset: usize) -> u64 {
     LittleEndian::read_u64(&bytes[offset..])
 }
 
+#[inline]
 pub(crate) fn i64_at(bytes: &[u8], offset: usize) -> i64 {
     LittleEndian::read_i64(&bytes[offset..])
 }
@@ -33,6 +37,7 @@ pub(crate) fn put_i64(bytes: &mut [u8], offset: usize, value: i64) {
 }
 
 /// Walks a slice from the front; what is asked for beyond its end is a [`Damage`] at the right offset.
+#[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     next: usize,
@@ -53,6 +58,7 @@ impl<'a> Reader<'a> {
         self.bytes.len() - self.next
     }
 
+    #[inline(always)]
     pub(crate) fn take(&mut self, length: usize, what: &'static str) -> Result<&'a [u8], Damage> {
         if length > self.remaining() {
             return Err(Damage::new(self.offset(), what, length as u64, self.remaining() as u64));
@@ -62,10 +68,23 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    /// So many bytes, without taking them; `None` if there are less.
+    #[inline]
+    pub(crate) fn peek(&self, length: usize) -> Option<&'a [u8]> {
+        self.bytes[self.next..].get(..length)
+    }
+
+    /// Takes as many bytes as [`Reader::peek`] has shown.
+    #[inline]
+    pub(crate) fn skip(&mut self, length: usize) {
+        self.next += length;
+    }
+
     pub(crate) fn u8(&mut self, what: &'static str) -> Result<u8, Damage> {
         self.take(1, what).map(|bytes| bytes[0])
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self, what: &'static str) -> Result<u32, Damage> {
         self.take(4, what).map(LittleEndian::read_u32)
     }
@@ -74,6 +93,7 @@ impl<'a> Reader<'a> {
         self.take(8, what).map(LittleEndian::read_u64)
     }
 
+    #[inline]
     pub(crate) fn i64(&mut self, what: &'static str) -> Result<i64, Damage> {
         self.take(8, what).map(LittleEndian::read_i64)
     }

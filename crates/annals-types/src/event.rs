@@ -327,8 +327,13 @@ pub struct Tags<'a>(&'a [u8]);
 
 impl<'a> Tags<'a> {
     /// Takes the encoded form if it is whole: lengths that fit, and UTF-8.
+    #[inline]
     #[must_use]
     pub fn from_encoded(bytes: &'a [u8]) -> Option<Self> {
+        if bytes.is_empty() { Some(Tags(bytes)) } else { Tags::check(bytes) }
+    }
+
+    fn check(bytes: &'a [u8]) -> Option<Self> {
         let mut rest = bytes;
         while let Some((length, after)) = rest.split_first_chunk::<2>() {
             let (tag, after) = after.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;

@@ -121,6 +121,8 @@ bugs! {
     FooterNotSynced = "footer-not-synced",
     /// The range of occurred_at of a block is believed though its page is damaged. Events are hidden.
     OccurredBlockNotVerified = "occurred-block-not-verified",
+    /// A span of a sealed segment is believed though its bytes are not what was summed up. Damage is shown to the reader.
+    SpanNotVerified = "span-not-verified",
     /// A damaged footer makes events unreadable that are sound, instead of being made again.
     FooterNotMadeAgain = "footer-not-made-again",
 

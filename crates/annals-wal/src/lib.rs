@@ -27,7 +27,7 @@ pub use prepare::{PreparedSegment, prepare_segment};
 pub use recovery::{Case, Finding, Mode, Recovered, RecoveryInput, Visit, recover};
 pub use scan::{Step, find_frame_after, scan_mapped, scan_window};
 pub use seal::seal_segment;
-pub use segment::{Place, Segment};
+pub use segment::{Place, Segment, Walk};
 pub use syncs::{Landing, SyncJob};
 pub use watermark::Watermark;
 pub use window::Window;

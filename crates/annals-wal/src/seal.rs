@@ -2,11 +2,16 @@
 
 use crate::error::LogError;
 use crate::segment::{Ahead, Segment};
-use annals_format::{FooterBuilder, SealedSegment, names};
+use annals_format::{
+    Damage, FooterBuilder, FrameFault, SEGMENT_HEADER_BYTES, SPAN_BYTES, SealedSegment, check_frame, names,
+};
 use annals_types::Position;
 use annals_types::planted::{Bug, planted};
 use annals_vfs::{Access, Disk, write_all_at};
 use std::io::IoSlice;
+
+/// So many bytes are summed up at once.
+const PIECE_BYTES: usize = 16 * SPAN_BYTES;
 
 /// Writes the footer of a live segment that gets no more frames, cuts the file to its length, and syncs it.
 /// `last_position` is the segment's last event, which must be durable; `salt` goes into the entry.
@@ -15,7 +20,7 @@ use std::io::IoSlice;
 /// open segment with unused bytes behind its last frame, which recovery cuts and which is sealed again.
 ///
 /// # Errors
-/// What the system says, or that a record of the segment is damaged; the segment stays live.
+/// What the system says, or that a frame of the segment is damaged; the segment stays live.
 pub fn seal_segment(
     disk: &dyn Disk,
     segment: &Segment,
@@ -24,22 +29,18 @@ pub fn seal_segment(
     frames_end: u64,
 ) -> Result<SealedSegment, LogError> {
     let mut footer = FooterBuilder::new();
-    let mut position = segment.first_position();
-    // After a crash nothing of the segment need be in memory.
-    let mut ahead = Ahead::new(segment.mapping()?, frames_end);
-    while position <= last_position {
-        let offset = segment.offset_of(position)?;
-        ahead.reach(offset.into());
-        let event = segment.event(position)?;
-        if event.is_lost() {
-            footer.push_lost(offset, event.recorded_at);
-        } else {
-            footer.push(offset, event.recorded_at, event.occurred_at);
-        }
-        position = position.next();
+    let mapping = segment.mapping()?;
+    let bytes = mapping.bytes(0..frames_end).unwrap_or_default();
+    // The sums come first. A reader that finds a span as it was summed up believes in the records in it without looking at
+    // their own checksums. If a record were verified first, and its bytes went bad before they were summed up, damage would
+    // have a sum that is right; this way round it is found by one of the two, whenever it happens.
+    let mut ahead = Ahead::new(mapping, frames_end);
+    for (number, piece) in bytes.chunks(PIECE_BYTES).enumerate() {
+        ahead.reach((number * PIECE_BYTES) as u64);
+        footer.push_bytes(piece);
     }
-    let (bytes, footer) =
-        footer.finish(segment.binding(), segment.id(), segment.first_position(), frames_end);
+    push_records(&mut footer, segment, bytes, last_position)?;
+    let (bytes, footer) = footer.finish(segment.binding(), segment.id(), segment.first_position());
     let name = names::segment(segment.id());
     let length = frames_end + bytes.len() as u64;
     let file = disk.open(&name, Access::ReadWrite).map_err(LogError::io(format!("open {name}")))?;
@@ -57,4 +58,71 @@ pub fn seal_segment(
         recorded: footer.recorded,
         occurred: footer.occurred,
     })
+}
+
+/// Verifies every byte of the frames, and adds their records.
+fn push_records(
+    footer: &mut FooterBuilder,
+    segment: &Segment,
+    bytes: &[u8],
+    last_position: Position,
+) -> Result<(), LogError> {
+    let (mut offset, mut next) = (SEGMENT_HEADER_BYTES, segment.first_position());
+    while next <= last_position || offset < bytes.len() {
+        let at = offset as u64;
+        let rest = bytes.get(offset..).unwrap_or_default();
+        let checked = check_frame(rest, segment.binding(), at, |within, event| {
+            let offset = u32::try_from(at + within as u64).unwrap_or(0);
+            if event.is_lost() {
+                footer.push_lost(offset, event.recorded_at);
+            } else {
+                footer.push(offset, event.recorded_at, event.occurred_at);
+            }
+        });
+        let header = match checked {
+            Ok(header) if header.first_position == next => header,
+            Ok(header) => {
+                let found = header.first_position.get();
+                return Err(damaged(
+                    segment,
+                    next,
+                    last_position,
+                    Damage::new(at, "frame position", found, next.get()),
+                ));
+            }
+            Err(fault) => {
+                return Err(damaged(segment, next, last_position, damage_of(fault, at, rest.len())));
+            }
+        };
+        next = header.last_position().next();
+        offset += usize::try_from(header.length).unwrap_or(usize::MAX);
+    }
+    if next != last_position.next() {
+        let found = next.previous().get();
+        let damage =
+            Damage::new(offset as u64, "last position of a full segment", found, last_position.get());
+        return Err(LogError::corrupt(segment.path(), damage));
+    }
+    Ok(())
+}
+
+fn damage_of(fault: FrameFault, offset: u64, room: usize) -> Damage {
+    match fault {
+        FrameFault::Damaged(damage) => damage,
+        FrameFault::Blank => Damage::new(offset, "frame magic", 0u64, 1u64),
+        FrameFault::Short { needed } => Damage::new(offset, "room for a frame", room as u64, needed),
+    }
+}
+
+/// What is wrong with the frame of a position: with one of its records, as who reads that is told, or with itself.
+#[cold]
+fn damaged(segment: &Segment, first: Position, last: Position, damage: Damage) -> LogError {
+    let mut position = first;
+    while position <= last {
+        if let Err(error) = segment.event(position) {
+            return error;
+        }
+        position = position.next();
+    }
+    LogError::corrupt(segment.path(), damage)
 }

@@ -60,6 +60,7 @@ mod options;
 mod part;
 mod parts;
 mod query;
+mod range;
 mod recovery;
 mod repair;
 mod run_file;

@@ -23,6 +23,9 @@ pub enum AsOf {
     Occurred(Timestamp),
 }
 
+/// The versions of a query that does not say which.
+const VERSIONS_ALL: (Version, Version) = (Version::FIRST, Version::new(u64::MAX));
+
 /// Which events to read, in which direction.
 ///
 /// ```
@@ -59,7 +62,7 @@ impl Query {
         Query {
             stream: None,
             positions: (Position::FIRST, Position::MAX),
-            versions: (Version::FIRST, Version::new(u64::MAX)),
+            versions: VERSIONS_ALL,
             backwards: false,
             limit: u64::MAX,
             types: Vec::new(),
@@ -185,6 +188,14 @@ impl Query {
             Clock::Occurred => &mut self.occurred,
             Clock::Recorded => &mut self.recorded,
         }
+    }
+
+    /// Whether all events between its positions are meant, except lost ones.
+    pub(crate) fn means_all(&self) -> bool {
+        let Query { stream, versions, types, tags, criteria, category, prefix, .. } = self;
+        let no_names = stream.is_none() && criteria.is_none() && category.is_none() && prefix.is_none();
+        let no_times = [self.occurred, self.recorded].iter().all(|times| *times == (Timestamp::MIN, None));
+        no_names && no_times && types.is_empty() && tags.is_empty() && *versions == VERSIONS_ALL
     }
 
     /// Whether an event is meant. The index only narrows down where to look; this decides.

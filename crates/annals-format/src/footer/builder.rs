@@ -1,15 +1,19 @@
 //! Collecting a footer while its segment is sealed.
 
-use super::{BLOCK_RECORDS, FOOTER_TRAILER_BYTES, Footer, TIME_STRIDE, TimeRange, offsets};
+use super::{
+    BLOCK_RECORDS, FOOTER_TRAILER_BYTES, Footer, SPAN_BYTES, TIME_STRIDE, TimeRange, offsets, span_checksum,
+};
 use crate::FORMAT_VERSION;
 use crate::binding::Binding;
 use crate::pages::{PAGE_BYTES, page_checksums};
 use annals_types::{Position, Timestamp};
 use crc32fast::hash;
 
-/// Collects a footer, record by record in order of positions.
+/// Collects a footer: the bytes of the segment, and then record by record in order of positions.
 #[derive(Debug)]
 pub struct FooterBuilder {
+    spans: Vec<u32>,
+    frames_end: u64,
     offsets: Vec<u32>,
     times: Vec<Timestamp>,
     blocks: Vec<TimeRange>,
@@ -23,15 +27,28 @@ impl Default for FooterBuilder {
 }
 
 impl FooterBuilder {
-    /// Of no records yet.
+    /// Of no bytes and no records yet.
     #[must_use]
     pub fn new() -> Self {
         FooterBuilder {
+            spans: Vec::new(),
+            frames_end: 0,
             offsets: Vec::new(),
             times: Vec::new(),
             blocks: Vec::new(),
             recorded: TimeRange::EMPTY,
         }
+    }
+
+    /// Adds the next bytes of the segment, from its header to where the frames end. All but the last ones are a multiple of
+    /// [`SPAN_BYTES`].
+    ///
+    /// Who seals a segment adds its bytes before it verifies the records in them. What is damaged by then is found by
+    /// verifying, and what is damaged later by the sum. The other way round, damage in between would get a sum that is right.
+    pub fn push_bytes(&mut self, bytes: &[u8]) {
+        debug_assert!(self.frames_end.is_multiple_of(SPAN_BYTES as u64), "a span in the middle is whole");
+        self.spans.extend(bytes.chunks(SPAN_BYTES).map(span_checksum));
+        self.frames_end += bytes.len() as u64;
     }
 
     /// Adds the next record, which begins at `offset` of the file.
@@ -54,23 +71,18 @@ impl FooterBuilder {
         self.recorded.include(recorded_at);
     }
 
-    /// The footer as bytes, to be written at `frames_end`, and what its trailer says.
+    /// The footer as bytes, to be written behind those of the segment, and what its trailer says.
     #[must_use]
-    pub fn finish(
-        &self,
-        binding: Binding,
-        segment_id: u64,
-        first_position: Position,
-        frames_end: u64,
-    ) -> (Vec<u8>, Footer) {
+    pub fn finish(&self, binding: Binding, segment_id: u64, first_position: Position) -> (Vec<u8>, Footer) {
         let (mut bytes, distances) = offsets::encode(&self.offsets);
-        let tables = self.blocks.len() * 16 + self.times.len() * 8 + distances.len();
+        let tables = self.blocks.len() * 16 + self.times.len() * 8 + distances.len() + self.spans.len() * 4;
         bytes.reserve(tables + (bytes.len() + tables) / PAGE_BYTES * 4 + 16 + FOOTER_TRAILER_BYTES);
         let blocks = self.blocks.iter().flat_map(|block| [block.min, block.max]);
         for time in blocks.chain(self.times.iter().copied()) {
             bytes.extend_from_slice(&time.as_nanos().to_le_bytes());
         }
         bytes.extend_from_slice(&distances);
+        bytes.extend(self.spans.iter().flat_map(|sum| sum.to_le_bytes()));
         let table: Vec<u8> = page_checksums(&bytes).flat_map(u32::to_le_bytes).collect();
         let pages_checksum = hash(&table);
         bytes.extend_from_slice(&table);
@@ -82,7 +94,7 @@ impl FooterBuilder {
             segment_id,
             first_position,
             count: self.offsets.len() as u64,
-            frames_end,
+            frames_end: self.frames_end,
             recorded: self.recorded,
             occurred,
             pages_checksum,

@@ -1,9 +1,10 @@
-//! The footer of a sealed segment: where each record is, when it was recorded, and when the events of a block occurred.
+//! The footer of a sealed segment: where each record is, when it was recorded, when the events of a block occurred, and a
+//! checksum of each span of the segment's bytes.
 //!
 //! Everything in it can be computed again from the frames before it. It lies behind the last frame:
 //! tables, page checksums, trailer; the trailer ends the file.
 //!
-//! Version 2 has other tables than version 1, which [`Footer`] reads as well.
+//! Version 2 has other tables than version 1, and version 3 one more; [`Footer`] reads all of them.
 
 mod builder;
 mod offsets;
@@ -46,6 +47,17 @@ pub const FOOTER_TRAILER_BYTES: usize = 88;
 pub const TIME_STRIDE: usize = 256;
 /// So many records, counted from the first one of the segment, are a block of the footer's tables.
 pub const BLOCK_RECORDS: usize = 256;
+
+/// So many bytes of the file, counted from its beginning, are a span; the last one ends with the frames. The footer has the
+/// checksum of each. Summing up costs 5.8 ns per record of 315 bytes, 5.5 with spans of 64 KiB and 7.2 with 4 KiB
+/// (2026-11-30); who reads a few records pays for a whole span.
+pub const SPAN_BYTES: usize = 16 << 10;
+
+/// The checksum of the bytes of a span.
+#[must_use]
+pub fn span_checksum(bytes: &[u8]) -> u32 {
+    hash(bytes)
+}
 
 /// What a trailer says of its segment.
 #[derive(Clone, Debug, PartialEq, Eq)]

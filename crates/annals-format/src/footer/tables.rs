@@ -3,7 +3,7 @@
 //! All of these get the **tables**: the bytes of the file from `frames_end` up to its end. Ranges are offsets in the file.
 
 use super::offsets::{self, ENTRY_BYTES, UNIT_BYTES};
-use super::{BLOCK_RECORDS, Footer, TIME_STRIDE, TimeRange, range_at};
+use super::{BLOCK_RECORDS, Footer, SPAN_BYTES, TIME_STRIDE, TimeRange, range_at};
 use crate::damage::Damage;
 use crate::pages::{PAGE_BYTES, page_checksums, page_count};
 use crate::wire::u32_at;
@@ -51,10 +51,23 @@ impl Footer {
         start..start + u64::from(self.distance_units) * UNIT_BYTES as u64
     }
 
+    /// How many spans have a checksum: all of the segment before the footer, and none up to version 2.
+    #[must_use]
+    pub fn span_count(&self) -> u64 {
+        if self.version >= 3 { self.frames_end.div_ceil(SPAN_BYTES as u64) } else { 0 }
+    }
+
+    /// Where the checksums of the spans lie, four bytes for each.
+    #[must_use]
+    pub fn spans(&self) -> Range<u64> {
+        let start = self.distances().end;
+        start..start + self.span_count() * 4
+    }
+
     /// Where the page checksums lie. They cover everything from `frames_end` up to here.
     #[must_use]
     pub fn page_table(&self) -> Range<u64> {
-        let start = self.distances().end;
+        let start = self.spans().end;
         start..start + (start - self.frames_end).div_ceil(PAGE_BYTES as u64) * 4
     }
 
@@ -139,6 +152,23 @@ impl Footer {
     pub fn occurred_in_block(&self, tables: &[u8], index: u64) -> Option<TimeRange> {
         let (_, at) = self.occurred_block(index)?;
         Some(range_at(tables.get(self.within(&at)?)?.first_chunk::<RANGE_BYTES>()?, 0))
+    }
+
+    /// Where the checksum of a span lies. `None` if there is no such span or no such table.
+    #[must_use]
+    #[inline]
+    pub fn place_of_span(&self, span: u64) -> Option<Range<u64>> {
+        let spans = self.spans();
+        let at = spans.start + span.checked_mul(4)?;
+        (at < spans.end).then_some(at..at + 4)
+    }
+
+    /// The checksum of a span. Who believes in records because of it has to verify its pages, see [`Footer::check_page`].
+    #[must_use]
+    #[inline]
+    pub fn span_checksum(&self, tables: &[u8], span: u64) -> Option<u32> {
+        let place = self.within(&self.place_of_span(span)?)?;
+        Some(u32_at(tables.get(place)?, 0))
     }
 
     /// Verifies the whole footer.

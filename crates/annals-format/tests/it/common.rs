@@ -102,10 +102,11 @@ pub(crate) const FRAMES_END: u64 = 304;
 
 pub(crate) fn footer() -> (Vec<u8>, Footer) {
     let mut footer = FooterBuilder::new();
+    footer.push_bytes(&[7; FRAMES_END as usize]);
     for (offset, occurred) in [(112, 3), (157, -1), (248, 9)] {
         footer.push(offset, RECORDED_AT, Timestamp::from_nanos(occurred));
     }
-    footer.finish(binding(), SEGMENT_ID, Position::new(41), FRAMES_END)
+    footer.finish(binding(), SEGMENT_ID, Position::new(41))
 }
 
 pub(crate) fn manifest() -> Manifest {

@@ -4,7 +4,7 @@ use crate::common::{
     FRAMES_END, binding, content_type, empty_frame, events_of, footer, manifest, segment_header, two_records,
     unhex,
 };
-use crate::golden::FOOTER_V1;
+use crate::golden::{FOOTER_V1, FOOTER_V2};
 use annals_format::{
     FOOTER_TRAILER_BYTES, Footer, FormatError, FrameFault, FrameHeader, Manifest, SEGMENT_HEADER_BYTES,
     SegmentHeader, parse_record,
@@ -78,7 +78,7 @@ fn every_flipped_bit_of_a_footer_is_noticed() {
     let (bytes, footer) = footer();
     let length = FRAMES_END + bytes.len() as u64;
     assert_eq!(check_footer(&bytes, length), Ok(footer));
-    for own in [bytes, unhex(FOOTER_V1)] {
+    for own in [bytes, unhex(FOOTER_V2), unhex(FOOTER_V1)] {
         let length = FRAMES_END + own.len() as u64;
         assert!(check_footer(&own, length).is_ok());
         for (bit, bytes) in flipped(&own) {
@@ -128,7 +128,7 @@ fn a_footer_cut_anywhere_or_lengthened_is_an_error() {
             check_footer(&bytes[bytes.len() - length..], FRAMES_END + length as u64).is_err(),
             "{length}"
         );
-        assert_eq!(footer.check_tables(&bytes[..length]).is_err(), length < 76, "{length}");
+        assert_eq!(footer.check_tables(&bytes[..length]).is_err(), length < 80, "{length}");
     }
     let longer = [&[0; 8], &bytes[..]].concat();
     assert!(check_footer(&longer, FRAMES_END + longer.len() as u64).is_err());

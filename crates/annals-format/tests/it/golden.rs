@@ -11,8 +11,8 @@ use annals_types::{Position, Timestamp};
 #[test]
 fn a_segment_header_has_these_bytes() {
     let bytes = segment_header().encode();
-    let second = with_line(SEGMENT_HEADER, 0, "41 4e 4e 41 4c 53 45 47 02 00 00 00 bf 31 49 95");
-    assert_eq!(hex(&bytes), second.trim());
+    let third = with_line(SEGMENT_HEADER, 0, "41 4e 4e 41 4c 53 45 47 03 00 00 00 b2 cd 85 fc");
+    assert_eq!(hex(&bytes), third.trim());
     for bytes in [bytes.to_vec(), bytes_of(SEGMENT_HEADER)] {
         assert_eq!(SegmentHeader::decode(bytes.first_chunk().unwrap()), Ok(segment_header()));
     }
@@ -58,7 +58,23 @@ fn a_footer_of_three_records_has_these_bytes() {
     assert_eq!(decoded, Ok(footer.clone()));
     assert_says_what_the_footer_of_three_records_says(&footer, &bytes);
     let occurred = TimeRange { min: Timestamp::from_nanos(-1), max: Timestamp::from_nanos(9) };
+    assert_eq!((footer.version, footer.occurred_in_block(&bytes, 2)), (3, Some(occurred)));
+    assert_eq!(
+        footer.span_checksum(&bytes, 0).map(u32::to_le_bytes),
+        Some(plain_checksum(&[&[7; FRAMES_END as usize]]))
+    );
+    assert_eq!(footer.span_checksum(&bytes, 1), None);
+}
+
+#[test]
+fn a_footer_of_version_2_is_read() {
+    let bytes = unhex(FOOTER_V2);
+    let length = FRAMES_END + bytes.len() as u64;
+    let footer = Footer::decode_trailer(bytes.last_chunk().unwrap(), binding(), length).unwrap();
+    assert_says_what_the_footer_of_three_records_says(&footer, &bytes);
+    let occurred = TimeRange { min: Timestamp::from_nanos(-1), max: Timestamp::from_nanos(9) };
     assert_eq!((footer.version, footer.occurred_in_block(&bytes, 2)), (2, Some(occurred)));
+    assert_eq!((footer.span_count(), footer.span_checksum(&bytes, 0)), (0, None));
 }
 
 #[test]
@@ -86,8 +102,11 @@ fn assert_says_what_the_footer_of_three_records_says(footer: &Footer, bytes: &[u
 #[test]
 fn a_manifest_with_every_section_has_these_bytes() {
     let bytes = manifest().encode();
-    assert_eq!(hex(&bytes), MANIFEST.trim());
-    assert_eq!(Manifest::decode(&bytes), Ok(manifest()));
+    let third = with_line(MANIFEST, 0, "41 4e 4e 41 4c 4d 41 4e 03 00 00 00 e9 ce be 94");
+    assert_eq!(hex(&bytes), third.trim());
+    for bytes in [bytes, bytes_of(MANIFEST)] {
+        assert_eq!(Manifest::decode(&bytes), Ok(manifest()));
+    }
 }
 
 #[test]
@@ -121,7 +140,7 @@ fn the_checksums_are_those_of_the_document() {
     let (bytes, _) = footer();
     let (tables, trailer) = bytes.split_at(bytes.len() - FOOTER_TRAILER_BYTES);
     assert_eq!(trailer[12..16], bound_checksum(&[&trailer[..12], &trailer[16..]]));
-    let covered = 16 + 16 + 8 + 32;
+    let covered = 16 + 16 + 8 + 32 + 4;
     assert_eq!(tables[covered..covered + 4], plain_checksum(&[&tables[..covered]]));
     assert_eq!(trailer[80..84], plain_checksum(&[&tables[covered..covered + 4]]));
 
@@ -189,6 +208,20 @@ const EMPTY_FRAME: &str = "
 ";
 
 const FOOTER: &str = "
+59 00 00 00 00 44 00 00 00 00 00 00 05 00 00 00
+ff ff ff ff ff ff ff ff 09 00 00 00 00 00 00 00
+15 cd 85 3d fe 9c 97 17 17 5c 00 00 00 00 00 00
+00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+00 00 00 00 00 00 00 00 07 f9 5c 63 a6 a3 92 0e
+41 4e 4e 41 4c 46 54 52 03 00 00 00 e9 08 ee c8
+07 00 00 00 00 00 00 00 29 00 00 00 00 00 00 00
+03 00 00 00 00 00 00 00 30 01 00 00 00 00 00 00
+15 cd 85 3d fe 9c 97 17 15 cd 85 3d fe 9c 97 17
+ff ff ff ff ff ff ff ff 09 00 00 00 00 00 00 00
+63 bf b5 36 01 00 00 00
+";
+
+pub(crate) const FOOTER_V2: &str = "
 59 00 00 00 00 44 00 00 00 00 00 00 05 00 00 00
 ff ff ff ff ff ff ff ff 09 00 00 00 00 00 00 00
 15 cd 85 3d fe 9c 97 17 17 5c 00 00 00 00 00 00

@@ -9,8 +9,9 @@ use proptest::prelude::*;
 /// The tables of a footer with these offsets.
 fn tables(offsets: &[u32]) -> (Vec<u8>, Footer) {
     let mut builder = FooterBuilder::new();
+    builder.push_bytes(&[7; FRAMES_END as usize]);
     offsets.iter().for_each(|offset| builder.push(*offset, Timestamp::EPOCH, Timestamp::EPOCH));
-    builder.finish(binding(), SEGMENT_ID, Position::FIRST, FRAMES_END)
+    builder.finish(binding(), SEGMENT_ID, Position::FIRST)
 }
 
 /// Offsets of records of these lengths.

@@ -164,8 +164,9 @@ proptest! {
         first in 1..1_u64 << 40,
     ) {
         let mut builder = FooterBuilder::new();
+        builder.push_bytes(&[7; FRAMES_END as usize]);
         records.iter().for_each(|(offset, recorded, occurred)| builder.push(*offset, *recorded, *occurred));
-        let (bytes, footer) = builder.finish(binding(), SEGMENT_ID, Position::new(first), FRAMES_END);
+        let (bytes, footer) = builder.finish(binding(), SEGMENT_ID, Position::new(first));
         let length = FRAMES_END + bytes.len() as u64;
         let decoded = Footer::decode_trailer(bytes.last_chunk().unwrap(), binding(), length);
         prop_assert_eq!(decoded, Ok(footer.clone()));

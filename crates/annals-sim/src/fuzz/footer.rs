@@ -52,9 +52,9 @@ pub fn footer(input: &[u8]) {
 fn check_tables(footer: &Footer, bytes: &[u8]) {
     let length = bytes.len() as u64;
     let (offsets, occurred, times) = (footer.offsets(), footer.occurred_blocks(), footer.times());
-    let (distances, table) = (footer.distances(), footer.page_table());
+    let (distances, spans, table) = (footer.distances(), footer.spans(), footer.page_table());
     assert!(footer.frames_end <= offsets.end && offsets.end <= occurred.start && occurred.end <= times.start);
-    assert!(times.end <= distances.start && distances.end <= table.start);
+    assert!(times.end <= distances.start && distances.end <= spans.start && spans.end <= table.start);
     assert!(table.end + FOOTER_TRAILER_BYTES as u64 <= length);
     let start = usize::try_from(footer.frames_end).expect("within the file");
     if let Err(damage) = footer.check_tables(&bytes[start..]) {
@@ -76,6 +76,20 @@ fn check_steps(segment: &Segment, position: Position, length: u64) {
     }
 }
 
+/// Walks the first events: none is another than what a read of it alone gives, as the sums of spans are never resealed.
+fn check_walk(segment: &Segment, (first, count): (Position, u64), length: u64) {
+    let Ok(mut walk) = segment.walk(first) else { return };
+    for position in (0..count).map(|index| first.plus(index)) {
+        match (walk.next_event(), segment.event(position)) {
+            (Ok(one), Ok(other)) => assert_eq!(one, other),
+            // A footer that was made up leads to no event, and a walk does not need it.
+            (Ok(one), Err(_)) => assert_eq!(one.position, position),
+            (Err(error), Err(_)) => return check_log_error(&error, length),
+            (one, other) => panic!("position {position}: walked {one:?}, read {other:?}"),
+        }
+    }
+}
+
 /// Reads every event that the entry speaks of, as far as there can be so many.
 fn check_reads(bytes: &[u8], entry: &SealedSegment) {
     let disk = MemoryDisk::new();
@@ -83,6 +97,7 @@ fn check_reads(bytes: &[u8], entry: &SealedSegment) {
     let disk: Arc<dyn Disk> = Arc::new(disk);
     let segment = Segment::sealed(disk, &STORE_ID, entry.clone());
     let (first, count) = (entry.first_position, entry.count.min(EVENTS_MAX));
+    check_walk(&segment, (first, count), entry.length);
     for index in 0..count {
         let position = first.plus(index);
         check_steps(&segment, position, entry.length);

@@ -59,6 +59,7 @@ pub(super) fn segment() -> Vec<u8> {
 pub(super) fn sealed() -> (Vec<u8>, SealedSegment) {
     let mut bytes = segment();
     let mut footer = FooterBuilder::new();
+    footer.push_bytes(&bytes);
     scan_mapped(&bytes, binding(), |step| {
         if let Step::Record { offset, event } = step {
             let offset = u32::try_from(offset).expect("a small file");
@@ -66,7 +67,7 @@ pub(super) fn sealed() -> (Vec<u8>, SealedSegment) {
         }
     });
     let frames_end = bytes.len() as u64;
-    let (footer, said) = footer.finish(binding(), header().segment_id, FIRST, frames_end);
+    let (footer, said) = footer.finish(binding(), header().segment_id, FIRST);
     bytes.extend_from_slice(&footer);
     let entry = SealedSegment {
         id: header().segment_id,

@@ -64,6 +64,7 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::SegmentNameNotSynced => log("crashes::a_segment_is_laid_out_durably"),
         Bug::FooterNotSynced => log("sealed::sealing_writes_a_footer"),
         Bug::OccurredBlockNotVerified => store("times::blocks_of_a_footer"),
+        Bug::SpanNotVerified => log("walks::every_flipped_bit"),
         Bug::FooterNotMadeAgain => log("sealed::every_event_is_read"),
 
         Bug::SegmentHeaderNotChecked => log("recovery::r4_a_sound_header_of_another_place"),

@@ -4,6 +4,7 @@ mod ahead;
 mod sealed;
 mod steps;
 mod tables;
+mod walk;
 
 pub(crate) use ahead::Ahead;
 
@@ -21,6 +22,7 @@ use sealed::Sealed;
 use std::ops::Range;
 use std::sync::Arc;
 pub use steps::Place;
+pub use walk::Walk;
 
 /// One segment as readers see it. Events are borrowed from its mapping.
 #[derive(Debug)]

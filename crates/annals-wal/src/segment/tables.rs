@@ -1,6 +1,8 @@
 //! The footer of a mapped segment: what is looked up in its tables, and which of their pages were found sound.
 
-use annals_format::{Binding, FOOTER_TRAILER_BYTES, Footer, PAGE_BYTES, SealedSegment, TimeRange};
+use annals_format::{
+    Binding, FOOTER_TRAILER_BYTES, Footer, PAGE_BYTES, SPAN_BYTES, SealedSegment, TimeRange, span_checksum,
+};
 use annals_types::Timestamp;
 use annals_types::planted::{Bug, planted};
 use annals_vfs::Mapping;
@@ -13,9 +15,8 @@ pub(super) struct Tables {
     footer: Footer,
     /// Whether the page checksums are as written.
     sums: OnceLock<bool>,
-    /// A bit for each page of the ranges of occurred_at, and of what lies before them, set once it was found sound. Nothing
-    /// is read because of the bit but what the mapping has held all along, so no order between threads is needed; two may
-    /// verify the same page.
+    /// A bit for each page of the tables, set once it was found sound. Nothing is read because of the bit but what the mapping
+    /// has held all along, so no order between threads is needed; two may verify the same page.
     sound: Box<[AtomicU64]>,
 }
 
@@ -30,7 +31,7 @@ impl Tables {
             && footer.count == entry.count
             && footer.frames_end == entry.frames_end;
         // The tables lie within the file, so this is bounded by its length.
-        let pages = (footer.occurred_blocks().end - footer.frames_end).div_ceil(PAGE_BYTES as u64);
+        let pages = (footer.page_table().start - footer.frames_end).div_ceil(PAGE_BYTES as u64);
         let sound = (0..pages.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         same.then(|| Tables { footer, sums: OnceLock::new(), sound })
     }
@@ -64,10 +65,31 @@ impl Tables {
         let (records, place) = self.footer.occurred_block(index)?;
         let tables = self.bytes(mapping);
         // A range lies within one page: both lengths are powers of two, and the first range begins at a multiple of its own.
-        let page = (place.start - self.footer.frames_end) / PAGE_BYTES as u64;
-        let sound = self.is_sound(page) || self.check(tables, page) || planted(Bug::OccurredBlockNotVerified);
+        let sound = self.page_is_sound(tables, place.start) || planted(Bug::OccurredBlockNotVerified);
         let occurred = self.footer.occurred_in_block(tables, index).filter(|_| sound)?;
         Some((records, occurred))
+    }
+
+    /// Whether there are sums of spans.
+    pub(super) fn has_spans(&self) -> bool {
+        self.footer.span_count() > 0
+    }
+
+    /// Whether the bytes of a span are those that were summed up when the segment was sealed. They are summed up each time.
+    /// Records are believed because of it, so the page that the sum is on is verified.
+    pub(super) fn span_is_sound(&self, mapping: &Mapping, span: u64) -> bool {
+        let bytes = self.span_bytes(mapping, span);
+        let (Some(bytes), Some(place)) = (bytes, self.footer.place_of_span(span)) else { return false };
+        let tables = self.bytes(mapping);
+        // A sum lies within one page: the table begins at a multiple of eight.
+        let expected =
+            self.footer.span_checksum(tables, span).filter(|_| self.page_is_sound(tables, place.start));
+        expected == Some(span_checksum(bytes)) || planted(Bug::SpanNotVerified)
+    }
+
+    fn span_bytes<'m>(&self, mapping: &'m Mapping, span: u64) -> Option<&'m [u8]> {
+        let start = span.checked_mul(SPAN_BYTES as u64)?;
+        mapping.bytes(start..self.footer.frames_end.min(start.checked_add(SPAN_BYTES as u64)?))
     }
 
     /// Whether all of the footer is as written.
@@ -83,6 +105,13 @@ impl Tables {
 
     fn bytes<'m>(&self, mapping: &'m Mapping) -> &'m [u8] {
         mapping.bytes(self.footer.frames_end..mapping.len()).unwrap_or_default()
+    }
+
+    /// Whether the page of the tables at an offset of the file is as written.
+    #[inline]
+    fn page_is_sound(&self, tables: &[u8], offset: u64) -> bool {
+        let page = (offset - self.footer.frames_end) / PAGE_BYTES as u64;
+        self.is_sound(page) || self.check(tables, page)
     }
 
     fn is_sound(&self, page: u64) -> bool {

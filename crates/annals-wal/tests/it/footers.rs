@@ -98,7 +98,8 @@ fn sealed(occurred: &[Option<i64>]) -> (Vec<u8>, SealedSegment) {
         bytes.extend_from_slice(frame.bytes());
     }
     let frames_end = bytes.len() as u64;
-    let (footer, told) = footer.finish(binding, 1, FIRST, frames_end);
+    footer.push_bytes(&bytes);
+    let (footer, told) = footer.finish(binding, 1, FIRST);
     bytes.extend_from_slice(&footer);
     let length = bytes.len() as u64;
     let entry =

@@ -12,5 +12,6 @@ mod scan;
 mod sealed;
 mod segments;
 mod torn_or_damaged;
+mod walks;
 mod watermark;
 mod writer;

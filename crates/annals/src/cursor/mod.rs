@@ -78,6 +78,12 @@ impl Candidates {
         self.cursor.is_none()
     }
 
+    /// The first and the last position, if all positions between them are given, from front to back, and none of them was.
+    pub(crate) fn as_whole_range(&self) -> Option<(Position, Position)> {
+        let whole = self.is_range() && self.direction == Direction::Forwards;
+        self.next.filter(|_| whole).map(|first| (first, self.end))
+    }
+
     pub(crate) fn next(&mut self, part: &Part) -> Result<Option<Position>, ReadError> {
         let Some(target) = self.next else { return Ok(None) };
         let found = match &mut self.cursor {

@@ -58,6 +58,7 @@ impl Inspector<'_> {
             ("offset_bytes", footer.offsets()),
             ("distance_bytes", footer.distances()),
             ("occurred_bytes", footer.occurred_blocks()),
+            ("span_bytes", footer.spans()),
         ] {
             self.fact(key, Fact::Number(part.end - part.start));
         }

@@ -4,8 +4,8 @@ use super::run::Runs;
 use super::{Verification, file};
 use crate::part::indexed;
 use annals_format::{
-    BLOCK_RECORDS, FOOTER_TRAILER_BYTES, Footer, Manifest, SEGMENT_HEADER_BYTES, SealedSegment,
-    SegmentHeader, TimeRange, names,
+    BLOCK_RECORDS, Damage, FOOTER_TRAILER_BYTES, Footer, Manifest, SEGMENT_HEADER_BYTES, SPAN_BYTES,
+    SealedSegment, SegmentHeader, TimeRange, names, span_checksum,
 };
 use annals_index::MemoryIndex;
 use annals_types::{EventRef, Timestamp};
@@ -27,6 +27,8 @@ struct Told {
     offsets: Vec<u32>,
     /// The range of occurred_at of each block of records.
     occurred: Vec<TimeRange>,
+    /// Whether nothing is wrong with header and frames.
+    sound: bool,
 }
 
 impl Told {
@@ -74,10 +76,12 @@ impl Sealed<'_> {
         let file = file::open(self.disk, &name, found)?;
         let mut window = file::window(&*file, &name, found)?;
         let length = check_length(&name, window.file_length(), self.entry.length, found);
+        let before = found.findings.len();
         found.segments += 1;
         found.bytes += length;
         self.check_header(&name, &mut window, found);
-        let (index, told) = self.check_frames(&name, &mut window, runs, last_recorded, found);
+        let (index, mut told) = self.check_frames(&name, &mut window, runs, last_recorded, found);
+        told.sound = found.findings.len() == before;
         self.check_footer(&name, &mut window, length, &told, found);
         file::unreadable(&window, &name, found);
         index
@@ -210,6 +214,30 @@ impl Sealed<'_> {
         }
         if told.offsets.len() as u64 == footer.count && !told.is_in(&footer, tables) {
             found.finding(name, Some(footer.frames_end), "the footer does not agree with the frames");
+        }
+        if !told.sound {
+            return;
+        }
+        let sums: Vec<Option<u32>> =
+            (0..footer.span_count()).map(|span| footer.span_checksum(tables, span)).collect();
+        check_spans(name, window, &footer, &sums, found);
+    }
+}
+
+/// Says which spans are not those that were summed up, where nothing else is wrong with them.
+fn check_spans(
+    name: &str,
+    window: &mut Window<'_>,
+    footer: &Footer,
+    sums: &[Option<u32>],
+    found: &mut Verification,
+) {
+    for (number, sum) in (0..).zip(sums) {
+        let start = number * SPAN_BYTES as u64;
+        let length = usize::try_from(footer.frames_end - start).unwrap_or(SPAN_BYTES).min(SPAN_BYTES);
+        let computed = span_checksum(file::bytes(window, start, length));
+        if let Some(sum) = sum.filter(|sum| *sum != computed) {
+            found.corrupt(Damage::new(start, "span checksum", computed, sum).in_file(name));
         }
     }
 }

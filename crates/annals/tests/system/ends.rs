@@ -30,10 +30,11 @@ fn store_from(first: u64, version: u64, recorded: i64) -> MemoryDisk {
     bytes.extend_from_slice(frame.bytes());
     let frames_end = bytes.len() as u64;
     let mut footer = FooterBuilder::new();
+    footer.push_bytes(&bytes);
     for offset in frame.record_offsets() {
         footer.push(SEGMENT_HEADER_BYTES as u32 + offset, recorded_at, recorded_at);
     }
-    let (footer, told) = footer.finish(binding, 1, first, frames_end);
+    let (footer, told) = footer.finish(binding, 1, first);
     bytes.extend_from_slice(&footer);
     let sealed = SealedSegment {
         id: 1,

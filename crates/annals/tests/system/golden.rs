@@ -1,7 +1,7 @@
 //! Stores of each version of the format, as files of this repository: they are opened for ever.
 //!
-//! `closed` was closed in good order, `killed` was left by a process that ended without that. That of version 2 that was
-//! closed has one run, which was merged of four.
+//! `closed` was closed in good order, `killed` was left by a process that ended without that. Those of versions 2
+//! and 3 that were closed have one run, which was merged of four.
 //! The listings beside them were made by the program that made the stores. Neither is made again: a test that fails
 //! here says that old stores are not read as they were. A new version of the format adds stores of its own, made by
 //! the role `golden` of this program in an empty directory:
@@ -31,11 +31,13 @@ struct Golden {
     stride: usize,
 }
 
-const STORES: [Golden; 4] = [
+const STORES: [Golden; 6] = [
     Golden { version: 1, kind: "closed", events: 33, segments: 3, runs: 2, stride: 397 },
     Golden { version: 1, kind: "killed", events: 33, segments: 3, runs: 2, stride: 397 },
     Golden { version: 2, kind: "closed", events: 36, segments: 5, runs: 1, stride: 397 },
     Golden { version: 2, kind: "killed", events: 32, segments: 1, runs: 0, stride: 61 },
+    Golden { version: 3, kind: "closed", events: 36, segments: 5, runs: 1, stride: 397 },
+    Golden { version: 3, kind: "killed", events: 32, segments: 1, runs: 0, stride: 61 },
 ];
 
 /// Makes a store, the same on every machine, and tells its listing.
@@ -184,7 +186,7 @@ fn stores_of_every_version_are_read_verified_and_appended_to() {
         let runs = stats.runs + stats.runs_missing;
         assert_eq!(
             (stats.format_version, stats.segments, runs, stats.segment_bytes),
-            (2, golden.segments, golden.runs as u64, 16 << 10)
+            (3, golden.segments, golden.runs as u64, 16 << 10)
         );
         check_lookups(&store, &wanted, golden.segments);
         (0..20).for_each(|_| _ = append(&store, "new", 3_000));
@@ -306,7 +308,7 @@ fn files_of_a_later_version_are_refused_by_their_version() {
             if before[..8] == [0; 8] {
                 continue;
             }
-            fs::write(&file, of_version(&before, 3)).unwrap();
+            fs::write(&file, of_version(&before, 4)).unwrap();
             let opened = Options::new().read_only(true).open(&path);
             let said = match opened {
                 // The header of a sealed segment is not needed to read it: its records say themselves what they are.
@@ -316,12 +318,12 @@ fn files_of_a_later_version_are_refused_by_their_version() {
                 }
                 Err(error) => error.to_string(),
             };
-            assert!(said.contains("version 3"), "{}: {said}", file.display());
-            assert_eq!(fs::read(&file).unwrap(), of_version(&before, 3), "it was changed");
+            assert!(said.contains("version 4"), "{}: {said}", file.display());
+            assert_eq!(fs::read(&file).unwrap(), of_version(&before, 4), "it was changed");
             fs::write(&file, before).unwrap();
         }
         for run in files(&path, "index") {
-            fs::write(&run, of_version(&fs::read(&run).unwrap(), 3)).unwrap();
+            fs::write(&run, of_version(&fs::read(&run).unwrap(), 4)).unwrap();
         }
         let store = open(&path).unwrap();
         assert_eq!(listing(&store), wanted, "what is derived is made again");
