@@ -49,8 +49,13 @@ impl Floor {
         Ok(Floor { file, bytes_max: u64::MAX, end, position: events, buffer: Vec::new() })
     }
 
+    /// Encodes an event into the batch at hand, without a version.
+    pub fn push(&mut self, stream: &str, data: &[u8]) {
+        self.push_version(stream, 0, data);
+    }
+
     /// Encodes an event into the batch at hand.
-    pub fn push(&mut self, stream: &str, version: u64, data: &[u8]) {
+    pub fn push_version(&mut self, stream: &str, version: u64, data: &[u8]) {
         self.position += 1;
         encode(&mut self.buffer, self.position, version, stream, data);
     }

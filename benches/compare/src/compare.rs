@@ -39,10 +39,10 @@ struct Run {
     /// The engines, all that were built unless given. The floor always runs.
     #[arg(long, value_delimiter = ',')]
     engines: Vec<String>,
-    /// The workloads, all unless given; a beginning of a name stands for all that begin so.
+    /// The workloads, all unless given; `w2` stands for all of W2, and so on.
     #[arg(long, value_delimiter = ',')]
     workloads: Vec<String>,
-    /// How many rounds.
+    /// How many rounds; with none, only the data sets are written.
     #[arg(long, default_value_t = 5)]
     rounds: u32,
     /// How long each measurement takes, in seconds.
@@ -74,7 +74,8 @@ fn main() -> Outcome {
         Command::Run(run) => {
             let plan = run.plan()?;
             runner::run(&plan)?;
-            report(&[plan.results], Some(&run.chart))
+            // With no rounds the data sets are written, and nothing is measured.
+            if plan.results.exists() { report(&[plan.results], Some(&run.chart)) } else { Ok(()) }
         }
         Command::Report(own) => report(&own.results, own.chart.as_ref()),
         Command::Syncs { engines, folder } => syncs(&chosen(engines)?, &folder),
@@ -96,8 +97,11 @@ impl Run {
         if !engines.iter().any(|engine| engine == FLOOR) {
             engines.insert(0, FLOOR.to_owned());
         }
+        let is = |workload: &Workload, name: &str| {
+            workload.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
         let named = |workload: &Workload| {
-            self.workloads.is_empty() || self.workloads.iter().any(|name| workload.name.starts_with(name))
+            self.workloads.is_empty() || self.workloads.iter().any(|name| is(workload, name))
         };
         let workloads: Vec<Workload> = WORKLOADS.into_iter().filter(named).collect();
         if workloads.is_empty() {

@@ -8,6 +8,7 @@ pub mod child;
 pub mod data_set;
 pub mod engine;
 pub mod group;
+pub mod layout;
 pub mod measure;
 pub mod probe;
 pub mod report;

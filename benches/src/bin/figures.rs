@@ -91,7 +91,7 @@ fn write_floor(folder: &Path, batch_events: u64) -> Figures {
     while started.elapsed() < WRITE_TIME {
         for _ in 0..batch_events {
             let (stream, data) = workload.event();
-            floor.push(stream, 1, data);
+            floor.push(stream, data);
         }
         floor.commit(true)?;
         events += batch_events;
@@ -122,7 +122,7 @@ impl Readers {
         let mut workload = Workload::new(2);
         let log = FloorLog::create(&folder.join("read-floor"), READ_EVENTS, |push| {
             let (stream, data) = workload.event();
-            push(stream, 1, data);
+            push(stream, data);
         })?;
         Ok(Readers { store, log })
     }

@@ -14,19 +14,19 @@ pub struct FloorLog {
 }
 
 impl FloorLog {
-    /// Writes `events` events and maps them. Where each record is, is known without looking.
+    /// Writes `events` events without versions and maps them. Where each record is, is known without looking.
     ///
     /// # Errors
     /// What the system says.
     pub fn create(
         path: &Path,
         events: u64,
-        mut event: impl FnMut(&mut dyn FnMut(&str, u64, &[u8])),
+        mut event: impl FnMut(&mut dyn FnMut(&str, &[u8])),
     ) -> io::Result<Self> {
         let (mut buffer, mut offsets) = (Vec::new(), Vec::new());
         for position in 1..=events {
             offsets.push(buffer.len());
-            event(&mut |stream, version, data| encode(&mut buffer, position, version, stream, data));
+            event(&mut |stream, data| encode(&mut buffer, position, 0, stream, data));
         }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
         file.write_all_at(&buffer, 0)?;
@@ -84,14 +84,20 @@ impl FloorLog {
     pub fn scan(&self) -> Option<usize> {
         let mut bytes = 0;
         for index in 0..self.offsets.len() {
-            bytes += self.read(index)?.data.len();
+            bytes += self.read(index)?.len();
         }
         Some(bytes)
     }
 
+    /// The data of one event, `None` if its checksum is wrong.
+    #[must_use]
+    pub fn read(&self, index: usize) -> Option<&[u8]> {
+        Some(self.record(index)?.data)
+    }
+
     /// One event, `None` if its checksum is wrong.
     #[must_use]
-    pub fn read(&self, index: usize) -> Option<Record<'_>> {
+    pub fn record(&self, index: usize) -> Option<Record<'_>> {
         self.read_at(*self.offsets.get(index)?)
     }
 

@@ -92,7 +92,7 @@ impl Sink for File {
             for event in request.events {
                 let version = version_of(&mut self.versions, event.number);
                 *version += 1;
-                self.file.push(event.stream, *version, event.data);
+                self.file.push_version(event.stream, *version, event.data);
             }
             verdicts.push(Some(*version_of(&mut self.versions, request.events[0].number)));
         }
@@ -140,7 +140,7 @@ impl Reader for Reading<'_> {
     fn scan(&mut self, first: u64, last: u64, mut each: impl FnMut(Seen<'_>)) -> Outcome {
         for index in first - 1..last {
             let record =
-                self.0.log.read(usize::try_from(index)?).ok_or("a checksum of the floor is wrong")?;
+                self.0.log.record(usize::try_from(index)?).ok_or("a checksum of the floor is wrong")?;
             each(Seen { stream: record.stream, version: record.version, data: record.data });
         }
         Ok(())

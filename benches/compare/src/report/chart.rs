@@ -88,7 +88,8 @@ impl Panel {
             area.draw(&Rectangle::new(bar, color.filled())).map_err(shown)?;
             let middle = top + (ROW_HEIGHT - 4) / 2;
             label(area, engine, (BARS_AT - 6, middle), HPos::Right, if own { ACCENT } else { INK })?;
-            label(area, &ratio(*figure), (bar[1].0 + 5, middle), HPos::Left, INK)?;
+            // Behind the longest bar, where no line crosses it.
+            label(area, &ratio(*figure), (BARS_AT + BARS_WIDTH + 8, middle), HPos::Left, INK)?;
         }
         let (floor, rows) = (BARS_AT + length(1.0, most), i32::try_from(self.bars.len())?);
         let line = [(floor, HEAD_HEIGHT - 6), (floor, HEAD_HEIGHT + rows * ROW_HEIGHT)];
