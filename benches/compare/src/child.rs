@@ -2,14 +2,14 @@
 
 use crate::Outcome;
 use crate::data_set::{DataSet, load};
-use crate::engine::{Appends, Engine, Event, Purpose};
+use crate::engine::{Appends, Engine, Event, Purpose, Tickets};
 use crate::measure::Figures;
-use crate::work;
+use crate::work::{self, Waiting};
 use crate::workload::{Work, Workload};
 use annals_benches::workload::{Draws, Source};
 use clap::{Parser, Subcommand};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -58,10 +58,23 @@ enum Command {
     },
 }
 
-/// Runs the program of an engine.
+/// What measures tickets.
+type MeasureTickets = fn(&Path, usize, Waiting, Duration) -> Outcome<Figures>;
+
+/// Runs the program of an engine that has no tickets.
 #[must_use]
 pub fn main<E: Engine>() -> ExitCode {
-    match run::<E>(Arguments::parse().command) {
+    finish::<E>(|_, _, _, _| Ok(Figures::new()))
+}
+
+/// Runs the program of an engine that has tickets.
+#[must_use]
+pub fn main_with_tickets<E: Tickets>() -> ExitCode {
+    finish::<E>(work::tickets::<E>)
+}
+
+fn finish<E: Engine>(tickets: MeasureTickets) -> ExitCode {
+    match run::<E>(Arguments::parse().command, tickets) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}: {error}", E::NAME);
@@ -70,7 +83,7 @@ pub fn main<E: Engine>() -> ExitCode {
     }
 }
 
-fn run<E: Engine>(command: Command) -> Outcome {
+fn run<E: Engine>(command: Command, tickets: MeasureTickets) -> Outcome {
     match command {
         Command::Measure { workload, folder, seconds, events } => {
             let workload =
@@ -82,6 +95,7 @@ fn run<E: Engine>(command: Command) -> Outcome {
                 Work::Scan => work::scan::<E>(&folder, &set(), time)?,
                 Work::Open => work::open::<E>(&folder, &set())?,
                 Work::Expected(threads) => work::expected::<E>(&folder, threads, time)?,
+                Work::Tickets(in_flight, waiting) => tickets(&folder, in_flight, waiting, time)?,
                 Work::Size => crate::size::size(&folder, events)?,
             };
             print(&figures)
@@ -107,7 +121,7 @@ fn print(figures: &Figures) -> Outcome {
 }
 
 /// Appends events so that somebody who traces this process sees what lies between two acknowledgements.
-fn acknowledge<E: Engine>(folder: &std::path::Path, appends: u64) -> Outcome {
+fn acknowledge<E: Engine>(folder: &Path, appends: u64) -> Outcome {
     let engine = E::open(folder, Purpose::Append(Appends { threads: 1, synced: true, direct: false }))?;
     let (source, mut draws) = (Source::new(1), Draws::new(1));
     let mut out = std::io::stdout();

@@ -114,6 +114,27 @@ pub trait Engine: Sized + Sync {
     fn close(self) -> Outcome;
 }
 
+/// An engine that takes appends whose answers are waited for later.
+pub trait Tickets: Engine {
+    /// What stands for an append that is on its way.
+    type Ticket;
+
+    /// Hands an event over to be appended, and returns at once.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn submit(&self, event: Event<'_>) -> Outcome<Self::Ticket>;
+
+    /// Waits until the event is durable.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn wait(&self, ticket: Self::Ticket) -> Outcome;
+
+    /// The same as a future.
+    fn answer(&self, ticket: Self::Ticket) -> impl Future<Output = Outcome>;
+}
+
 /// Something that reads.
 pub trait Reader {
     /// Reads a stream, given its number and name, from its first event on.

@@ -5,12 +5,14 @@ mod expected;
 mod open;
 mod read;
 mod scan;
+mod tickets;
 
 pub use append::append;
 pub use expected::expected;
 pub use open::{append_until_killed, open};
 pub use read::read;
 pub use scan::scan;
+pub use tickets::{Waiting, tickets};
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! The workloads, each with its name and what it needs.
 
 use crate::engine::Appends;
+use crate::work::Waiting;
 
 /// A workload.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,8 @@ pub enum Work {
     Size,
     /// Appends with an expected version by so many threads.
     Expected(usize),
+    /// So many appends at a time on their way from one thread.
+    Tickets(usize, Waiting),
 }
 
 /// Where a workload is done.
@@ -57,8 +60,12 @@ const fn opened(name: &'static str, events: u64, killed: bool) -> Workload {
     Workload { name, work: Work::Open, place: Place::Opened { events, killed } }
 }
 
+const fn tickets(name: &'static str, in_flight: usize, waiting: Waiting) -> Workload {
+    Workload { name, work: Work::Tickets(in_flight, waiting), place: Place::Fresh }
+}
+
 /// All of them, in the order of the table.
-pub const WORKLOADS: [Workload; 17] = [
+pub const WORKLOADS: [Workload; 21] = [
     append("w1", 1, 1),
     Workload {
         name: "w1-direct",
@@ -84,6 +91,10 @@ pub const WORKLOADS: [Workload; 17] = [
     Workload { name: "w8", work: Work::Size, place: Place::Kept(MILLION) },
     Workload { name: "w9-1", work: Work::Expected(1), place: Place::Fresh },
     Workload { name: "w9-16", work: Work::Expected(16), place: Place::Fresh },
+    tickets("tickets-64", 64, Waiting::Blocking),
+    tickets("tickets-1024", 1024, Waiting::Blocking),
+    tickets("tickets-64-future", 64, Waiting::Future),
+    tickets("tickets-1024-future", 1024, Waiting::Future),
 ];
 
 impl Workload {
@@ -98,7 +109,7 @@ impl Workload {
     pub fn waits_for_the_disk(&self) -> bool {
         match self.work {
             Work::Append(appends, _) => appends.synced,
-            Work::Expected(_) => true,
+            Work::Expected(_) | Work::Tickets(..) => true,
             _ => false,
         }
     }

@@ -1,14 +1,14 @@
 //! Annals, with its default options.
 
-use annals::{Batch, Durability, Expected, NewEvent, Position, Query, Store, Version, View};
+use annals::{Batch, Durability, Expected, NewEvent, Position, Query, Store, Ticket, Version, View};
 use annals_benches::workload::EVENT_TYPE;
 use annals_compare::Outcome;
-use annals_compare::engine::{Engine, Event, Purpose, Reader, Seen};
+use annals_compare::engine::{Engine, Event, Purpose, Reader, Seen, Tickets};
 use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    annals_compare::child::main::<Annals>()
+    annals_compare::child::main_with_tickets::<Annals>()
 }
 
 struct Annals(Store);
@@ -64,6 +64,26 @@ impl Engine for Annals {
 
     fn close(self) -> Outcome {
         Ok(self.0.close()?)
+    }
+}
+
+impl Tickets for Annals {
+    type Ticket = Ticket;
+
+    fn submit(&self, event: Event<'_>) -> Outcome<Ticket> {
+        let mut batch = Batch::new();
+        batch.push(event.stream, &NewEvent::new(EVENT_TYPE, event.data))?;
+        Ok(self.0.submit(batch)?)
+    }
+
+    fn wait(&self, ticket: Ticket) -> Outcome {
+        ticket.wait()?;
+        Ok(())
+    }
+
+    async fn answer(&self, ticket: Ticket) -> Outcome {
+        ticket.await?;
+        Ok(())
     }
 }
 

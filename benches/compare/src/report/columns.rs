@@ -35,7 +35,7 @@ impl Column {
 }
 
 /// What the first table and the chart show.
-pub(super) const SUMMARY: [Column; 18] = [
+pub(super) const SUMMARY: [Column; 22] = [
     Column::rate("W1 one writer, one event, appends/s", "w1", "per_s"),
     Column::cost("W1 p99, µs", "w1", "p99_us"),
     Column::rate("W1 direct, appends/s", "w1-direct", "per_s").against("w1", "per_s"),
@@ -54,10 +54,22 @@ pub(super) const SUMMARY: [Column; 18] = [
     Column::cost("W8 bytes per event", "w8", "written_bytes"),
     Column::rate("W9 1 writer, appends/s", "w9-1", "per_s"),
     Column::rate("W9 16 writers, appends/s", "w9-16", "per_s"),
+    TICKETS[0],
+    TICKETS[1],
+    TICKETS[2],
+    TICKETS[3],
+];
+
+/// Tickets, against the floor's 64 writers.
+const TICKETS: [Column; 4] = [
+    Column::rate("64 in flight, appends/s", "tickets-64", "per_s").against("w2-64", "per_s"),
+    Column::rate("1024 in flight, appends/s", "tickets-1024", "per_s").against("w2-64", "per_s"),
+    Column::rate("64 futures, appends/s", "tickets-64-future", "per_s").against("w2-64", "per_s"),
+    Column::rate("1024 futures, appends/s", "tickets-1024-future", "per_s").against("w2-64", "per_s"),
 ];
 
 /// The tables: their titles, and their columns.
-pub(super) const TABLES: [(&str, &[Column]); 9] = [
+pub(super) const TABLES: [(&str, &[Column]); 10] = [
     (
         "W1, W2: durable appends of one event, appends/s",
         &[
@@ -151,4 +163,5 @@ pub(super) const TABLES: [(&str, &[Column]); 9] = [
             Column::rate("to the same engine's unconditional", "w9-16", "to_unconditional"),
         ],
     ),
+    ("Tickets of one thread, ratio to 64 writers of the floor", &TICKETS),
 ];
