@@ -1,5 +1,6 @@
 //! The events of the benches: 256 bytes of payload that no compression helps with, streams `account-NNNNNN`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes of data in every event.
@@ -28,8 +29,8 @@ impl Payloads {
     /// Payloads of `bytes` bytes each.
     #[must_use]
     pub fn new(seed: u64, bytes: usize) -> Self {
-        let mut stream = Stream(seed);
-        Payloads { block: (0..(1 << 20) + bytes).map(|_| stream.draw().to_le_bytes()[0]).collect(), bytes }
+        let mut draws = Draws::new(seed);
+        Payloads { block: (0..(1 << 20) + bytes).map(|_| draws.draw().to_le_bytes()[0]).collect(), bytes }
     }
 
     /// The payload that a random number stands for.
@@ -41,38 +42,83 @@ impl Payloads {
 }
 
 /// Pseudo-random numbers (`SplitMix64`).
-#[derive(Debug)]
-struct Stream(u64);
+#[derive(Clone, Debug)]
+pub struct Draws(u64);
 
-impl Stream {
-    fn draw(&mut self) -> u64 {
+impl Draws {
+    /// The numbers of a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Draws(seed)
+    }
+
+    /// The next number.
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mix(self.0)
     }
 }
 
-/// Payloads and stream names that a seed decides, made before anything is measured.
+/// Payloads and stream names that a seed decides, made before anything is measured. Copies share them.
+#[derive(Clone, Debug)]
+pub struct Source {
+    payloads: Arc<Payloads>,
+    names: Arc<[String]>,
+}
+
+/// An event that was drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Drawn<'s> {
+    /// The number of its stream, below [`STREAMS`].
+    pub number: u64,
+    /// The name of its stream.
+    pub stream: &'s str,
+    /// Its payload.
+    pub data: &'s [u8],
+}
+
+impl Source {
+    /// The payloads and names of a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let payloads = Arc::new(Payloads::new(seed, PAYLOAD_BYTES));
+        Source { payloads, names: (0..STREAMS).map(stream_name).collect() }
+    }
+
+    /// The event that a random number stands for.
+    #[must_use]
+    pub fn event(&self, word: u64) -> Drawn<'_> {
+        self.event_of_share(word, 0, 1)
+    }
+
+    /// The event that a random number stands for, in the streams of the `share`th of so many `parties`, of which no
+    /// two have a stream in common.
+    #[must_use]
+    pub fn event_of_share(&self, word: u64, share: u64, parties: u64) -> Drawn<'_> {
+        let number = word % (STREAMS / parties) * parties + share;
+        let stream = &self.names[usize::try_from(number).unwrap_or(0)];
+        Drawn { number, stream, data: self.payloads.of(word) }
+    }
+}
+
+/// Events one after the other, drawn from a source.
 #[derive(Debug)]
 pub struct Workload {
-    payloads: Payloads,
-    names: Vec<String>,
-    stream: Stream,
+    source: Source,
+    draws: Draws,
 }
 
 impl Workload {
     /// The workload of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        let payloads = Payloads::new(seed, PAYLOAD_BYTES);
-        let names = (0..STREAMS).map(|stream| format!("account-{stream:06}")).collect();
-        Workload { payloads, names, stream: Stream(mix(seed)) }
+        Workload { source: Source::new(seed), draws: Draws::new(mix(seed)) }
     }
 
     /// A stream and a payload for the next event.
     pub fn event(&mut self) -> (&str, &[u8]) {
-        let word = self.stream.draw();
-        let stream = usize::try_from(word % STREAMS).unwrap_or(0);
-        (&self.names[stream], self.payloads.of(word))
+        let drawn = self.source.event(self.draws.draw());
+        (drawn.stream, drawn.data)
     }
 }
 
@@ -106,7 +152,7 @@ impl Scattered {
         // Dealt out in turn: none has two more than another.
         let mut short = (0..streams).filter(|stream| stream % LONG_EVERY != 0).cycle();
         order.extend(short.by_ref().take(events as usize - order.len()));
-        let mut random = Stream(mix(seed));
+        let mut random = Draws::new(mix(seed));
         for last in (1..order.len()).rev() {
             order.swap(last, usize::try_from(random.draw() % (last as u64 + 1)).unwrap_or(0));
         }
@@ -136,6 +182,12 @@ impl Scattered {
         let payload = |index: usize| self.payloads.of(mix(index as u64));
         self.order.iter().enumerate().map(move |(index, stream)| (*stream, payload(index)))
     }
+}
+
+/// The name of a stream.
+#[must_use]
+pub fn stream_name(number: u64) -> String {
+    format!("account-{number:06}")
 }
 
 /// Middle, smallest and largest of some figures.

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::plan::Plan;
-use super::process::Memory;
+use crate::memory::Memory;
 use annals::Store;
 use std::ops::Range;
 use std::time::{Duration, Instant};

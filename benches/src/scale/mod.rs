@@ -11,7 +11,6 @@ mod files;
 mod ids;
 mod layout;
 mod open;
-mod permutation;
 mod plan;
 mod process;
 mod read;

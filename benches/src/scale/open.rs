@@ -3,8 +3,9 @@
 use super::Outcome;
 use super::files::drop_from_page_cache;
 use super::plan::Plan;
-use super::process::{Memory, again, figures_of};
+use super::process::{again, figures_of};
 use super::show::{head, line, mebibytes, milliseconds, ratios};
+use crate::memory::Memory;
 use crate::workload::{EVENT_TYPE, Payloads};
 use annals::{Batch, NewEvent, Query, Store, Version};
 use clap::Args;

@@ -1,7 +1,8 @@
 //! What a store of this program holds: event by event, computed from its number, so that any of them can be looked for
 //! and checked without a list of them.
 
-use super::{Outcome, permutation::Permutation};
+use super::Outcome;
+use crate::permutation::Permutation;
 use crate::workload::{EVENT_TYPE, Payloads, mix};
 use annals::{Batch, NewEvent, Uuid};
 use std::fs;

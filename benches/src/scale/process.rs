@@ -6,37 +6,6 @@ use std::ffi::OsStr;
 use std::fs;
 use std::process::{Command, Stdio};
 
-/// Memory of this process in bytes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Memory {
-    /// All that is resident.
-    pub(crate) resident: u64,
-    /// Of that, what is no file.
-    pub(crate) anonymous: u64,
-    /// Of that, pages of files that are mapped.
-    pub(crate) file: u64,
-    /// The most that was ever resident.
-    pub(crate) peak: u64,
-}
-
-impl Memory {
-    /// What it is now.
-    pub(crate) fn now() -> Outcome<Self> {
-        let status = fs::read_to_string("/proc/self/status")?;
-        let bytes = |key: &str| -> Outcome<u64> {
-            let line = status.lines().find_map(|line| line.strip_prefix(key));
-            let number = line.and_then(|line| line.split_whitespace().next());
-            Ok(number.ok_or_else(|| format!("/proc/self/status has no {key}"))?.parse::<u64>()? << 10)
-        };
-        Ok(Memory {
-            resident: bytes("VmRSS:")?,
-            anonymous: bytes("RssAnon:")?,
-            file: bytes("RssFile:")?,
-            peak: bytes("VmHWM:")?,
-        })
-    }
-}
-
 /// What this process has made the disk do so far.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DiskReads {

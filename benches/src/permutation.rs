@@ -7,7 +7,7 @@ const ROUNDS: u64 = 4;
 
 /// A Feistel network over the next larger power of four; what falls outside the bound goes through it again.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Permutation {
+pub struct Permutation {
     bound: u64,
     half_bits: u32,
     seed: u64,
@@ -15,13 +15,15 @@ pub(crate) struct Permutation {
 
 impl Permutation {
     /// The permutation of the numbers below `bound` (at least one) that a seed decides.
-    pub(crate) fn new(bound: u64, seed: u64) -> Self {
+    #[must_use]
+    pub fn new(bound: u64, seed: u64) -> Self {
         let bits = u64::BITS - bound.saturating_sub(1).leading_zeros();
         Permutation { bound, half_bits: bits.div_ceil(2).max(1), seed: mix(seed) }
     }
 
     /// Where `number`, which is below the bound, goes.
-    pub(crate) fn at(&self, number: u64) -> u64 {
+    #[must_use]
+    pub fn at(&self, number: u64) -> u64 {
         let mut place = self.once(number);
         while place >= self.bound {
             place = self.once(place);
