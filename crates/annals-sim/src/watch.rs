@@ -1,6 +1,8 @@
 //! A disk that somebody watches: told of every call before it is done, and able to let it fail.
 
-use annals::vfs::{Access, Call, DirEntry, Disk, File, Lock, Mapping, MemoryDisk};
+use annals::vfs::{
+    Access, Call, DirEntry, DirectFile, Disk, File, Lock, Mapping, MemoryDisk, read_up_to, write_all_at,
+};
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -40,6 +42,14 @@ impl Disk for WatchedDisk {
     fn open(&self, path: &str, access: Access) -> io::Result<Arc<dyn File>> {
         self.watcher.before(Call::Open, path)?;
         Ok(self.wrap(path, self.disk.open(path, access)?))
+    }
+
+    fn open_direct(&self, path: &str) -> io::Result<Option<Arc<dyn DirectFile>>> {
+        self.watcher.before(Call::OpenToWrite, path)?;
+        let Some(direct) = self.disk.open_direct(path)? else { return Ok(None) };
+        let file = self.disk.open(path, Access::ReadWrite)?;
+        let watcher = Arc::clone(&self.watcher);
+        Ok(Some(Arc::new(WatchedDirectFile { direct, file, path: path.into(), watcher })))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -123,5 +133,32 @@ impl File for WatchedFile {
     fn map(&self, length: u64) -> io::Result<Mapping> {
         self.watcher.before(Call::Map, &self.path)?;
         self.file.map(length)
+    }
+}
+
+#[derive(Debug)]
+struct WatchedDirectFile {
+    direct: Arc<dyn DirectFile>,
+    /// The same file.
+    file: Arc<dyn File>,
+    path: Arc<str>,
+    watcher: Arc<dyn Watcher>,
+}
+
+impl DirectFile for WatchedDirectFile {
+    /// The watcher gets to see the middle of it as well: the bytes are there, and none of them is durable. Those that were there
+    /// before are no part of that.
+    fn write_durably_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        self.watcher.before(Call::Write, &self.path)?;
+        let bytes = parts.iter().flat_map(|part| part.iter().copied()).collect::<Vec<u8>>();
+        let mut old = vec![0; bytes.len()];
+        let length = read_up_to(&*self.file, &mut old, offset)?;
+        let same = bytes.iter().zip(&old[..length]).take_while(|(new, old)| new == old).count();
+        let new = &bytes[same..];
+        if !new.is_empty() {
+            write_all_at(&*self.file, &mut [IoSlice::new(new)], offset + same as u64)?;
+        }
+        self.watcher.before(Call::SyncData, &self.path)?;
+        self.direct.write_durably_at(parts, offset)
     }
 }

@@ -21,6 +21,15 @@ pub trait Disk: Send + Sync + Debug {
     /// `NotFound` if there is no such file, otherwise what the system says.
     fn open(&self, path: &str, access: Access) -> io::Result<Arc<dyn File>>;
 
+    /// Opens a file that exists for writing around the system's cache. `Ok(None)` where the file system or the device has no
+    /// such way, or not in blocks of [`DIRECT_BLOCK_BYTES`].
+    ///
+    /// # Errors
+    /// As [`Disk::open`].
+    fn open_direct(&self, _path: &str) -> io::Result<Option<Arc<dyn DirectFile>>> {
+        Ok(None)
+    }
+
     /// Gives a file a new name, replacing the file that has it. Durable after [`Disk::sync_dir`].
     ///
     /// # Errors
@@ -142,6 +151,23 @@ pub trait File: Send + Sync + Debug {
     /// # Errors
     /// `InvalidInput` if the file is shorter than `length`, otherwise what the system says.
     fn map(&self, length: u64) -> io::Result<Mapping>;
+}
+
+/// What places, lengths and addresses of direct writes are multiples of: a page of the file systems and processors that are
+/// common, and a multiple of the blocks of devices.
+pub const DIRECT_BLOCK_BYTES: usize = 4096;
+
+/// A file that is written in whole blocks, around the system's cache, each write being durable when it returns. What
+/// other handles and mappings of the file show afterwards is what was written.
+pub trait DirectFile: Send + Sync + Debug {
+    /// Writes the parts, one after the other, at an offset; says how many bytes, in whole blocks, it took. These are durable,
+    /// together with the file length that is needed to reach them. The offset, and the address and the length of each part,
+    /// are multiples of [`DIRECT_BLOCK_BYTES`].
+    ///
+    /// # Errors
+    /// What the system says, `Interrupted` included. After another error any part of the bytes may have been written, and
+    /// may be lost again.
+    fn write_durably_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
 }
 
 /// A held lock; dropping it releases it.

@@ -1,6 +1,6 @@
 //! Loops around positioned input and output, and the one way to replace a file.
 
-use crate::disk::{Disk, File};
+use crate::disk::{DIRECT_BLOCK_BYTES, DirectFile, Disk, File};
 use annals_types::planted::{Bug, planted};
 use rustix::io::Errno;
 use std::io::{self, IoSlice};
@@ -60,6 +60,34 @@ pub fn write_all_at(file: &dyn File, mut parts: &mut [IoSlice<'_>], mut offset: 
                 IoSlice::advance_slices(&mut parts, taken);
             }
             Err(error) if planted(Bug::InterruptionTakenForFailure) => return Err(error),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Writes all the parts, of whole blocks, around the system's cache; all of them are durable when it returns.
+///
+/// # Errors
+/// As [`write_all_at`]; then nothing is known of the bytes of the range.
+pub fn write_all_durably_at(
+    file: &dyn DirectFile,
+    mut parts: &mut [IoSlice<'_>],
+    mut offset: u64,
+) -> io::Result<()> {
+    IoSlice::advance_slices(&mut parts, 0);
+    while !parts.is_empty() {
+        match file.write_durably_at(&parts[..parts.len().min(PARTS_MAX)], offset) {
+            Ok(taken) => {
+                // What is left of a block is written again, whole.
+                let taken = taken - taken % DIRECT_BLOCK_BYTES;
+                if taken == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                offset += taken as u64;
+                IoSlice::advance_slices(&mut parts, taken);
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

@@ -9,8 +9,10 @@
 //! an append expects of a stream is looked at by the store, which also keeps the list of live files.
 
 mod commit;
+mod direct;
 mod error;
 mod offsets;
+mod output;
 mod prepare;
 mod recovery;
 mod scan;

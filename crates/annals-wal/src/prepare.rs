@@ -1,7 +1,7 @@
 //! Segments laid out before they are needed.
 
 use crate::error::LogError;
-use crate::syncs::Handles;
+use crate::output::{Output, open_output};
 use annals_format::{OpenSegment, names};
 use annals_types::limits::BATCH_BYTES_MAX;
 use annals_types::planted::{Bug, planted};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub struct PreparedSegment {
     /// Number and salt, as they stand in the manifest.
     pub entry: OpenSegment,
-    pub(crate) handles: Handles,
+    pub(crate) output: Output,
     pub(crate) mapping: Mapping,
     pub(crate) capacity: u64,
 }
@@ -25,10 +25,11 @@ impl PreparedSegment {
         entry: OpenSegment,
         file: Arc<dyn File>,
         capacity: u64,
+        direct: bool,
     ) -> Result<Self, LogError> {
         let name = names::segment(entry.id);
-        let mapping = file.map(capacity).map_err(LogError::io(format!("map {name}")))?;
-        Ok(PreparedSegment { entry, handles: Handles::open(disk, &name, file), mapping, capacity })
+        let (output, mapping) = open_output(disk, &name, file, (0, capacity), direct)?;
+        Ok(PreparedSegment { entry, output, mapping, capacity })
     }
 
     /// Gives back the space, when the log is closed. The next opening lays it out again.
@@ -36,8 +37,8 @@ impl PreparedSegment {
     /// # Errors
     /// What the system says.
     pub fn cut_unused(self) -> io::Result<()> {
-        self.handles.first().set_len(0)?;
-        self.handles.first().sync_data()
+        self.output.file().set_len(0)?;
+        self.output.file().sync_data()
     }
 
     /// Makes room for a batch that is larger than a segment: such a batch has a segment to itself.
@@ -47,16 +48,20 @@ impl PreparedSegment {
     pub(crate) fn grow(&mut self, capacity: u64) -> Result<(), LogError> {
         debug_assert!(capacity <= self.capacity + BATCH_BYTES_MAX as u64);
         let name = names::segment(self.entry.id);
-        let file = self.handles.first();
+        let file = self.output.file();
         file.preallocate(capacity).map_err(LogError::io(format!("reserve {capacity} bytes for {name}")))?;
-        self.mapping = file.map(capacity).map_err(LogError::io(format!("map {name}")))?;
+        self.mapping = match &mut self.output {
+            Output::Cached(handles) => handles.first().map(capacity),
+            Output::Direct { direct, .. } => direct.grow(capacity),
+        }
+        .map_err(LogError::io(format!("map {name}")))?;
         self.capacity = capacity;
         Ok(())
     }
 }
 
 /// Creates a segment file of `capacity` zeros and makes it and its name durable. It may be written only
-/// after a manifest that names it is durable.
+/// after a manifest that names it is durable. With `direct` it will be written around the system's cache, if it can be.
 ///
 /// # Errors
 /// What the system says. A file that was left behind is in no manifest, and removed when the store is
@@ -65,6 +70,7 @@ pub fn prepare_segment(
     disk: &dyn Disk,
     entry: OpenSegment,
     capacity: u64,
+    direct: bool,
 ) -> Result<PreparedSegment, LogError> {
     let name = names::segment(entry.id);
     let file = disk.create(&name).map_err(LogError::io(format!("create {name}")))?;
@@ -80,5 +86,5 @@ pub fn prepare_segment(
         let _ = disk.remove(&name);
         return Err(error);
     }
-    PreparedSegment::new(disk, entry, file, capacity)
+    PreparedSegment::new(disk, entry, file, capacity, direct)
 }

@@ -1,6 +1,7 @@
 //! Syncs of the log that run beside the writer.
 
 use crate::commit::{LANES, SyncGroup};
+use crate::output::{Durable, Output};
 use crate::watermark::Watermark;
 use annals_types::Position;
 use annals_types::planted::{Bug, planted};
@@ -61,15 +62,15 @@ impl Syncs {
         }
     }
 
-    /// Begins one, which covers everything that was written with these handles.
+    /// Begins one, which covers everything that was written to this output.
     pub(crate) fn begin(
         self: &Arc<Self>,
-        handles: &Handles,
+        output: &Output,
         watermark: &Arc<Watermark>,
         last: Position,
     ) -> (SyncJob, Landing) {
         self.state.lock().under_way += 1;
-        let job = SyncJob { handles: handles.clone(), syncs: Arc::clone(self) };
+        let job = SyncJob { durable: output.durable(), syncs: Arc::clone(self) };
         (job, Landing { syncs: Arc::clone(self), watermark: Arc::clone(watermark), last, ended: false })
     }
 }
@@ -77,13 +78,17 @@ impl Syncs {
 /// A sync that is to be run, on any thread.
 #[derive(Debug)]
 pub struct SyncJob {
-    handles: Handles,
+    durable: Durable,
     syncs: Arc<Syncs>,
 }
 
 impl SyncGroup for SyncJob {
     fn sync(self, lane: usize) -> io::Result<()> {
-        let handles = &*self.handles.0;
+        let cached = match &self.durable {
+            Durable::Write(writes) => return writes.write(),
+            Durable::Sync(cached) => cached,
+        };
+        let handles = &*cached.0;
         match handles.get(lane) {
             Some(_) if planted(Bug::LanesShareHandle) => sync_file(&*handles[0]),
             Some(own) if handles.len() == LANES => sync_file(&**own),
@@ -92,7 +97,7 @@ impl SyncGroup for SyncJob {
                 if *failed {
                     return Err(io::Error::other("a sync of the same file has failed"));
                 }
-                let result = sync_file(self.handles.first());
+                let result = sync_file(cached.first());
                 *failed = result.is_err();
                 result
             }

@@ -1,10 +1,11 @@
 //! Placing frames in the active segment: stamp, write, sync, roll over.
 
 use crate::error::LogError;
+use crate::output::{Durable, Output};
 use crate::prepare::PreparedSegment;
 use crate::recovery::Recovered;
 use crate::segment::Segment;
-use crate::syncs::{Handles, Landing, SyncJob, Syncs, sync_file};
+use crate::syncs::{Landing, SyncJob, Syncs, sync_file};
 use crate::watermark::Watermark;
 use annals_format::{
     Binding, FRAME_HEADER_BYTES, FrameBuilder, FrameStamp, OpenSegment, SEGMENT_HEADER_BYTES, SegmentHeader,
@@ -12,7 +13,6 @@ use annals_format::{
 };
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp, Version};
-use annals_vfs::write_all_at;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub struct LogWriter {
 #[derive(Debug)]
 struct Active {
     segment: Arc<Segment>,
-    handles: Handles,
+    output: Output,
     capacity: u64,
     /// Where the frames that were written end.
     end: u64,
@@ -75,9 +75,9 @@ impl LogWriter {
         let segment = recovered.segments.last().cloned();
         let end = recovered.frames_ends.last().copied();
         let active = match (segment, end, recovered.active.take()) {
-            (Some(segment), Some(end), Some((handles, capacity))) => Some(Active {
+            (Some(segment), Some(end), Some((output, capacity))) => Some(Active {
                 segment,
-                handles,
+                output,
                 capacity,
                 end,
                 staged_end: end,
@@ -131,8 +131,8 @@ impl LogWriter {
         match &mut self.active {
             Some(active) if active.header.is_none() => {
                 active.capacity = active.end;
-                active.handles.first().set_len(active.end)?;
-                active.handles.first().sync_data()
+                active.output.file().set_len(active.end)?;
+                active.output.file().sync_data()
             }
             _ => Ok(()),
         }
@@ -207,18 +207,23 @@ impl LogWriter {
         if let Some(active) = &mut self.active {
             active.set_off(WRITE_BACK_EVERY);
         }
-        let Some(active) = self.active.as_mut().filter(|_| sync) else {
+        // Around the system's cache there is no other way to write. It is asked for without a sync only for a mark, when
+        // there is nothing else to do.
+        let active = self.active.as_mut().filter(|active| sync || active.is_direct());
+        let Some(active) = active else {
             if planted(Bug::WrittenTakenForDurable) {
                 self.watermark.set_durable(last);
             }
             return Ok(());
         };
-        if let Err(source) = sync_file(active.handles.first()) {
+        if let Err(source) = active.make_durable() {
             return Err(self.fail(source));
         }
-        active.unsynced = false;
-        active.set_off = active.end;
-        self.watermark.set_durable(last);
+        if sync {
+            active.unsynced = false;
+            active.set_off = active.end;
+            self.watermark.set_durable(last);
+        }
         Ok(())
     }
 
@@ -240,7 +245,7 @@ impl LogWriter {
         active.set_off(WRITE_BACK_FROM);
         // The sync does the rest.
         active.set_off = active.end;
-        Ok(Some(self.syncs.begin(&active.handles, &self.watermark, last)))
+        Ok(Some(self.syncs.begin(&active.output, &self.watermark, last)))
     }
 
     fn write<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) -> Result<(), WriteFailed> {
@@ -296,7 +301,7 @@ impl LogWriter {
         let start = SEGMENT_HEADER_BYTES as u64;
         let full = self.active.replace(Active {
             segment,
-            handles: prepared.handles,
+            output: prepared.output,
             capacity: prepared.capacity,
             end: start,
             staged_end: start,
@@ -343,12 +348,16 @@ impl LogWriter {
 }
 
 impl Active {
+    fn is_direct(&self) -> bool {
+        matches!(self.output, Output::Direct { .. })
+    }
+
     fn write<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
         if self.staged_end == self.end {
             return Ok(());
         }
         if planted(Bug::SyncBeforeWrite) {
-            self.handles.first().sync_data()?;
+            self.output.file().sync_data()?;
         }
         let header = self.header.take();
         let start = if header.is_some() { 0 } else { self.end };
@@ -357,7 +366,7 @@ impl Active {
             parts.push(IoSlice::new(frame));
         }
         self.unsynced = true;
-        write_all_at(self.handles.first(), &mut parts, start)?;
+        self.output.write(&mut parts, start)?;
         self.end = self.staged_end;
         Ok(())
     }
@@ -365,8 +374,16 @@ impl Active {
     /// Sets the disk to work on what is written, if that is at least so much.
     fn set_off(&mut self, least: u64) {
         if self.end - self.set_off >= least {
-            self.handles.first().begin_write_back(self.set_off..self.end);
+            self.output.begin_write_back(self.set_off..self.end);
             self.set_off = self.end;
+        }
+    }
+
+    /// Makes everything durable that was written.
+    fn make_durable(&self) -> io::Result<()> {
+        match self.output.durable() {
+            Durable::Sync(handles) => sync_file(handles.first()),
+            Durable::Write(writes) => writes.write(),
         }
     }
 }

@@ -80,18 +80,20 @@ fn check_length(file: &dyn File, length: u64) -> Result<(), OpenError> {
 pub(crate) struct Catalog {
     env: Env,
     manifest: Manifest,
+    /// Whether segments are laid out for being written around the system's cache.
+    pub(crate) direct: bool,
 }
 
 impl Catalog {
     pub(crate) fn new(env: Env, manifest: Manifest) -> Self {
-        Catalog { env, manifest }
+        Catalog { env, manifest, direct: false }
     }
 
     /// Writes the first manifest of a new store.
     pub(crate) fn create(env: Env, manifest: Manifest) -> Result<Self, OpenError> {
         replace_file(&*env.disk, names::MANIFEST, &manifest.encode())
             .map_err(OpenError::io("write MANIFEST"))?;
-        Ok(Catalog { env, manifest })
+        Ok(Catalog { env, manifest, direct: false })
     }
 
     pub(crate) fn manifest(&self) -> &Manifest {
@@ -109,7 +111,7 @@ impl Catalog {
         let entry = OpenSegment { id: self.manifest.next_file_id, salt: u64::from_le_bytes(salt) };
         // The number is used up even if the change of the manifest fails: on disk it may have happened.
         self.manifest.next_file_id += 1;
-        let prepared = prepare_segment(&*self.env.disk, entry, self.manifest.segment_bytes)?;
+        let prepared = prepare_segment(&*self.env.disk, entry, self.manifest.segment_bytes, self.direct)?;
         if let Err(error) = self.change(durable, |manifest| manifest.open.push(entry)) {
             // On disk the manifest may name the file, so it stays, but without taking room.
             let _ = prepared.cut_unused();

@@ -30,6 +30,8 @@ pub(crate) struct Core {
     pub(crate) store_id: StoreId,
     pub(crate) segment_bytes: u64,
     pub(crate) durability: Durability,
+    /// Whether the log is written around the system's cache.
+    pub(crate) direct_io: bool,
     pub(crate) created_at: Timestamp,
     pub(crate) plan: IndexPlan,
     pub(crate) budget: Budget,
@@ -104,6 +106,7 @@ impl Core {
             store_id: manifest.store_id,
             segment_bytes: manifest.segment_bytes,
             created_at: manifest.created_at,
+            direct_io: catalog.direct,
             env,
             durability,
             plan: IndexPlan::of(manifest),

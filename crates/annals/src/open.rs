@@ -76,7 +76,9 @@ pub(crate) fn open_for_writing(
         None => create(options, env, path)?,
     };
     let manifest = catalog.manifest().clone();
-    let opened = assemble(env, manifest, Mode::Repair, options.budget(), &Parts::default())?;
+    catalog.direct = writes_directly(options, env, &manifest)?;
+    let known = (&Parts::default(), catalog.direct);
+    let opened = assemble(env, manifest, Mode::Repair, options.budget(), known)?;
     if !created && !planted(Bug::CleanMarkKept) {
         // From here on the log may grow behind the mark of a close in good order. And if the process before this
         // one was killed between the renaming of the manifest and the sync of its name, the next loss of power
@@ -88,6 +90,17 @@ pub(crate) fn open_for_writing(
         remove_orphans(&*env.disk, &opened.manifest, &opened.present)?;
     }
     Ok((opened, catalog, lock))
+}
+
+/// Whether the log is to be written around the system's cache, and can be: the segments lie where the manifest does. With `os`
+/// durability that would be slower and worth nothing.
+fn writes_directly(options: &Options, env: &Env, manifest: &Manifest) -> Result<bool, OpenError> {
+    let durability = options.durability.or(Durability::from_code(manifest.durability));
+    if !options.direct_io || durability != Some(Durability::Sync) {
+        return Ok(false);
+    }
+    let opened = env.disk.open_direct(names::MANIFEST);
+    Ok(opened.map_err(OpenError::io("open MANIFEST for direct writes"))?.is_some())
 }
 
 /// How often a writer asks for the lock, and how long it waits between: a reader holds it for the moment of opening.
@@ -116,7 +129,7 @@ pub(crate) fn open_for_reading(
     match env.disk.try_lock(names::LOCK) {
         Ok(Some(_lock)) => {
             let manifest = existing_manifest(env, path)?;
-            let go = |mode| assemble(env, manifest.clone(), mode, budget, &Parts::default());
+            let go = |mode| assemble(env, manifest.clone(), mode, budget, (&Parts::default(), false));
             let look = || go(Mode::Observe);
             let (opened, proven_only) = match go(Mode::Mend) {
                 // A disk that is full or cannot be written: the recovered log can be read all the same.
@@ -133,7 +146,7 @@ pub(crate) fn open_for_reading(
         Ok(None) => observe(env, path, budget, &Parts::default()),
         Err(_) => {
             let manifest = existing_manifest(env, path)?;
-            let opened = assemble(env, manifest, Mode::Observe, budget, &Parts::default())?;
+            let opened = assemble(env, manifest, Mode::Observe, budget, (&Parts::default(), false))?;
             hold_runs(&opened.parts);
             let visible = opened.recovered.next.previous();
             Ok((opened, visible))
@@ -158,7 +171,7 @@ pub(crate) fn observe(
     let mut looks = 0;
     loop {
         looks += 1;
-        match assemble(env, existing_manifest(env, path)?, Mode::Observe, budget, known) {
+        match assemble(env, existing_manifest(env, path)?, Mode::Observe, budget, (known, false)) {
             Ok(opened) => {
                 // A writer that merged meanwhile has removed the runs that this manifest names.
                 if !hold_runs(&opened.parts) && looks < LOOKS && is_replaced(env, &opened.manifest) {
@@ -261,13 +274,14 @@ fn create(options: &Options, env: &Env, path: &Path) -> Result<Catalog, OpenErro
     Catalog::create(env.clone(), manifest)
 }
 
-/// Recovers the log and puts the parts together. Parts in `known` are taken over, with what they have mapped.
+/// Recovers the log and puts the parts together. Parts in `known` are taken over, with what they have mapped; beside them
+/// stands whether the log will be written around the system's cache.
 fn assemble(
     env: &Env,
     manifest: Manifest,
     mode: Mode,
     budget: Budget,
-    known: &Parts,
+    (known, direct): (&Parts, bool),
 ) -> Result<Opened, OpenError> {
     if Durability::from_code(manifest.durability).is_none() {
         let what = "durability of a newer version";
@@ -289,6 +303,7 @@ fn assemble(
         last_recorded: manifest.sealed.last().map_or(Timestamp::MIN, |segment| segment.recorded.max),
         segment_bytes: manifest.segment_bytes,
         clean: manifest.clean,
+        direct,
     };
     let recovered = recover(&*env.disk, mode, &input, &mut |segment, events| {
         let new = || plan.begin(segment.first_position());

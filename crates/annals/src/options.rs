@@ -74,6 +74,7 @@ pub struct Options {
     pub(crate) read_only: bool,
     pub(crate) segment_bytes: Option<u64>,
     pub(crate) durability: Option<Durability>,
+    pub(crate) direct_io: bool,
     pub(crate) env: Option<Env>,
     pub(crate) background: bool,
     pub(crate) index_memory: u64,
@@ -95,6 +96,7 @@ impl Options {
             read_only: false,
             segment_bytes: None,
             durability: None,
+            direct_io: false,
             env: None,
             background: true,
             index_memory: INDEX_MEMORY_BYTES_DEFAULT,
@@ -133,6 +135,22 @@ impl Options {
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = Some(durability);
+        self
+    }
+
+    /// Whether to write the log around the operating system's cache, a group with one call that returns when it is durable
+    /// (`O_DIRECT | O_DSYNC`), instead of a write and a sync. Default: no. Counts until the store is closed; the files are the
+    /// same, and a store may be opened with it at one time and without it at another.
+    ///
+    /// A single append then waits for less. It costs memory of up to the size of a segment, as far as it is written, for each
+    /// one that has not got its footer yet; and a segment that has got it is read from the disk the first time, since nothing
+    /// of it was in the cache.
+    ///
+    /// Without effect with [`Durability::Os`], and where the file system or the device has no such way:
+    /// [`Stats::direct_io`](crate::Stats::direct_io) says whether it is done.
+    #[must_use]
+    pub fn direct_io(mut self, direct: bool) -> Self {
+        self.direct_io = direct;
         self
     }
 

@@ -54,6 +54,9 @@ pub struct Stats {
     pub segment_bytes: u64,
     /// What appends survive.
     pub durability: Durability,
+    /// Whether the log is written around the system's cache: what
+    /// [`Options::direct_io`](crate::Options::direct_io) asked for, and the disk can do.
+    pub direct_io: bool,
     /// When the store was created.
     pub created_at: Timestamp,
     /// Names the store for its whole life.
@@ -91,6 +94,7 @@ impl Stats {
             last_occurred: occurred.map(|(_, last)| last),
             segment_bytes: core.segment_bytes,
             durability: core.durability,
+            direct_io: core.direct_io,
             created_at: core.created_at,
             store_id: Uuid::from_bytes(core.store_id),
             format_version: FORMAT_VERSION,

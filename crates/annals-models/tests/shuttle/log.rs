@@ -17,7 +17,7 @@ fn log() -> (LogWriter, Arc<Segment>, Arc<Watermark>) {
     let disk = ScheduledDisk::over(MemoryDisk::new());
     disk.create_dir(names::LOG_DIR).unwrap();
     let open = [OpenSegment { id: 1, salt: 7 }];
-    prepare_segment(&*disk, open[0], SEGMENT_BYTES).unwrap();
+    prepare_segment(&*disk, open[0], SEGMENT_BYTES, false).unwrap();
     let input = RecoveryInput {
         store_id: &STORE_ID,
         open: &open,
@@ -26,6 +26,7 @@ fn log() -> (LogWriter, Arc<Segment>, Arc<Watermark>) {
         last_recorded: Timestamp::MIN,
         segment_bytes: SEGMENT_BYTES,
         clean: None,
+        direct: false,
     };
     let mut recovered = recover(&*disk, Mode::Repair, &input, &mut |_, _| Ok(())).unwrap();
     let prepared = recovered.prepared.pop().unwrap();

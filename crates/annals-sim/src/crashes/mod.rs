@@ -15,6 +15,7 @@
 //! | a merge: scratch, new run, manifest, removal of its sources (T30, F17) | [`Workload::Rolling`], [`Workload::Groups`] |
 //! | a close that seals the active segment | [`Workload::Closing`] |
 //! | conditions that race in a group, decisions | [`Workload::Groups`] |
+//! | a direct write of the log, before, in the middle of and behind it | every fourth seed of every workload |
 //! | crash inside recovery (F6), reader first, append after recovery and read both (T17) | [`judge`] |
 
 mod judge;

@@ -51,7 +51,9 @@ impl Workload {
         let watched = WatchedDisk::new(explorer.disk.clone(), explorer.clone());
         let segment_bytes = if self == Workload::Closing { 2 << 20 } else { SEGMENT_BYTES };
         let world = World::on(explorer.disk.clone(), seed, segment_bytes);
-        let mut work = Work { workload: self, world, watched, explorer, dice: Dice::new(seed) };
+        // Every fourth seed writes the log around the system's cache.
+        let direct = seed % 4 == 3;
+        let mut work = Work { workload: self, world, watched, explorer, direct, dice: Dice::new(seed) };
         match self {
             Workload::Rolling | Workload::Unsynced => work.rolling(),
             Workload::First => work.first(),
@@ -68,13 +70,14 @@ struct Work<'e> {
     world: World,
     watched: Arc<WatchedDisk>,
     explorer: &'e Explorer,
+    direct: bool,
     dice: Dice,
 }
 
 impl Work<'_> {
     fn open(&self) -> Result<Store, Wrong> {
         let options = self.world.options_over(self.watched.clone());
-        let store = options.durability(self.workload.durability()).open("simulated");
+        let store = options.durability(self.workload.durability()).direct_io(self.direct).open("simulated");
         let store = store.map_err(|error| cannot("open", &error))?;
         self.explorer.account.lock().settle(&store, false)?;
         Ok(store)

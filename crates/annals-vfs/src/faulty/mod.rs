@@ -9,7 +9,7 @@ mod tests;
 
 pub use plan::{Call, Fault, When};
 
-use crate::disk::{Access, DirEntry, Disk, File, Lock};
+use crate::disk::{Access, DIRECT_BLOCK_BYTES, DirEntry, DirectFile, Disk, File, Lock};
 use crate::io_ext::joined;
 use crate::mapping::Mapping;
 use plan::Plan;
@@ -81,6 +81,12 @@ impl Disk for FaultyDisk {
         Ok(self.wrap(file))
     }
 
+    fn open_direct(&self, path: &str) -> io::Result<Option<Arc<dyn DirectFile>>> {
+        let file = self.plan.around(Call::OpenToWrite, || self.inner.open_direct(path))?;
+        let plan = Arc::clone(&self.plan);
+        Ok(file.map(|inner| Arc::new(FaultyDirectFile { inner, plan }) as Arc<dyn DirectFile>))
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.plan.around(Call::Rename, || self.inner.rename(from, to))
     }
@@ -111,6 +117,26 @@ impl Disk for FaultyDisk {
 
     fn describe(&self) -> String {
         self.inner.describe()
+    }
+}
+
+#[derive(Debug)]
+struct FaultyDirectFile {
+    inner: Arc<dyn DirectFile>,
+    plan: Arc<Plan>,
+}
+
+impl DirectFile for FaultyDirectFile {
+    fn write_durably_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        self.plan.around_some(Call::Write, |most| {
+            if most == usize::MAX {
+                return self.inner.write_durably_at(parts, offset);
+            }
+            // A device takes whole blocks; what is cut off may lie anywhere in memory here.
+            let mut bytes = joined(parts);
+            bytes.truncate(most.next_multiple_of(DIRECT_BLOCK_BYTES));
+            self.inner.write_durably_at(&[IoSlice::new(&bytes)], offset)
+        })
     }
 }
 

@@ -10,7 +10,7 @@ pub enum Call {
     Create,
     /// [`Disk::open`](crate::Disk::open) for reading.
     Open,
-    /// [`Disk::open`](crate::Disk::open) for reading and writing.
+    /// [`Disk::open`](crate::Disk::open) for reading and writing, and [`Disk::open_direct`](crate::Disk::open_direct).
     OpenToWrite,
     /// [`Disk::rename`](crate::Disk::rename).
     Rename,
@@ -26,7 +26,8 @@ pub enum Call {
     Lock,
     /// [`File::read_at`](crate::File::read_at).
     Read,
-    /// [`File::write_at`](crate::File::write_at).
+    /// [`File::write_at`](crate::File::write_at) and
+    /// [`DirectFile::write_durably_at`](crate::DirectFile::write_durably_at).
     Write,
     /// [`File::sync_data`](crate::File::sync_data).
     SyncData,

@@ -12,8 +12,10 @@
 //! - **One owner.** The store lock and the modes 0600/0700 keep other programs away. A program that
 //!   truncates a mapped file all the same makes the next read of it end this process with `SIGBUS`.
 
+mod memory;
 mod region;
 
+pub use memory::Memory;
 pub(crate) use region::Region;
 
 use std::fmt;
@@ -39,7 +41,7 @@ enum Backing {
     Empty,
     /// Pages of the file system.
     Pages(memmap2::Mmap),
-    /// Memory of a file of a [`crate::MemoryDisk`].
+    /// Memory of a file of a [`crate::MemoryDisk`], or of a [`Memory`].
     Region(Arc<Region>),
 }
 

@@ -1,4 +1,5 @@
-//! Memory that is written while others look at parts of it: what a shared mapping is to a real file.
+//! Memory that is written while others look at parts of it: what a shared mapping is to a real file, and what stands for
+//! one that is written around the system's cache.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::fmt;
@@ -8,11 +9,13 @@ use std::ptr::NonNull;
 
 /// A fixed number of bytes, zero at first, written and read through shared references.
 ///
-/// Who writes must hold the lock of the file that the region belongs to; who reads must keep to the
-/// discipline of [`super`].
+/// Who writes must hold the lock of the file that the region belongs to, or be the only one who can; who reads must keep to
+/// the discipline of [`super`].
 pub(crate) struct Region {
     start: NonNull<u8>,
     capacity: usize,
+    /// What the bytes are part of, if they are no allocation of their own.
+    pages: Option<memmap2::MmapRaw>,
 }
 
 #[expect(unsafe_code, reason = "a pointer is not Send by itself")]
@@ -20,7 +23,7 @@ pub(crate) struct Region {
 unsafe impl Send for Region {}
 
 #[expect(unsafe_code, reason = "a pointer is not Sync by itself")]
-// SAFETY: writers exclude each other by the lock of the file, and readers read only bytes whose writes are
+// SAFETY: writers exclude each other by the lock of the file or are alone, and readers read only bytes whose writes are
 // finished and published, by the discipline in the head of the parent module.
 unsafe impl Sync for Region {}
 
@@ -38,12 +41,26 @@ impl Region {
         // SAFETY: the layout is not of size zero, checked above.
         let start = unsafe { alloc_zeroed(layout) };
         let start = NonNull::new(start).ok_or(io::ErrorKind::StorageFull)?;
-        Ok(Region { start, capacity })
+        Ok(Region { start, capacity, pages: None })
     }
 
     /// No bytes at all.
     pub(crate) fn empty() -> Self {
-        Region { start: NonNull::dangling(), capacity: 0 }
+        Region { start: NonNull::dangling(), capacity: 0, pages: None }
+    }
+
+    /// `capacity` zero bytes that begin with a page of the system, as devices want it that fetch bytes from memory by
+    /// themselves. Pages that are never written cost no memory.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn of_pages(capacity: usize) -> io::Result<Self> {
+        if capacity == 0 {
+            return Ok(Region::empty());
+        }
+        let pages = memmap2::MmapRaw::from(memmap2::MmapMut::map_anon(capacity)?);
+        let start = NonNull::new(pages.as_mut_ptr()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Region { start, capacity, pages: Some(pages) })
     }
 
     /// Number of bytes.
@@ -78,7 +95,7 @@ impl Region {
         let first = unsafe { self.start.add(offset) };
         #[expect(unsafe_code, reason = "as above")]
         // SAFETY: `taken` bytes fit behind `first`; `bytes` is not part of the region, since slices of it
-        // never cover what is still written; no other thread writes, since the caller holds the lock.
+        // never cover what is still written; no other thread writes, since the caller holds the lock or is alone.
         unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), first.as_ptr(), taken);
         }
@@ -96,6 +113,9 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
+        if self.pages.take().is_some() {
+            return;
+        }
         let Ok(layout) = Layout::array::<u8>(self.capacity) else { return };
         if layout.size() > 0 {
             #[expect(unsafe_code, reason = "the counterpart of the allocation in `zeroed`")]

@@ -68,6 +68,26 @@ impl Journal {
         Ok(())
     }
 
+    /// Writes bytes that are durable at once, and nothing else with them; but changes of the file's length come first. What was
+    /// written in the same place before is written over for good.
+    pub(super) fn write_durably(
+        &mut self,
+        content: &mut Content,
+        offset: usize,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        let end = offset.checked_add(bytes.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        if self.0.iter().any(Operation::sets_length) {
+            self.sync(content)?;
+        }
+        // Bytes that are there already need not be written again: others may be looking at them.
+        let same = bytes.iter().zip(content.bytes(offset..end)).take_while(|(new, old)| new == old).count();
+        content.write(offset + same, &bytes[same..])?;
+        let operations = std::mem::take(&mut self.0);
+        self.0 = operations.into_iter().flat_map(|operation| operation.outside(offset..end, bytes)).collect();
+        Ok(())
+    }
+
     /// Sets the length and remembers it.
     pub(super) fn set_length(
         &mut self,
@@ -173,6 +193,37 @@ impl Operation {
         }
     }
 
+    /// What is left of it outside of a range that has durable bytes now.
+    fn outside(self, range: Range<usize>, durable: &[u8]) -> Vec<Operation> {
+        match &self.kind {
+            Kind::Write { offset, bytes } => {
+                let own = *offset..*offset + bytes.len();
+                let parts = [own.start..range.start.min(own.end), range.end.max(own.start)..own.end];
+                parts.into_iter().filter(|part| part.start < part.end).map(|part| self.part(part)).collect()
+            }
+            Kind::SetLength(_) => vec![self],
+            Kind::Stranded => {
+                let mut old = self.undo.old.to_vec();
+                old.resize(old.len().max(range.end), 0);
+                old[range.clone()].copy_from_slice(durable);
+                let length = self.undo.length.max(range.end);
+                let cleared = 0..self.undo.cleared.end.max(range.end);
+                vec![Operation { undo: Undo { length, cleared, old: old.into() }, ..self }]
+            }
+        }
+    }
+
+    /// A part of a write, as a write.
+    fn part(&self, range: Range<usize>) -> Operation {
+        let Kind::Write { offset, bytes } = &self.kind else { return self.clone() };
+        let (start, end) = (range.start - offset, range.end - offset);
+        let old = &self.undo.old;
+        let old = old[start.min(old.len())..end.min(old.len())].into();
+        let undo = Undo { length: self.undo.length, cleared: range.clone(), old };
+        let kind = Kind::Write { offset: range.start, bytes: bytes[start..end].into() };
+        Operation { sequence: self.sequence, path: Arc::clone(&self.path), kind, undo }
+    }
+
     fn take_back(&self, content: &mut Content) -> io::Result<()> {
         content.set_length(content.length().max(self.undo.length))?;
         content.clear(self.undo.cleared.clone());
@@ -241,6 +292,43 @@ mod tests {
         journal.write(&mut content, (sequence, &path), 1, b"Y".to_vec()).unwrap();
         assert_eq!(content.bytes(0..99), b"dY\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
         assert_eq!(journal.durable(&content).unwrap().bytes(0..99), b"durable");
+    }
+
+    /// All ways in which two writes can overlap: what is durable is the last sync with the durable write over it.
+    #[test]
+    fn a_durable_write_is_durable_and_takes_nothing_along() {
+        let (sequence, path) = name();
+        for (start, end) in [(0, 20), (2, 4), (4, 6), (6, 14), (8, 10), (12, 16), (0, 12), (19, 20)] {
+            let (mut content, mut journal) = (Content::empty(), Journal::default());
+            journal.write(&mut content, (sequence, &path), 0, vec![b'.'; 20]).unwrap();
+            journal.sync(&content).unwrap();
+            journal.write(&mut content, (sequence, &path), 4, vec![b'a'; 6]).unwrap();
+            journal.write(&mut content, (sequence, &path), 8, vec![b'b'; 6]).unwrap();
+            journal.write_durably(&mut content, start, &vec![b'D'; end - start]).unwrap();
+            let (mut durable, mut all) = (vec![b'.'; 20], b"....aaaabbbbbb......".to_vec());
+            durable[start..end].fill(b'D');
+            all[start..end].fill(b'D');
+            assert_eq!(content.bytes(0..99), all, "{start}..{end}");
+            let mut kept = journal.durable(&content).unwrap();
+            assert_eq!(kept.bytes(0..99), durable, "{start}..{end}");
+            for operation in journal.operations() {
+                operation.apply(&mut kept, Fate::Kept).unwrap();
+            }
+            assert_eq!(kept.bytes(0..99), all, "{start}..{end}");
+        }
+    }
+
+    #[test]
+    fn a_durable_write_after_a_failed_sync_is_durable_and_what_the_sync_lost_is_not() {
+        let (sequence, path) = name();
+        let (mut content, mut journal) = (Content::empty(), Journal::default());
+        journal.write(&mut content, (sequence, &path), 0, b"old.".to_vec()).unwrap();
+        journal.sync(&content).unwrap();
+        journal.write(&mut content, (sequence, &path), 0, b"lost".to_vec()).unwrap();
+        journal.strand(&content).unwrap();
+        journal.write_durably(&mut content, 2, b"new").unwrap();
+        assert_eq!(content.bytes(0..99), b"lonew");
+        assert_eq!(journal.durable(&content).unwrap().bytes(0..99), b"olnew");
     }
 
     #[test]

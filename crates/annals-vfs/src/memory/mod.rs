@@ -14,12 +14,12 @@ mod tests;
 
 pub use crash::{Fate, Filling, Survival, Unsynced};
 
-use crate::disk::{Access, DirEntry, Disk, EntryKind, File, Lock};
+use crate::disk::{Access, DirEntry, DirectFile, Disk, EntryKind, File, Lock};
 use content::Content;
 use crash::Frozen;
 use journal::Journal;
 use names::{ChangeKind, Entry, Names, Tree};
-use node::{Common, MemoryFile, Node, State};
+use node::{Common, MemoryDirectFile, MemoryFile, Node, State};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -117,8 +117,14 @@ impl MemoryDisk {
         self.0.common.capacity.store(bytes.unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 
+    /// Says whether [`Disk::open_direct`] opens files. It does if nothing is said.
+    pub fn set_direct(&self, direct: bool) {
+        self.0.common.direct.store(direct, Ordering::SeqCst);
+    }
+
     /// Lets the `nth` call of [`File::sync_data`] from now on fail as a bad disk does: it says `EIO`, and
     /// what it should have written stays visible but never becomes durable, although later calls say `Ok`.
+    /// Calls of [`DirectFile::write_durably_at`], which sync what they write, count as well.
     /// The first call is 1; 0 takes the order back.
     pub fn fail_sync(&self, nth: u64) {
         self.0.common.sync_failure.store(nth, Ordering::SeqCst);
@@ -175,6 +181,12 @@ impl Disk for MemoryDisk {
     fn open(&self, path: &str, access: Access) -> io::Result<Arc<dyn File>> {
         let node = Arc::clone(self.0.tree.lock().names.file(path)?);
         Ok(Arc::new(MemoryFile { node, access }))
+    }
+
+    fn open_direct(&self, path: &str) -> io::Result<Option<Arc<dyn DirectFile>>> {
+        let node = Arc::clone(self.0.tree.lock().names.file(path)?);
+        let opens = self.0.common.direct.load(Ordering::SeqCst);
+        Ok(opens.then(|| Arc::new(MemoryDirectFile(node)) as Arc<dyn DirectFile>))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

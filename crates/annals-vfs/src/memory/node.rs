@@ -2,13 +2,13 @@
 
 use super::content::Content;
 use super::journal::Journal;
-use crate::disk::{Access, File};
+use crate::disk::{Access, DIRECT_BLOCK_BYTES, DirectFile, File};
 use crate::io_ext::joined;
 use crate::mapping::Mapping;
 use parking_lot::Mutex;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What all files of a disk have in common.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) struct Common {
     pub(super) committed: AtomicU64,
     /// Successful syncs until one fails, counted down; 0 if none is to fail.
     pub(super) sync_failure: AtomicU64,
+    /// Whether files can be opened for direct writes.
+    pub(super) direct: AtomicBool,
 }
 
 impl Common {
@@ -33,6 +35,7 @@ impl Common {
             used: AtomicU64::new(0),
             committed: AtomicU64::new(0),
             sync_failure: AtomicU64::new(0),
+            direct: AtomicBool::new(true),
         })
     }
 
@@ -161,6 +164,26 @@ impl Node {
         Ok(taken)
     }
 
+    /// Writes bytes that are durable when this returns, unless it was to fail; then they are there and never become durable.
+    fn write_durably(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        let offset = within(offset)?;
+        let end = offset.checked_add(bytes.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        let fails = self.common.sync_fails();
+        self.grow(end, |state, sequence| {
+            let State { content, journal, path, .. } = state;
+            if fails {
+                journal.write(content, (sequence, &*path), offset, bytes.to_vec())?;
+                return journal.strand(content);
+            }
+            journal.write_durably(content, offset, bytes)
+        })?;
+        if fails {
+            return Err(rustix::io::Errno::IO.into());
+        }
+        self.common.commit();
+        Ok(bytes.len())
+    }
+
     fn set_length(&self, length: usize, shrink: bool) -> io::Result<()> {
         self.grow(length, |state, sequence| {
             let old = state.content.length();
@@ -237,6 +260,20 @@ impl File for MemoryFile {
 
     fn map(&self, length: u64) -> io::Result<Mapping> {
         self.node.state.lock().content.map(length)
+    }
+}
+
+/// An open file in memory that is written in blocks, which are durable at once.
+#[derive(Debug)]
+pub(super) struct MemoryDirectFile(pub(super) Arc<Node>);
+
+impl DirectFile for MemoryDirectFile {
+    fn write_durably_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        let whole = |length: usize| length.is_multiple_of(DIRECT_BLOCK_BYTES);
+        if !within(offset).is_ok_and(whole) || !parts.iter().all(|part| whole(part.len())) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        self.0.write_durably(&joined(parts), offset)
     }
 }
 

@@ -4,12 +4,13 @@
 //! by part without following symbolic links. Renaming the directory under a running store is harmless, and
 //! a link put into it leads nowhere.
 
+mod direct;
 mod file;
 mod lock;
 #[cfg(test)]
 mod tests;
 
-use crate::disk::{Access, DirEntry, Disk, EntryKind, File, Lock, parts, split};
+use crate::disk::{Access, DirEntry, DirectFile, Disk, EntryKind, File, Lock, parts, split};
 use file::RealFile;
 use lock::RealLock;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
@@ -165,6 +166,10 @@ impl Disk for RealDisk {
             Access::ReadWrite => OFlags::RDWR,
         };
         Ok(Arc::new(RealFile(self.file(path, flags)?)))
+    }
+
+    fn open_direct(&self, path: &str) -> io::Result<Option<Arc<dyn DirectFile>>> {
+        direct::open(self, path)
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

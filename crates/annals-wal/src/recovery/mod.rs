@@ -27,9 +27,9 @@ mod repair;
 mod walk;
 
 use crate::error::LogError;
+use crate::output::Output;
 use crate::prepare::PreparedSegment;
 use crate::segment::Segment;
-use crate::syncs::Handles;
 use annals_format::{CleanMark, Damage, OpenSegment, StoreId};
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Timestamp};
@@ -94,6 +94,8 @@ pub struct RecoveryInput<'a> {
     pub segment_bytes: u64,
     /// Where the log ended when it was last closed in good order, if nobody has opened it for writing since.
     pub clean: Option<CleanMark>,
+    /// Whether the log will be written around the system's cache where it can be, in [`Mode::Repair`].
+    pub direct: bool,
 }
 
 /// What recovery found.
@@ -103,8 +105,8 @@ pub struct Recovered {
     pub segments: Vec<Arc<Segment>>,
     /// Where the frames of each of them end.
     pub frames_ends: Vec<u64>,
-    /// The handles and the capacity of the active segment, in [`Mode::Repair`].
-    pub(crate) active: Option<(Handles, u64)>,
+    /// How the active segment is written, and its capacity, in [`Mode::Repair`].
+    pub(crate) active: Option<(Output, u64)>,
     /// Segments laid out and not used yet, in [`Mode::Repair`].
     pub prepared: Vec<PreparedSegment>,
     /// The position that comes next.

@@ -4,9 +4,9 @@ use super::open_file::OpenFile;
 use super::walk::Walk;
 use super::{Mode, Recovered, RecoveryInput};
 use crate::error::LogError;
+use crate::output::open_output;
 use crate::prepare::PreparedSegment;
 use crate::segment::Segment;
-use crate::syncs::Handles;
 use annals_format::SEGMENT_HEADER_BYTES;
 use annals_types::Position;
 use annals_types::planted::{Bug, planted};
@@ -35,16 +35,21 @@ impl Repairs<'_> {
             let capacity = if mode == Mode::Repair { input.segment_bytes.max(walk.end) } else { walk.end };
             make_tail_durable(file, &walk, capacity)?;
             state.durable = state.next.previous();
-            let mapping = file.file.map(capacity).map_err(file.failed("map"))?;
+            let mapping = if mode == Mode::Repair {
+                // What readers see from now on has everything up to here, and what will be written.
+                let own = Arc::clone(&file.file);
+                let (output, mapping) =
+                    open_output(disk, &file.name, own, (walk.end, capacity), input.direct)?;
+                state.active = Some((output, capacity));
+                mapping
+            } else {
+                file.file.map(capacity).map_err(file.failed("map"))?
+            };
             if let Some(segment) = state.segments.last_mut() {
                 let first_position = segment.first_position();
                 let remapped = Segment::live(file.entry.id, file.binding, first_position, mapping);
                 copy_offsets(segment, &remapped, state.next);
                 *segment = Arc::new(remapped);
-            }
-            if mode == Mode::Repair {
-                let handles = Handles::open(disk, &file.name, Arc::clone(&file.file));
-                state.active = Some((handles, capacity));
             }
         }
         if mode != Mode::Repair {
@@ -58,7 +63,8 @@ impl Repairs<'_> {
                 file.file.sync_data().map_err(file.failed("sync"))?;
             }
             let capacity = file.file.length().map_err(file.failed("look at"))?;
-            state.prepared.push(PreparedSegment::new(disk, file.entry, Arc::clone(&file.file), capacity)?);
+            let own = Arc::clone(&file.file);
+            state.prepared.push(PreparedSegment::new(disk, file.entry, own, capacity, input.direct)?);
         }
         Ok(())
     }

@@ -261,14 +261,14 @@ fn a_segment_is_laid_out_durably_name_and_all_or_not_at_all() {
     let disk = MemoryDisk::new();
     disk.create_dir(names::LOG_DIR).unwrap();
     disk.sync_dir("").unwrap();
-    prepare_segment(&disk, entry(1), SEGMENT_BYTES).unwrap();
+    prepare_segment(&disk, entry(1), SEGMENT_BYTES, false).unwrap();
     let image = disk.crash(Survival::Synced).image();
     assert_eq!(image[&names::segment(1)], vec![0; usize::try_from(SEGMENT_BYTES).unwrap()]);
 
     for call in [Call::Create, Call::Preallocate, Call::SyncData, Call::SyncDir] {
         let faulty = FaultyDisk::new(Arc::new(copy(&disk)));
         faulty.arm(When::nth(call, 1), Fault::Error(ErrorKind::StorageFull));
-        match prepare_segment(&faulty, entry(2), SEGMENT_BYTES) {
+        match prepare_segment(&faulty, entry(2), SEGMENT_BYTES, false) {
             Err(LogError::Io { what, source }) => {
                 assert!(what.contains(&names::segment(2)), "{what}");
                 assert_eq!(source.kind(), ErrorKind::StorageFull);

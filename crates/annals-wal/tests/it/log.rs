@@ -42,6 +42,7 @@ pub(crate) fn input(open: &[OpenSegment]) -> RecoveryInput<'_> {
         last_recorded: Timestamp::MIN,
         segment_bytes: SEGMENT_BYTES,
         clean: None,
+        direct: false,
     }
 }
 
@@ -75,7 +76,7 @@ impl Log {
         disk.create_dir(names::LOG_DIR).unwrap();
         disk.sync_dir("").unwrap();
         for id in 1..=segments {
-            prepare_segment(&*disk, entry(id), SEGMENT_BYTES).unwrap();
+            prepare_segment(&*disk, entry(id), SEGMENT_BYTES, false).unwrap();
         }
         Log::open(disk, (1..=segments).map(entry).collect())
     }

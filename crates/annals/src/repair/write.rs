@@ -94,6 +94,7 @@ impl Destination {
             last_recorded: Timestamp::MIN,
             segment_bytes: inherited.segment_bytes,
             clean: None,
+            direct: false,
         };
         let mut recovered = recover(disk, Mode::Repair, &input, &mut |_, _| Ok(()))?;
         let watermark = Arc::new(Watermark::new(Position::ZERO));
@@ -232,7 +233,7 @@ impl Destination {
         let mut salt = [0; 8];
         self.env.random.fill(&mut salt).map_err(OpenError::io("get random bytes"))?;
         let entry = OpenSegment { id: self.new_file_id(), salt: u64::from_le_bytes(salt) };
-        let mut prepared = prepare_segment(&*self.env.disk, entry, self.inherited.segment_bytes)?;
+        let mut prepared = prepare_segment(&*self.env.disk, entry, self.inherited.segment_bytes, false)?;
         LogWriter::fit(&mut prepared, frame)?;
         let last = self.writer.next_position().previous();
         let full = self.writer.roll(prepared).map_err(failed)?;

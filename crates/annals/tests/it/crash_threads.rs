@@ -62,10 +62,11 @@ fn check(store: &Store, acknowledged: &[BTreeMap<usize, Position>], context: &st
     assert_eq!(shared as usize, events.len() / EVENTS);
 }
 
-fn stop_at(nth: u64, durability: Durability) -> (World, Vec<BTreeMap<usize, Position>>) {
+fn stop_at(nth: u64, durability: Durability, direct: bool) -> (World, Vec<BTreeMap<usize, Position>>) {
     let world = World::new(nth);
     let disk = FaultyDisk::new(SlowDisk::over(world.disk()));
-    let store = world.options_over(Arc::new(disk.clone())).durability(durability).background(true);
+    let store =
+        world.options_over(Arc::new(disk.clone())).durability(durability).direct_io(direct).background(true);
     let store = store.open("memory").unwrap();
     let when = When { calls: Call::CHANGING, nth, from_then_on: true };
     disk.arm(when, Fault::Error(ErrorKind::Other));
@@ -80,10 +81,10 @@ fn stop_at(nth: u64, durability: Durability) -> (World, Vec<BTreeMap<usize, Posi
 
 #[test]
 fn what_each_of_many_threads_was_told_is_true_after_a_crash() {
-    for nth in (1..240).step_by(3) {
-        let (world, acknowledged) = stop_at(nth, Durability::Sync);
+    for (nth, direct) in (1..240).step_by(3).flat_map(|nth| [(nth, false), (nth, true)]) {
+        let (world, acknowledged) = stop_at(nth, Durability::Sync, direct);
         for kind in 0..4 {
-            let context = format!("call {nth}, crash {kind}");
+            let context = format!("call {nth}, direct {direct}, crash {kind}");
             let disk = match kind {
                 0 => world.disk().crash(Survival::All),
                 1 => world.disk().crash(Survival::Synced),
@@ -99,7 +100,7 @@ fn what_each_of_many_threads_was_told_is_true_after_a_crash() {
 #[test]
 fn without_syncs_a_kill_loses_nothing_that_any_thread_was_told() {
     for nth in (1..120).step_by(7) {
-        let (world, acknowledged) = stop_at(nth, Durability::Os);
+        let (world, acknowledged) = stop_at(nth, Durability::Os, false);
         let killed = World::on(world.disk().crash(Survival::All), 1);
         check(&killed.open(), &acknowledged, &format!("call {nth}"));
         let nobody = vec![BTreeMap::new(); THREADS];

@@ -10,6 +10,7 @@ mod crash_threads;
 mod criteria;
 mod decide;
 mod derived;
+mod direct;
 mod expectations;
 mod full_disk;
 mod inspect;

@@ -1,6 +1,6 @@
 //! A disk whose syncs take time, so that appends meet in groups.
 
-use annals::vfs::{Access, DirEntry, Disk, File, Lock, Mapping, MemoryDisk};
+use annals::vfs::{Access, DirEntry, DirectFile, Disk, File, Lock, Mapping, MemoryDisk};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,9 @@ impl SlowDisk {
 #[derive(Debug)]
 struct SlowFile(Arc<dyn File>);
 
+#[derive(Debug)]
+struct SlowDirectFile(Arc<dyn DirectFile>);
+
 impl Disk for SlowDisk {
     fn create(&self, path: &str) -> io::Result<Arc<dyn File>> {
         Ok(Arc::new(SlowFile(self.0.create(path)?)))
@@ -24,6 +27,10 @@ impl Disk for SlowDisk {
 
     fn open(&self, path: &str, access: Access) -> io::Result<Arc<dyn File>> {
         Ok(Arc::new(SlowFile(self.0.open(path, access)?)))
+    }
+
+    fn open_direct(&self, path: &str) -> io::Result<Option<Arc<dyn DirectFile>>> {
+        Ok(self.0.open_direct(path)?.map(|file| Arc::new(SlowDirectFile(file)) as Arc<dyn DirectFile>))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -87,5 +94,12 @@ impl File for SlowFile {
 
     fn map(&self, length: u64) -> io::Result<Mapping> {
         self.0.map(length)
+    }
+}
+
+impl DirectFile for SlowDirectFile {
+    fn write_durably_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        std::thread::sleep(Duration::from_micros(300));
+        self.0.write_durably_at(parts, offset)
     }
 }

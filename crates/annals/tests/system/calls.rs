@@ -1,6 +1,6 @@
 //! Every call that a process makes to the system, as `strace` sees it: what it is, and being killed at each of them.
 
-use crate::child::{Role, findings, in_memory, say, small};
+use crate::child::{Role, append, findings, in_memory, say, small};
 use crate::witness::{Witness, batch, batches};
 use annals::{OpenError, Options};
 use std::path::{Path, PathBuf};
@@ -21,8 +21,27 @@ pub(crate) fn steps(path: &Path) {
     }
 }
 
+/// The role of one who makes 200 appends around the system's cache, with nobody beside it, and tells when they begin and end.
+/// Where the file system has no such way, it says that and ends.
+pub(crate) fn direct_appends(path: &Path) {
+    let store = Options::new().background(false).direct_io(true).open(path).unwrap();
+    append(&store, "s", 256);
+    if !store.stats().unwrap().direct_io {
+        return say("NO WAY");
+    }
+    say("BEGIN");
+    for _ in 0..200 {
+        append(&store, "s", 256);
+    }
+    say("END");
+}
+
 /// A role under `strace` with these options; `None`, with a message, where there is none that may trace.
 fn traced(options: &[&str], store: &Path) -> Option<Role> {
+    traced_role("steps", options, store)
+}
+
+fn traced_role(role: &str, options: &[&str], store: &Path) -> Option<Role> {
     let works = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output();
     if !works.is_ok_and(|output| output.status.success()) {
         eprintln!("skipped: there is no strace, or it may not trace");
@@ -30,7 +49,7 @@ fn traced(options: &[&str], store: &Path) -> Option<Role> {
     }
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq"]).args(options).arg(std::env::current_exe().unwrap());
-    Some(Role::of_command(strace, "steps", store))
+    Some(Role::of_command(strace, role, store))
 }
 
 /// Everything that changes files or their names, or takes the lock.
@@ -175,4 +194,31 @@ fn new_directories_are_synced_into_their_parents_and_nothing_else_is_touched() {
         }
     }
     assert!(created >= 6 && frames >= 14, "{created} directories, {frames} writes");
+}
+
+/// With the log written around the system's cache an append is one write, through a descriptor whose writes are durable when they
+/// return, and no sync.
+#[test]
+fn a_direct_append_is_one_write_of_a_descriptor_that_syncs_and_nothing_else() {
+    // Not in memory, where there is no such way.
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().canonicalize().unwrap();
+    let (path, trace) = (root.join("store"), root.join("trace"));
+    let options =
+        ["-y", "-s", "8", "-o", trace.to_str().unwrap(), "-e", "trace=write,openat,pwritev,fdatasync,fsync"];
+    let Some(role) = traced_role("direct appends", &options, &path) else { return };
+    if role.run().contains(&"NO WAY".to_owned()) {
+        eprintln!("skipped: the file system has no direct writes");
+        return;
+    }
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let opened = lines(&trace).filter(|line| line.call == "openat" && line.succeeded);
+    let direct = opened.filter(|line| line.text().ends_with(".seg") && line.arguments.contains("O_DIRECT"));
+    assert!(direct.map(|line| assert!(line.arguments.contains("O_DSYNC"), "{}", line.arguments)).count() > 0);
+    let from = lines(&trace).skip_while(|line| !line.arguments.contains("BEGIN")).skip(1);
+    let appends: Vec<_> = from.take_while(|line| !line.arguments.contains("END")).collect();
+    assert_eq!(appends.len(), 200);
+    for line in appends {
+        assert!(line.call == "pwritev" && line.descriptor().starts_with(path.join("log")), "{}", line.call);
+    }
 }

@@ -44,8 +44,10 @@ fn role() {
     // The line that the test harness has begun.
     say("");
     match role.as_str() {
-        "write" => crate::kills::write(&path, extra.parse().unwrap()),
+        "write" => crate::kills::write(&path, extra.parse().unwrap(), false),
+        "write directly" => crate::kills::write(&path, extra.parse().unwrap(), true),
         "steps" => crate::calls::steps(&path),
+        "direct appends" => crate::calls::direct_appends(&path),
         "open" => crate::kills::open(&path),
         "race" => crate::races::race(),
         "hold" => crate::races::hold(&path),

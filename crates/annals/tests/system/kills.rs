@@ -17,9 +17,9 @@ pub(crate) fn kills() -> u64 {
 }
 
 /// The role of a writer: appends for ever, tells of each acknowledged batch, and closes and opens now and then.
-pub(crate) fn write(path: &Path, threads: u64) {
+pub(crate) fn write(path: &Path, threads: u64, direct: bool) {
     for round in 0.. {
-        let store = small().open(path).unwrap();
+        let store = small().direct_io(direct).open(path).unwrap();
         std::thread::scope(|scope| {
             for thread in 0..threads {
                 let store = &store;
@@ -48,8 +48,9 @@ pub(crate) fn open(path: &Path) {
 }
 
 /// Lets a writer go on for a while and kills it. What it said is heard to the end.
-fn kill_writer(path: &Path, threads: u64, witness: &mut Witness, moments: &mut Moments) {
-    let mut writer = Role::new("write", path).extra(threads).start();
+fn kill_writer(path: &Path, role: (&str, u64), witness: &mut Witness, moments: &mut Moments) {
+    let (role, threads) = role;
+    let mut writer = Role::new(role, path).extra(threads).start();
     // Now and then before the first batch, while the store is created or recovered.
     let acks = if moments.below(5) == 0 { 0 } else { 1 + moments.below(200) };
     for _ in 0..acks {
@@ -96,7 +97,7 @@ fn look(path: &Path, witness: &Witness, moments: &mut Moments) {
     assert_eq!(findings(path), Vec::<String>::new());
 }
 
-fn kill_many(test: &str, threads: u64) {
+fn kill_many(test: &str, role: (&str, u64)) {
     let mut moments = Moments::of_test(test);
     let mut left = kills();
     while left > 0 {
@@ -104,7 +105,7 @@ fn kill_many(test: &str, threads: u64) {
         let path = place.path().join("store");
         let mut witness = Witness::default();
         for _ in 0..left.min(5) {
-            kill_writer(&path, threads, &mut witness, &mut moments);
+            kill_writer(&path, role, &mut witness, &mut moments);
             kill_openers(&path, &mut moments);
             look(&path, &witness, &mut moments);
             left -= 1;
@@ -118,12 +119,18 @@ fn kill_many(test: &str, threads: u64) {
 
 #[test]
 fn a_writer_that_is_killed_keeps_all_that_it_said() {
-    kill_many("one thread", 1);
+    kill_many("one thread", ("write", 1));
 }
 
 #[test]
 fn a_writer_of_several_threads_that_is_killed_keeps_all_that_each_of_them_said() {
-    kill_many("four threads", 4);
+    kill_many("four threads", ("write", 4));
+}
+
+#[test]
+fn a_writer_around_the_systems_cache_that_is_killed_keeps_all_that_it_said() {
+    kill_many("directly", ("write directly", 1));
+    kill_many("directly by three threads", ("write directly", 3));
 }
 
 /// A reader beside the writers, over several of them: what it has seen stays, and it never sees what is not in order.
@@ -137,8 +144,9 @@ fn a_reader_stays_right_while_writers_are_killed_beside_it() {
     let (done, mut witness) = (AtomicBool::new(false), Witness::default());
     std::thread::scope(|scope| {
         let reading = scope.spawn(|| follow(&reader, &done));
-        for _ in 0..kills().div_ceil(3) {
-            kill_writer(&path, 2, &mut witness, &mut moments);
+        for number in 0..kills().div_ceil(3) {
+            let role = if number % 2 == 0 { "write" } else { "write directly" };
+            kill_writer(&path, (role, 2), &mut witness, &mut moments);
         }
         done.store(true, Ordering::SeqCst);
         reading.join().unwrap();
