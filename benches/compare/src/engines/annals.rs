@@ -16,14 +16,20 @@ struct Annals(Store);
 impl Engine for Annals {
     const NAME: &'static str = "annals";
     const UNSYNCED: bool = true;
+    const DIRECT: bool = true;
     type Reader<'e> = Reading;
 
     fn open(folder: &Path, purpose: Purpose) -> Outcome<Self> {
-        let durability = match purpose {
-            Purpose::Append(appends) if !appends.synced => Durability::Os,
-            _ => Durability::Sync,
+        let (durability, direct) = match purpose {
+            Purpose::Append(appends) if !appends.synced => (Durability::Os, false),
+            Purpose::Append(appends) => (Durability::Sync, appends.direct),
+            _ => (Durability::Sync, false),
         };
-        Ok(Annals(Store::options().durability(durability).open(folder.join("store"))?))
+        let store = Store::options().durability(durability).direct_io(direct).open(folder.join("store"))?;
+        if store.stats()?.direct_io != direct {
+            return Err("the file system does not have direct writes".into());
+        }
+        Ok(Annals(store))
     }
 
     fn append(&self, events: &[Event<'_>]) -> Outcome {

@@ -18,8 +18,6 @@ mod pending;
 mod place;
 mod queue;
 mod serve;
-#[cfg(test)]
-mod tests;
 mod words;
 
 use annals_vfs::sync::atomic::AtomicBool;
