@@ -7,6 +7,7 @@
 //! that are in memory by then; whoever had to wait for it mostly finds that its group is durable already.
 
 use crate::error::LogError;
+use crate::zeros::{SMALL, push_zeros, zeros_end};
 use annals_vfs::sync::Mutex;
 use annals_vfs::sync::atomic::{AtomicU64, Ordering};
 use annals_vfs::{
@@ -17,13 +18,6 @@ use std::sync::Arc;
 
 const BLOCK: u64 = DIRECT_BLOCK_BYTES as u64;
 
-/// How far behind the frames zeros are written, when a write comes to blocks that never were: the first write of a block that
-/// is only reserved has the file system change its own tables, durably.
-const AHEAD: u64 = 256 << 10;
-
-/// Only behind groups with fewer bytes: for larger ones the zeros would be about as many bytes again.
-const SMALL: u64 = 64 << 10;
-
 /// So much of a file is read at once.
 const READ_BYTES: usize = 1 << 20;
 
@@ -32,8 +26,6 @@ const READ_BYTES: usize = 1 << 20;
 #[repr(C, align(4096))]
 struct Aligned<const BYTES: usize>([u8; BYTES]);
 const _: () = assert!(align_of::<Aligned<0>>() == DIRECT_BLOCK_BYTES);
-
-static ZEROS: Aligned<{ 64 << 10 }> = Aligned([0; 64 << 10]);
 
 /// The writer's side of a segment that is written so.
 #[derive(Debug)]
@@ -191,7 +183,9 @@ impl DirectWrites {
             blocks_end += BLOCK;
         }
         if blocks_end > written.blocks_end && end - written.end < SMALL {
-            blocks_end = push_zeros(&mut parts, blocks_end, self.capacity);
+            let zeros_end = zeros_end(blocks_end, self.capacity);
+            push_zeros(&mut parts, zeros_end - blocks_end);
+            blocks_end = zeros_end;
         }
         write_all_durably_at(&*self.file, &mut parts, start)?;
         written.end = end;
@@ -200,21 +194,10 @@ impl DirectWrites {
     }
 }
 
-/// Adds blocks of zeros from `from` on, not beyond the segment. Gives back where they end.
-fn push_zeros(parts: &mut Vec<IoSlice<'_>>, from: u64, capacity: u64) -> u64 {
-    let end = (from + AHEAD).min(capacity - capacity % BLOCK);
-    let mut left = usize::try_from(end.saturating_sub(from)).unwrap_or(0);
-    while left > 0 {
-        let taken = left.min(ZEROS.0.len());
-        parts.push(IoSlice::new(&ZEROS.0[..taken]));
-        left -= taken;
-    }
-    end.max(from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zeros::AHEAD;
 
     const CAPACITY: u64 = 1 << 20;
 

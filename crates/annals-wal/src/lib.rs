@@ -22,6 +22,7 @@ mod syncs;
 mod watermark;
 mod window;
 mod writer;
+mod zeros;
 
 pub use commit::{CommitQueue, Flight, GroupSink, LANES, Pending, SyncGroup};
 pub use error::LogError;

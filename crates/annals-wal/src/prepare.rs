@@ -51,7 +51,7 @@ impl PreparedSegment {
         let file = self.output.file();
         file.preallocate(capacity).map_err(LogError::io(format!("reserve {capacity} bytes for {name}")))?;
         self.mapping = match &mut self.output {
-            Output::Cached(handles) => handles.first().map(capacity),
+            Output::Cached(cached) => cached.grow(capacity),
             Output::Direct { direct, .. } => direct.grow(capacity),
         }
         .map_err(LogError::io(format!("map {name}")))?;

@@ -202,7 +202,7 @@ impl LogWriter {
             // Nothing is durable before what lies in front of it is.
             self.syncs.wait();
         }
-        self.write(frames)?;
+        self.write(frames, false)?;
         let last = self.next.previous();
         if let Some(active) = &mut self.active {
             active.set_off(WRITE_BACK_EVERY);
@@ -238,7 +238,7 @@ impl LogWriter {
         &mut self,
         frames: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Option<(SyncJob, Landing)>, WriteFailed> {
-        self.write(frames)?;
+        self.write(frames, true)?;
         let last = self.next.previous();
         let Some(active) = self.active.as_mut().filter(|active| active.unsynced) else { return Ok(None) };
         active.unsynced = false;
@@ -248,10 +248,10 @@ impl LogWriter {
         Ok(Some(self.syncs.begin(&active.output, &self.watermark, last)))
     }
 
-    fn write<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) -> Result<(), WriteFailed> {
+    fn write<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>, synced: bool) -> Result<(), WriteFailed> {
         self.refuse_after_failure()?;
         let Some(active) = &mut self.active else { return Ok(()) };
-        active.write(frames).map_err(|source| self.fail(source))
+        active.write(frames, synced).map_err(|source| self.fail(source))
     }
 
     fn fail(&mut self, source: io::Error) -> WriteFailed {
@@ -352,7 +352,7 @@ impl Active {
         matches!(self.output, Output::Direct { .. })
     }
 
-    fn write<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
+    fn write<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>, synced: bool) -> io::Result<()> {
         if self.staged_end == self.end {
             return Ok(());
         }
@@ -366,7 +366,7 @@ impl Active {
             parts.push(IoSlice::new(frame));
         }
         self.unsynced = true;
-        self.output.write(&mut parts, start)?;
+        self.output.write(parts, start, synced)?;
         self.end = self.staged_end;
         Ok(())
     }
