@@ -46,7 +46,9 @@ impl Serving {
     /// Has everything written that was submitted, and ends the threads.
     pub(crate) fn end(&self, queue: &CommitQueue<Committer>) {
         queue.end_serving();
-        for thread in std::mem::take(&mut *self.threads.lock()) {
+        let threads = std::mem::take(&mut *self.threads.lock());
+        // A waker may let go of the last handle of the store, on one of these threads: that one ends when it returns from it.
+        for thread in threads.into_iter().filter(|thread| thread.thread().id() != thread::own_id()) {
             // One that panicked has left its group abandoned, and the writer poisoned.
             let _ = thread.join();
         }

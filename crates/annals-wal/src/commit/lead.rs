@@ -8,6 +8,7 @@ use annals_vfs::sync::atomic::Ordering;
 use annals_vfs::sync::{MutexGuard, thread};
 use std::io;
 use std::panic::AssertUnwindSafe;
+use std::task::Waker;
 
 /// How often a leader looks whether more items are coming, at most, and how often it gives way in between.
 const GATHER_ROUNDS: usize = if cfg!(any(feature = "shuttle", feature = "loom")) { 1 } else { 64 };
@@ -56,6 +57,7 @@ impl<S: GroupSink> CommitQueue<S> {
     /// Has all groups land that are done, one after the other: whoever is told of one finds everything before it told and
     /// visible. If somebody is at it already, that one goes on.
     fn land(&self) {
+        let mut wakers = Vec::new();
         let mut mine = false;
         loop {
             let landed = {
@@ -68,25 +70,24 @@ impl<S: GroupSink> CommitQueue<S> {
                 landed
             };
             mine = true;
-            let Some((mut group, result)) = landed else { return };
+            let Some((mut group, result)) = landed else { break };
             if let Some(flight) = group.flight.take() {
                 flight.land(result, &mut group.outcomes);
             }
-            self.tell(group);
+            self.tell(group, &mut wakers);
         }
+        wake(wakers);
     }
 
-    /// Hands out the outcomes of a group.
-    fn tell(&self, mut group: Group<S>) {
+    /// Hands out the outcomes of a group. Gives back who is to be woken, which is somebody else's code: it may do anything, even
+    /// close the store, so nothing may be under way on this thread when it runs.
+    fn tell(&self, mut group: Group<S>, wakers: &mut Vec<Waker>) {
         if planted(Bug::OutcomesMixedUp) {
             group.slots.reverse();
         }
         let mut outcomes = group.outcomes.drain(..);
         for slot in group.slots.drain(..) {
-            if let Some(waker) = slot.put(outcomes.next().unwrap_or_else(S::abandoned)) {
-                // It is somebody else's code, and others wait for what comes behind it.
-                let _ = std::panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
-            }
+            wakers.extend(slot.put(outcomes.next().unwrap_or_else(S::abandoned)));
         }
         self.words.of(group.number).wake_all();
     }
@@ -95,6 +96,13 @@ impl<S: GroupSink> CommitQueue<S> {
         let mut queue = self.queue.lock();
         queue.leading = false;
         queue.next_leader()
+    }
+}
+
+fn wake(wakers: Vec<Waker>) {
+    for waker in wakers {
+        // One that panics keeps no other from being woken.
+        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
     }
 }
 
@@ -112,7 +120,9 @@ impl<S: GroupSink> Led<'_, S> {
             let next = self.queue.give_up_lead();
             drop(sink);
             self.queue.call(next);
-            return self.queue.tell(group);
+            let mut wakers = Vec::new();
+            self.queue.tell(group, &mut wakers);
+            return wake(wakers);
         };
         let sync = flight.take_sync();
         let mut queue = self.queue.queue.lock();
@@ -143,8 +153,10 @@ impl<S: GroupSink> Drop for Led<'_, S> {
         if let Some(mut group) = self.group.take() {
             group.flight = None;
             let next = self.queue.give_up_lead();
-            self.queue.tell(group);
+            let mut wakers = Vec::new();
+            self.queue.tell(group, &mut wakers);
             self.queue.call(next);
+            wake(wakers);
         }
     }
 }

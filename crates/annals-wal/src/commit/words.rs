@@ -3,8 +3,9 @@
 use annals_vfs::sync::Futex;
 use annals_vfs::sync::atomic::{AtomicU32, Ordering};
 
-/// More than groups can be waited for at once: those under way and the one in the queue. So who sleeps on a word sleeps
-/// there for one group.
+/// More than groups are waited for at once, as a rule: those under way and the one in the queue. Where many groups that need no
+/// sync lie behind one that does, two may meet on a word. Then some are woken for nothing, and who is to lead may be woken only
+/// when the older group lands.
 const WORDS: usize = 8;
 const _: () = assert!(WORDS > super::air::LANES + 2);
 

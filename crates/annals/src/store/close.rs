@@ -65,7 +65,8 @@ impl Drop for Handle {
             if let Some(writing) = &self.writing
                 && writing.closed.lock().replace(false).is_none()
             {
-                writing.queue.end_serving();
+                // Before the lock is let go: then nobody of this store may write any more.
+                writing.serving.end(&writing.queue);
                 writing.stop_worker(&self.core);
             }
             return;

@@ -7,7 +7,7 @@ use annals::{
 };
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
@@ -212,4 +212,33 @@ fn many_threads_submit_and_each_keeps_its_order() {
         assert_eq!(store.last_position(), Position::new(8_000));
         assert_eq!(store.view().read(Query::stream("s-3")).unwrap().count(), 2_000);
     }
+}
+
+/// A waker runs on the thread that wrote, and may drop the last handle of the store: that closes it.
+#[test]
+fn a_waker_that_lets_go_of_the_store_closes_it() {
+    struct LetsGo(Mutex<Option<Store>>, Thread);
+    impl Wake for LetsGo {
+        fn wake(self: Arc<Self>) {
+            drop(self.0.lock().unwrap().take());
+            self.1.unpark();
+        }
+    }
+    let disk = MemoryDisk::new();
+    let store = store(&disk, true);
+    let mut ticket = Box::pin(store.submit(batch("s")).unwrap());
+    let waker = Arc::new(LetsGo(Mutex::new(Some(store)), thread::current()));
+    let polled = ticket.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&waker))));
+    match polled {
+        // It was written before there was a waker.
+        Poll::Ready(appended) => assert_eq!(appended.unwrap().first_position, Position::FIRST),
+        Poll::Pending => {
+            while waker.0.lock().unwrap().is_some() {
+                thread::park();
+            }
+            assert_eq!(block_on(ticket.as_mut()).unwrap().first_position, Position::FIRST);
+        }
+    }
+    drop((ticket, waker));
+    assert_eq!(self::store(&disk, false).last_position(), Position::FIRST);
 }
