@@ -229,8 +229,8 @@ impl LogWriter {
 
     /// Writes the staged frames with one write. Gives back the sync that makes them durable, to be run by whoever likes to
     /// while more is written, and what is to be said when it and all that were launched before it have ended: of one
-    /// behind another that failed, that it failed too. `None` if there is nothing that needs a sync; what was
-    /// launched before may still be under way then.
+    /// behind another that failed, that it failed too. `None` if nothing is staged; what was launched before may still be
+    /// under way then.
     ///
     /// # Errors
     /// The write failed, now or earlier: then the writer has failed for good.
@@ -238,9 +238,11 @@ impl LogWriter {
         &mut self,
         frames: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Option<(SyncJob, Landing)>, WriteFailed> {
+        // Where nothing is staged nothing is synced either, though there may be a mark: nobody is told anything by that.
+        let staged = self.active.as_ref().is_some_and(|active| active.staged_end > active.end);
         self.write(frames, true)?;
         let last = self.next.previous();
-        let Some(active) = self.active.as_mut().filter(|active| active.unsynced) else { return Ok(None) };
+        let Some(active) = self.active.as_mut().filter(|_| staged) else { return Ok(None) };
         active.unsynced = false;
         active.set_off(WRITE_BACK_FROM);
         // The sync does the rest.

@@ -182,10 +182,19 @@ fn what_was_launched_is_durable_when_it_has_landed_and_not_before() {
     assert_eq!(survived.last, 6);
 }
 
+/// Once an append that was refused waited for the sync of a mark, and was told of its failure.
 #[test]
-fn nothing_is_launched_where_there_is_nothing_to_be_synced() {
-    let (_, mut log) = new_log(1);
+fn nothing_is_launched_where_nothing_is_staged_also_behind_a_mark() {
+    let (disk, mut log) = new_log(1);
     assert!(log.writer.launch(std::iter::empty()).unwrap().is_none());
+    assert!(log.writer.mark_durable().unwrap());
+    assert!(log.writer.launch(std::iter::empty()).unwrap().is_none());
+    assert!(disk.synced.lock().unwrap().is_empty());
+    // The next group's sync covers it.
+    let (job, landing) = launch(&mut log, 1);
+    job.sync(0).unwrap();
+    landing.succeeded();
+    assert_eq!(log.watermark.durable(), Position::new(2));
 }
 
 #[test]

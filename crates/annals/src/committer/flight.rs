@@ -33,29 +33,22 @@ impl Flight for GroupFlight {
     }
 
     fn land(mut self, result: io::Result<()>, outcomes: &mut [Outcome]) {
-        let Err(source) = result else { return self.succeeded(outcomes) };
-        if planted(Bug::GroupAcknowledgedThoughSyncFailed) {
-            return hand_back(self.written, outcomes);
+        let mut source = result.err();
+        let landing = self.landing.take();
+        if source.is_none() || planted(Bug::GroupAcknowledgedThoughSyncFailed) {
+            if let Some(landing) = landing.filter(|_| source.is_none()) {
+                let last = landing.last();
+                landing.succeeded();
+                self.core.publish(last);
+            }
+            hand_back(self.written, outcomes);
+        } else {
+            drop(landing);
+            unknown_from(self.from, outcomes, &mut source);
         }
-        if let Some(landing) = self.landing.take() {
-            landing.failed();
-        }
-        let mut source = Some(source);
-        unknown_from(self.from, outcomes, &mut source);
         for (index, flush) in self.flushes {
             outcomes[index] = flush.ended(&self.core, &mut source);
         }
-    }
-}
-
-impl GroupFlight {
-    fn succeeded(self, outcomes: &mut [Outcome]) {
-        if let Some(landing) = self.landing {
-            let last = landing.last();
-            landing.succeeded();
-            self.core.publish(last);
-        }
-        hand_back(self.written, outcomes);
     }
 }
 

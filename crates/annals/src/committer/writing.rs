@@ -28,6 +28,11 @@ impl Committer {
             return None;
         }
         let mut written = std::mem::take(&mut self.staged);
+        if written.is_empty() {
+            // What was decided may hang on groups that are on their way. A failure of this group has been told where it was met.
+            let core = Arc::clone(&self.core);
+            return Some(GroupFlight { core, sync: None, landing: None, from: pending, flushes, written });
+        }
         match self.writer.launch(written.frames()) {
             Ok(launched) => {
                 self.has_written(last);
