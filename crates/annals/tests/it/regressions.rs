@@ -545,3 +545,21 @@ fn a_run_that_is_damaged_where_a_merge_begins_is_made_again_and_not_merged_in_va
     }
     assert!(failed > 2, "{failed}");
 }
+
+/// The sync with which a segment is begun failed, behind a mark that was not synced. The append was told that nobody knows
+/// whether it is there, and then, since its group wrote nothing, that it was refused.
+#[test]
+fn an_append_that_cannot_begin_a_segment_is_told_why_once() {
+    let (world, disk) = faulty(41);
+    let store = world.options_over(Arc::new(disk.clone())).open("memory").unwrap();
+    append(&store, 9000).unwrap();
+    // The next segment is laid out, and what is durable is told behind the event, without a sync.
+    store.maintain().unwrap();
+    store.mark_durable().unwrap();
+    disk.arm(When::nth(Call::SyncData, 1).from_then_on(), Fault::Error(ErrorKind::Other));
+    let refused = store.append("s", Expected::NoStream, &[NewEvent::new("t", vec![7; 10])]);
+    assert!(matches!(refused, Err(AppendError::Conflict(_))), "a refusal waits for no sync: {refused:?}");
+    let begun = append(&store, 8000);
+    assert!(matches!(begun, Err(AppendError::DurabilityUnknown { source: Some(_) })), "{begun:?}");
+    assert!(matches!(append(&store, 10), Err(AppendError::Poisoned)));
+}
