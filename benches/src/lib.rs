@@ -4,6 +4,7 @@
 //! into a file whose space is laid out, one sync; for reads, a mapping and the checksum of every record. It has no
 //! streams, no versions, no index on disk, no recovery. It is a reference, not a rival.
 
+pub mod appends;
 pub mod floor;
 pub mod memory;
 pub mod permutation;

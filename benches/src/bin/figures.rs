@@ -1,8 +1,9 @@
 //! First figures of the store against the raw floor, in the same run: `cargo run --release -p annals-benches --bin
 //! figures [ROUNDS]`. Prints the table that stands in `docs/performance.md`.
 
-use annals::{Batch, Expected, NewEvent, Query, Store};
-use annals_benches::floor::{Floor, FloorLog};
+use annals::{Batch, NewEvent, Query, Store};
+use annals_benches::appends::{append, floor_rate};
+use annals_benches::floor::FloorLog;
 use annals_benches::workload::{EVENT_TYPE, Workload, rate, spread};
 use std::error::Error;
 use std::hint::black_box;
@@ -14,9 +15,9 @@ const WRITE_TIME: Duration = Duration::from_millis(1500);
 /// How many events the read workloads read.
 const READ_EVENTS: u64 = 1_000_000;
 
-type Figures = Result<f64, Box<dyn Error>>;
+type Figures = Result<f64, Box<dyn Error + Send + Sync>>;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let rounds: usize = std::env::args().nth(1).map_or(Ok(5), |rounds| rounds.parse())?;
     // The current folder, not the temporary one: that may be memory, where a sync costs nothing.
     let folder = tempfile::tempdir_in(".")?;
@@ -27,7 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("durable batches of 100", 100),
         ("durable batches of 1000", 1000),
     ] {
-        compare(rounds, name, &|| append(folder.path(), batch), &|| write_floor(folder.path(), batch))?;
+        let floor = || floor_rate(folder.path(), batch, WRITE_TIME);
+        compare(rounds, name, &|| append_rate(folder.path(), batch), &floor)?;
     }
     compare(rounds, "full scan", &|| reader.scan(), &|| reader.scan_floor())?;
     Ok(())
@@ -39,7 +41,7 @@ fn compare(
     name: &str,
     annals: &dyn Fn() -> Figures,
     floor: &dyn Fn() -> Figures,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<(), Box<dyn Error + Send + Sync>> {
     let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
         let (own, raw) = if round % 2 == 0 {
@@ -58,46 +60,14 @@ fn compare(
     Ok(())
 }
 
-fn append(folder: &Path, batch_events: u64) -> Figures {
+fn append_rate(folder: &Path, batch_events: u64) -> Figures {
     let path = folder.join("store");
     let store = Store::open(&path)?;
-    let mut workload = Workload::new(1);
-    let (started, mut events) = (Instant::now(), 0);
-    while started.elapsed() < WRITE_TIME {
-        if batch_events == 1 {
-            let (stream, data) = workload.event();
-            store.append(stream, Expected::Any, &[NewEvent::new(EVENT_TYPE, data)])?;
-        } else {
-            let mut batch = Batch::new();
-            for _ in 0..batch_events {
-                let (stream, data) = workload.event();
-                batch.push(stream, &NewEvent::new(EVENT_TYPE, data))?;
-            }
-            store.append_batch(batch)?;
-        }
-        events += batch_events;
-    }
+    let (mut workload, started) = (Workload::new(1), Instant::now());
+    let events = append(&store, &mut workload, batch_events, (started, WRITE_TIME))?;
     let figure = rate(events, started.elapsed());
     store.close()?;
     std::fs::remove_dir_all(path)?;
-    Ok(figure)
-}
-
-fn write_floor(folder: &Path, batch_events: u64) -> Figures {
-    let path = folder.join("floor");
-    let mut floor = Floor::create(&path)?;
-    let mut workload = Workload::new(1);
-    let (started, mut events) = (Instant::now(), 0);
-    while started.elapsed() < WRITE_TIME {
-        for _ in 0..batch_events {
-            let (stream, data) = workload.event();
-            floor.push(stream, data);
-        }
-        floor.commit(true)?;
-        events += batch_events;
-    }
-    let figure = rate(events, started.elapsed());
-    std::fs::remove_file(path)?;
     Ok(figure)
 }
 
@@ -108,7 +78,7 @@ struct Readers {
 }
 
 impl Readers {
-    fn create(folder: &Path) -> Result<Self, Box<dyn Error>> {
+    fn create(folder: &Path) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let store = Store::open(folder.join("read-store"))?;
         let mut workload = Workload::new(2);
         for _ in 0..READ_EVENTS / 1000 {

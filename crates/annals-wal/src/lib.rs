@@ -1,7 +1,8 @@
 //! The segmented write-ahead log of Annals: append, group commit, seal, recover.
 //!
-//! - [`CommitQueue`] makes one group of the batches of many callers, with a leader and no thread of its own.
-//! - [`LogWriter`] gives batches their place in the active segment, writes and syncs them.
+//! - [`CommitQueue`] makes one group of the batches of many callers, with a leader and no thread of its own; callers that do
+//!   not wait need a thread that serves. A group is handed to the sink and then synced without it, beside others.
+//! - [`LogWriter`] gives batches their place in the active segment and writes them, through the system's cache or around it.
 //! - [`Segment`] reads events of a live or a sealed segment, through a mapping and without copying.
 //! - [`recover`] decides after a crash what is a torn tail and what is damage.
 //!

@@ -30,7 +30,7 @@ impl<S: GroupSink> CommitQueue<S> {
                 let mut queue = self.queue.lock();
                 queue.server_called = false;
                 lead = queue.take_lead();
-                // What is there and cannot be led yet is led by whoever gives up the lead; but then nobody would be called.
+                // What cannot be led yet keeps this thread: whoever gives up the lead, or a lane, calls it again.
                 end = queue.servers_stop && queue.items.is_empty();
                 lead || end
             });
