@@ -11,6 +11,7 @@ use annals_types::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Invalid, NewEvent, Position, Timestamp, Uuid, Version};
 use crc32fast::Hasher;
+use smallvec::SmallVec;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"AFRM");
 const CHECKSUM: usize = 4;
@@ -27,6 +28,9 @@ pub const FRAME_HEADER_BYTES: usize = 48;
 /// Frames begin at multiples of this many bytes, so that a search for whole frames behind damage has few
 /// places to look at.
 pub const FRAME_ALIGNMENT: usize = 8;
+
+/// What a frame has room for before it grows: one event of a usual size.
+const FIRST_CAPACITY: usize = 512;
 
 const _: () = assert!(RESERVED + 4 == FRAME_HEADER_BYTES);
 
@@ -208,7 +212,7 @@ pub struct FrameStamp {
 pub struct FrameBuilder {
     bytes: Vec<u8>,
     /// Where each record begins.
-    records: Vec<u32>,
+    records: SmallVec<[u32; 2]>,
     /// Where the last record ends; zeros follow up to the alignment.
     end: usize,
 }
@@ -223,7 +227,9 @@ impl FrameBuilder {
     /// An empty frame.
     #[must_use]
     pub fn new() -> Self {
-        FrameBuilder { bytes: vec![0; FRAME_HEADER_BYTES], records: Vec::new(), end: FRAME_HEADER_BYTES }
+        let mut bytes = Vec::with_capacity(FIRST_CAPACITY);
+        bytes.resize(FRAME_HEADER_BYTES, 0);
+        FrameBuilder { bytes, records: SmallVec::new(), end: FRAME_HEADER_BYTES }
     }
 
     /// Adds the record of an event.

@@ -46,6 +46,9 @@ const LOST: u16 = 1 << 6;
 const FLAGS_KNOWN: u16 =
     HAS_ID | HAS_OCCURRED_AT | HAS_SCHEMA_VERSION | HAS_METADATA | HAS_TAGS | ENCRYPTED | LOST;
 
+/// What a record and the zeros behind it take at most, without names, tags, metadata and data.
+const FIXED_BYTES_MAX: usize = RECORD_HEADER_BYTES + 16 + 8 + 4 + 4 + 4 + 7;
+
 /// Data and metadata as they are. Other codecs are for later versions.
 const CODEC_PLAIN: u8 = 0;
 
@@ -54,6 +57,9 @@ pub(crate) fn encode_record(out: &mut Vec<u8>, stream: &str, event: &NewEvent<'_
     check_stream_name(stream)?;
     event.check()?;
     let start = out.len();
+    // Once, and not again and again as the record grows.
+    let given = stream.len() + event.event_type.len() + event.metadata.len() + event.data.len();
+    out.reserve(FIXED_BYTES_MAX + given);
     out.resize(start + RECORD_HEADER_BYTES, 0);
     let mut flags = 0;
     if let Some(id) = event.id {

@@ -21,6 +21,13 @@ impl<'a> TermKey<'a> {
         TermKey { name, kind, hash_seed, hash: term_hash(kind, name, hash_seed) }
     }
 
+    /// The same, with the hash that [`TermKey::hash`] gave for this term and seed before.
+    #[must_use]
+    pub fn hashed(kind: TermKind, name: &'a str, hash_seed: u64, hash: u64) -> Self {
+        debug_assert_eq!(hash, term_hash(kind, name, hash_seed), "the hash of another name");
+        TermKey { name, kind, hash_seed, hash }
+    }
+
     /// What the term names.
     #[must_use]
     pub fn kind(&self) -> TermKind {

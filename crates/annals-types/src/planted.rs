@@ -173,6 +173,8 @@ bugs! {
     ConditionIncludesItsPosition = "condition-includes-its-position",
     /// The head of a stream in the cache stays as it is when the stream grows. Versions are given twice.
     CachedHeadNotMoved = "cached-head-not-moved",
+    /// Nobody is told that the cache of heads has lost one. A stream that grows twice in a group gets a version twice.
+    LostHeadForgotten = "lost-head-forgotten",
     /// Heads are remembered of a batch that finds no room. The next one leaves a gap in the versions.
     HeadsNotedBeforeRoom = "heads-noted-before-room",
     /// Heads are found by a part of the hash alone. Streams get each other's versions.

@@ -6,6 +6,7 @@ use annals_format::{FrameBuilder, FrameStamp};
 use annals_index::{TermKey, TermKind};
 use annals_types::{Expected, Invalid, NewEvent, Position, Timestamp, Version, check_stream_name};
 use hashbrown::{HashSet, HashTable};
+use smallvec::SmallVec;
 use std::hash::BuildHasher;
 
 /// Events of one or several streams that are appended all or not at all, and what is expected of streams,
@@ -28,8 +29,8 @@ use std::hash::BuildHasher;
 pub struct Batch {
     pub(crate) frame: FrameBuilder,
     /// The streams that are written or checked, in order of appearance.
-    pub(crate) streams: Vec<BatchStream>,
-    pub(crate) events: Vec<BatchEvent>,
+    pub(crate) streams: SmallVec<[BatchStream; 1]>,
+    pub(crate) events: SmallVec<[BatchEvent; 1]>,
     /// Whether any of the events was given an id.
     pub(crate) has_ids: bool,
     /// In the order in which they were stated.
@@ -76,8 +77,8 @@ impl Batch {
     pub fn new() -> Self {
         Batch {
             frame: FrameBuilder::new(),
-            streams: Vec::new(),
-            events: Vec::new(),
+            streams: SmallVec::new(),
+            events: SmallVec::new(),
             has_ids: false,
             conditions: Vec::new(),
             by_name: HashTable::new(),
@@ -247,6 +248,11 @@ impl Batch {
 }
 
 impl BatchStream {
+    /// What it is looked up with, once it is hashed with this seed.
+    pub(crate) fn key(&self, hash_seed: u64) -> TermKey<'_> {
+        TermKey::hashed(TermKind::Stream, &self.name, hash_seed, self.hash)
+    }
+
     /// Versions of its first and its last event in the batch.
     fn versions(&self) -> Option<(Version, Version)> {
         (self.events > 0).then(|| (Version::new(self.head.get() - self.events + 1), self.head))

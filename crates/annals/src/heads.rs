@@ -12,6 +12,7 @@
 use annals_types::Version;
 use annals_types::planted::{Bug, planted};
 use annals_vfs::prefetch_value;
+use hashbrown::HashSet;
 
 /// How many entries a set has.
 const WAYS: usize = 14;
@@ -19,6 +20,8 @@ const WAYS: usize = 14;
 const TAG_WORDS: usize = 16;
 const ASKED: usize = WAYS;
 const HAND: usize = WAYS + 1;
+/// The tag of a way without an entry.
+const EMPTY: u16 = 0;
 /// An entry: version, length of the name, name.
 const ENTRY_BYTES: usize = CACHE_LINE_BYTES;
 const LENGTH_AT: usize = 8;
@@ -40,6 +43,8 @@ const _: () = {
 #[derive(Debug)]
 pub(crate) struct HeadCache {
     sets: usize,
+    /// Set and tag of what gave way to others, or was not taken.
+    lost: HashSet<(usize, u16), foldhash::fast::RandomState>,
     /// `None` before the first entry.
     filled: Option<Filled>,
 }
@@ -53,7 +58,7 @@ struct Filled {
 impl HeadCache {
     /// A cache that takes at most `bytes` of memory. With fewer than a set needs (about a kibibyte) it keeps nothing.
     pub(crate) fn new(bytes: usize) -> Self {
-        HeadCache { sets: bytes.saturating_sub(2 * CACHE_LINE_BYTES) / SET_BYTES, filled: None }
+        HeadCache { sets: bytes.saturating_sub(2 * CACHE_LINE_BYTES) / SET_BYTES, lost: HashSet::default(), filled: None }
     }
 
     /// Has fetched what looking up these hashes is likely to read. In two loops of a few instructions each: a prefetch that
@@ -82,19 +87,26 @@ impl HeadCache {
         Some(Version::new(u64::from_le_bytes(*version)))
     }
 
+    /// Whether there is an entry with a name, as far as its hash tells; does not count as asking for it.
+    pub(crate) fn may_know(&self, hash: u64) -> bool {
+        let alike = |filled: &Filled| alike(filled.words(self.set_of(hash)), tag_of(hash)) != 0;
+        self.filled.as_ref().is_some_and(alike)
+    }
+
     /// Keeps the head of a stream, perhaps in the place of another one's.
     pub(crate) fn put(&mut self, hash: u64, name: &str, version: Version) {
-        if name.len() > NAME_BYTES_MAX || self.sets == 0 {
-            return;
-        }
         let (set, tag) = (self.set_of(hash), tag_of(hash));
+        let mut displaced = EMPTY;
+        if name.len() > NAME_BYTES_MAX || self.sets == 0 {
+            return self.lose(set, tag);
+        }
         let filled = self.filled.get_or_insert_with(|| Filled::new(self.sets));
         let way = match filled.find(set, tag, name) {
             Some(_) if planted(Bug::CachedHeadNotMoved) => return,
             Some(way) => way,
             None => {
                 let way = choose_way(filled.words_mut(set));
-                filled.words_mut(set)[way] = tag;
+                displaced = std::mem::replace(&mut filled.words_mut(set)[way], tag);
                 let entry = filled.entry_mut(set, way);
                 entry[LENGTH_AT] = u8::try_from(name.len()).unwrap_or(u8::MAX);
                 entry[NAME_AT..NAME_AT + name.len()].copy_from_slice(name.as_bytes());
@@ -102,6 +114,25 @@ impl HeadCache {
             }
         };
         filled.entry_mut(set, way)[..LENGTH_AT].copy_from_slice(&version.get().to_le_bytes());
+        if displaced != EMPTY {
+            self.lose(set, displaced);
+        }
+    }
+
+    fn lose(&mut self, set: usize, tag: u16) {
+        if !planted(Bug::LostHeadForgotten) {
+            self.lost.insert((set, tag));
+        }
+    }
+
+    /// Whether the head of a stream may have been put here and be gone since [`HeadCache::begin_anew`].
+    pub(crate) fn may_have_lost(&self, hash: u64) -> bool {
+        !self.lost.is_empty() && self.lost.contains(&(self.set_of(hash), tag_of(hash)))
+    }
+
+    /// What was lost up to now can be found in the index.
+    pub(crate) fn begin_anew(&mut self) {
+        self.lost.clear();
     }
 
     /// How many bytes it has taken: nothing before the first [`HeadCache::put`], never more than it was given.
@@ -116,10 +147,10 @@ impl HeadCache {
     }
 }
 
-/// Never 0, which stands for an empty way.
+/// Never [`EMPTY`].
 fn tag_of(hash: u64) -> u16 {
     let [low, high, ..] = hash.to_le_bytes();
-    u16::from_le_bytes([low, high]).max(1)
+    u16::from_le_bytes([low, high]).max(EMPTY + 1)
 }
 
 /// The ways of a set with a tag, a bit for each.
@@ -135,7 +166,7 @@ fn alike(words: &[u16; TAG_WORDS], tag: u16) -> u16 {
 /// The way for a new entry: one that is empty, or the first one behind the hand that was not asked for since the hand
 /// last came by. The hand goes round at most once, since it takes the mark of what it passes over.
 fn choose_way(words: &mut [u16]) -> usize {
-    if let Some(empty) = words[..WAYS].iter().position(|tag| *tag == 0) {
+    if let Some(empty) = words[..WAYS].iter().position(|tag| *tag == EMPTY) {
         return empty;
     }
     loop {
@@ -327,6 +358,29 @@ mod tests {
         cache.put(7, "account-1", Version::new(4));
         assert_eq!(cache.get(7, "account-12"), Some(Version::new(3)));
         assert_eq!(cache.get(7, "account-1"), Some(Version::new(4)));
+    }
+
+    #[test]
+    fn what_was_put_and_cannot_be_found_is_known_to_be_lost_until_everything_begins_anew() {
+        let mut cache = HeadCache::new(4 * KIBIBYTE);
+        let long = "n".repeat(NAME_BYTES_MAX + 1);
+        let names: Vec<String> = numbered("stream", 1000).into_iter().chain([long]).collect();
+        assert!(!names.iter().any(|name| cache.may_have_lost(hash(name))));
+        for name in &names {
+            cache.put(hash(name), name, Version::FIRST);
+        }
+        let mut kept = 0;
+        for name in &names {
+            let there = cache.get(hash(name), name).is_some();
+            kept += usize::from(there);
+            assert!(there || cache.may_have_lost(hash(name)), "{name}");
+        }
+        assert!(kept > 0 && kept < 100);
+        cache.begin_anew();
+        assert!(!names.iter().any(|name| cache.may_have_lost(hash(name))));
+        let mut nothing = HeadCache::new(0);
+        nothing.put(hash("a"), "a", Version::FIRST);
+        assert!(nothing.may_have_lost(hash("a")));
     }
 
     #[test]

@@ -89,6 +89,7 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::ConditionIgnoresRuns => store("conditions::"),
         Bug::ConditionIncludesItsPosition => store("conditions::"),
         Bug::CachedHeadNotMoved => unit("a_hit_is_always_the_version_last_put"),
+        Bug::LostHeadForgotten => store("expectations::a_stream_that_no_cache_keeps"),
         Bug::HeadsNotedBeforeRoom => FAULTS,
         Bug::CachedNamesNotCompared => unit("names_chosen_to_collide"),
         Bug::NewSegmentIndexesIds => SIMULATION,

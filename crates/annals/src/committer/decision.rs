@@ -1,7 +1,7 @@
 //! Whether a batch may be appended, and which versions its events get.
 
 use super::{Committer, Decision, Item};
-use crate::batch::Batch;
+use crate::batch::{Batch, BatchStream};
 use crate::error::AppendError;
 use crate::part::{Part, RunPart};
 use crate::parts::Parts;
@@ -78,7 +78,9 @@ impl Committer {
         let fetch = |kind, name: &str| parts.prefetch(&TermKey::new(kind, name, seed));
         for item in group {
             let Item::Batch(batch) = item else { continue };
-            batch.streams.iter().take(AHEAD).for_each(|stream| fetch(TermKind::Stream, &stream.name));
+            let unknown = |stream: &&BatchStream| !self.heads.may_know(stream.hash);
+            let streams = batch.streams.iter().take(AHEAD).filter(unknown);
+            streams.for_each(|stream| parts.prefetch(&stream.key(seed)));
             let clauses = batch.conditions.iter().filter_map(|stated| stated.criteria.clauses()).flatten();
             for clause in clauses.take(AHEAD) {
                 clause.tags.iter().take(AHEAD).for_each(|tag| fetch(TermKind::Tag, tag));
@@ -105,12 +107,15 @@ impl Committer {
         if unknown.is_empty() {
             return Ok(());
         }
-        self.index_staged();
+        // What is staged and not in the index yet has its heads in the cache, but for those that it has lost.
+        if unknown.iter().any(|index| self.heads.may_have_lost(batch.streams[*index].hash)) {
+            self.index_staged();
+        }
         let parts = self.whole_index(given);
         let parts = parts.as_deref().unwrap_or(given);
         let keys: Vec<_> = unknown
             .iter()
-            .map(|index| TermKey::new(TermKind::Stream, &batch.streams[*index].name, seed))
+            .map(|index| batch.streams[*index].key(seed))
             .collect();
         keys.iter().take(AHEAD).for_each(|key| parts.prefetch(key));
         let mut heads = Vec::with_capacity(keys.len());

@@ -21,9 +21,10 @@ impl Committer {
     }
 
     /// Takes batches into the index that are not there yet.
-    pub(super) fn index(&self, staged: &mut Staged) {
+    pub(super) fn index(&mut self, staged: &mut Staged) {
         let Some(index) = &self.active else { return };
         let batches = staged.take_unindexed();
+        self.heads.begin_anew();
         if batches.is_empty() {
             return;
         }

@@ -46,6 +46,23 @@ fn an_expectation_that_does_not_hold_is_told_with_the_actual_version() {
 }
 
 #[test]
+fn a_stream_that_no_cache_keeps_grows_within_a_group_one_version_at_a_time() {
+    let store = store();
+    let long = "n".repeat(200);
+    let grow = |expected| {
+        let mut batch = Batch::new();
+        batch.push(&long, &event("t")).unwrap();
+        batch.expect(&long, expected).unwrap();
+        batch
+    };
+    let group = vec![grow(Expected::NoStream), grow(exact(1)), grow(exact(1)), grow(Expected::Any)];
+    let outcomes = store.append_batches(group);
+    let versions: Vec<_> =
+        outcomes.iter().map(|outcome| Some(outcome.as_ref().ok()?.streams[0].last_version.get())).collect();
+    assert_eq!(versions, [Some(1), Some(2), None, Some(3)]);
+}
+
+#[test]
 fn streams_that_are_only_checked_decide_as_well() {
     let store = store();
     store.append("limit", Expected::Any, &[event("t"), event("t")]).unwrap();
