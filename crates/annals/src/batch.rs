@@ -5,6 +5,7 @@ use crate::criteria::{Criteria, check_terms};
 use annals_format::{FrameBuilder, FrameStamp};
 use annals_index::{TermKey, TermKind};
 use annals_types::{Expected, Invalid, NewEvent, Position, Timestamp, Version, check_stream_name};
+use hashbrown::hash_table::Entry;
 use hashbrown::{HashSet, HashTable};
 use smallvec::SmallVec;
 use std::hash::BuildHasher;
@@ -219,31 +220,42 @@ impl Batch {
         {
             return *last;
         }
-        if let Some(index) = self.find(name) {
-            return index;
+        if self.streams.len() <= FEW {
+            if let Some(index) = self.streams.iter().position(|stream| *stream.name == *name) {
+                return u32::try_from(index).unwrap_or(u32::MAX);
+            }
+            if self.streams.len() < FEW {
+                return self.add_stream(name);
+            }
         }
+        self.find_or_add(name)
+    }
+
+    fn add_stream(&mut self, name: &str) -> u32 {
         let index = u32::try_from(self.streams.len()).unwrap_or(u32::MAX);
         let (name, head) = (name.into(), Version::ZERO);
         self.streams.push(BatchStream { name, expected: None, events: 0, hash: 0, head });
-        let (streams, hasher) = (&self.streams, &self.hasher);
-        let hash_of = |index: &u32| hasher.hash_one(&*streams[*index as usize].name);
-        if streams.len() == FEW + 1 {
-            for index in 0..=u32::try_from(FEW).unwrap_or(0) {
-                self.by_name.insert_unique(hash_of(&index), index, hash_of);
-            }
-        } else if streams.len() > FEW {
-            self.by_name.insert_unique(hash_of(&index), index, hash_of);
-        }
         index
     }
 
-    fn find(&self, name: &str) -> Option<u32> {
-        if self.streams.len() <= FEW {
-            let index = self.streams.iter().position(|stream| *stream.name == *name)?;
-            return u32::try_from(index).ok();
+    /// Where there are more than a few streams: one hash for looking and for adding.
+    fn find_or_add(&mut self, name: &str) -> u32 {
+        let (streams, hasher) = (&self.streams, &self.hasher);
+        let hash_of = |index: &u32| hasher.hash_one(&*streams[*index as usize].name);
+        if self.by_name.is_empty() {
+            for index in 0..u32::try_from(streams.len()).unwrap_or(0) {
+                self.by_name.insert_unique(hash_of(&index), index, hash_of);
+            }
         }
-        let same = |index: &u32| *self.streams[*index as usize].name == *name;
-        self.by_name.find(self.hasher.hash_one(name), same).copied()
+        let same = |index: &u32| *streams[*index as usize].name == *name;
+        match self.by_name.entry(self.hasher.hash_one(name), same, hash_of) {
+            Entry::Occupied(found) => *found.get(),
+            Entry::Vacant(vacant) => {
+                let index = u32::try_from(streams.len()).unwrap_or(u32::MAX);
+                vacant.insert(index);
+                self.add_stream(name)
+            }
+        }
     }
 }
 

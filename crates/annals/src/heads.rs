@@ -58,7 +58,11 @@ struct Filled {
 impl HeadCache {
     /// A cache that takes at most `bytes` of memory. With fewer than a set needs (about a kibibyte) it keeps nothing.
     pub(crate) fn new(bytes: usize) -> Self {
-        HeadCache { sets: bytes.saturating_sub(2 * CACHE_LINE_BYTES) / SET_BYTES, lost: HashSet::default(), filled: None }
+        HeadCache {
+            sets: bytes.saturating_sub(2 * CACHE_LINE_BYTES) / SET_BYTES,
+            lost: HashSet::default(),
+            filled: None,
+        }
     }
 
     /// Has fetched what looking up these hashes is likely to read. In two loops of a few instructions each: a prefetch that

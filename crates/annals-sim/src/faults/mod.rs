@@ -18,11 +18,15 @@ use std::sync::LazyLock;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults;
 
-/// The kinds, each with how many calls of the workload it can hit.
-static PLAN: LazyLock<Vec<(Kind, u64)>> = LazyLock::new(|| {
-    let calls = Session::count_calls();
-    let hits = |kind: &Kind| kind.calls.iter().map(|call| calls[*call as usize]).sum();
-    kinds().into_iter().map(|kind| (kind, hits(&kind))).collect()
+/// Whether the log is written around the system's cache, with the kinds, each with how many calls of the workload it can hit.
+static PLAN: LazyLock<Vec<(bool, Kind, u64)>> = LazyLock::new(|| {
+    let both = [false, true].into_iter();
+    let plan = both.flat_map(|direct| {
+        let calls = Session::count_calls(direct);
+        let hits = move |kind: &Kind| kind.calls.iter().map(|call| calls[*call as usize]).sum();
+        kinds().into_iter().map(move |kind| (direct, kind, hits(&kind)))
+    });
+    plan.collect()
 });
 
 impl Suite for Faults {
@@ -35,17 +39,18 @@ impl Suite for Faults {
     }
 
     fn cases(&self) -> Option<u64> {
-        Some(PLAN.iter().map(|(_, hits)| hits).sum())
+        Some(PLAN.iter().map(|(_, _, hits)| hits).sum())
     }
 
     fn run(&self, case: u64) -> Result<u64, Failure> {
         let mut left = case;
-        for (kind, hits) in PLAN.iter() {
+        for (direct, kind, hits) in PLAN.iter() {
             if left < *hits {
                 let nth = left + 1;
-                return match Session::run(kind, nth) {
+                let way = if *direct { "direct, " } else { "" };
+                return match Session::run(kind, *direct, nth) {
                     Ok(()) => Ok(1),
-                    Err(failure) => Err(Failure::new(format!("{kind}, call {nth}: {failure}"))),
+                    Err(failure) => Err(Failure::new(format!("{way}{kind}, call {nth}: {failure}"))),
                 };
             }
             left -= hits;
@@ -61,7 +66,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_call_is_made_often_enough_to_mean_something() {
-        let calls = Session::count_calls();
+        let calls = Session::count_calls(false);
         for call in Call::ALL {
             // Some are made once for each opening, and directories once for each store.
             let least = if matches!(call, Call::CreateDir | Call::Remove | Call::Lock) { 3 } else { 5 };
@@ -77,7 +82,14 @@ mod tests {
 
     #[test]
     fn the_workload_makes_the_same_calls_each_time() {
-        assert_eq!(Session::count_calls(), Session::count_calls());
+        for direct in [false, true] {
+            assert_eq!(Session::count_calls(direct), Session::count_calls(direct));
+        }
+        assert_ne!(
+            Session::count_calls(false),
+            Session::count_calls(true),
+            "the log is written in another way"
+        );
     }
 
     #[test]

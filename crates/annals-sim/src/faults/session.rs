@@ -17,6 +17,8 @@ const AUTHOR: Author = Author { seed: 20, events_max: 5, data_max: 900, large: t
 
 pub(super) struct Session<'k> {
     kind: &'k Kind,
+    /// Whether the log is written around the system's cache.
+    direct: bool,
     world: World,
     disk: FaultyDisk,
     account: Account,
@@ -30,11 +32,12 @@ pub(super) struct Session<'k> {
 const NO_FAULT: Kind = Kind { calls: &[], how: How::Fault(Fault::Short(1)), forever: false };
 
 impl<'k> Session<'k> {
-    fn new(kind: &'k Kind) -> Self {
+    fn new(kind: &'k Kind, direct: bool) -> Self {
         let world = World::new(20, SEGMENT_BYTES);
         let disk = FaultyDisk::new(Arc::new(world.disk.clone()));
         Session {
             kind,
+            direct,
             world,
             disk,
             account: Account::new(AUTHOR),
@@ -45,8 +48,8 @@ impl<'k> Session<'k> {
     }
 
     /// The calls that the workload makes if none fails, by kind.
-    pub(super) fn count_calls() -> Vec<u64> {
-        let mut session = Session::new(&NO_FAULT);
+    pub(super) fn count_calls(direct: bool) -> Vec<u64> {
+        let mut session = Session::new(&NO_FAULT, direct);
         match session.work() {
             Ok(()) => Call::ALL.iter().map(|call| session.disk.calls(*call)).collect(),
             // Every case fails by itself then, and says so.
@@ -57,7 +60,7 @@ impl<'k> Session<'k> {
     /// How many segments and how many runs the workload leaves if no call fails.
     #[cfg(test)]
     pub(super) fn leaves() -> (u64, u64) {
-        let mut session = Session::new(&NO_FAULT);
+        let mut session = Session::new(&NO_FAULT, false);
         let stats = session.work().and_then(|()| {
             let stats = session.store()?.stats();
             stats.map_err(|error| Failure::new(format!("{error}")))
@@ -66,8 +69,8 @@ impl<'k> Session<'k> {
     }
 
     /// The workload with the `nth` of the calls of this kind failing, and what is left of it.
-    pub(super) fn run(kind: &'k Kind, nth: u64) -> Result<(), Failure> {
-        let mut session = Session::new(kind);
+    pub(super) fn run(kind: &'k Kind, direct: bool, nth: u64) -> Result<(), Failure> {
+        let mut session = Session::new(kind, direct);
         session.arm(nth);
         session.work()?;
         session.repair();
@@ -143,7 +146,8 @@ impl<'k> Session<'k> {
     }
 
     fn try_open(&self) -> Result<Store, OpenError> {
-        self.world.options_over(Arc::new(self.disk.clone())).open("simulated")
+        let options = self.world.options_over(Arc::new(self.disk.clone()));
+        options.direct_io(self.direct).open("simulated")
     }
 
     /// A call that fails once may make the first open fail, but not the second.

@@ -113,10 +113,7 @@ impl Committer {
         }
         let parts = self.whole_index(given);
         let parts = parts.as_deref().unwrap_or(given);
-        let keys: Vec<_> = unknown
-            .iter()
-            .map(|index| batch.streams[*index].key(seed))
-            .collect();
+        let keys: Vec<_> = unknown.iter().map(|index| batch.streams[*index].key(seed)).collect();
         keys.iter().take(AHEAD).for_each(|key| parts.prefetch(key));
         let mut heads = Vec::with_capacity(keys.len());
         for (next, key) in keys.iter().enumerate() {
