@@ -120,7 +120,7 @@ impl Sink for Batches {
         }
         let mut options = WriteOptions::default();
         options.set_sync(self.synced);
-        self.database.write_opt(&batch, &options)?;
+        self.database.write_opt(batch, &options)?;
         Ok(verdicts)
     }
 }

@@ -14,10 +14,11 @@ use std::sync::Arc;
 impl Committer {
     /// The result of the first append of this batch, if all its events are stored already, one after the other,
     /// by their ids and with the same content.
-    pub(super) fn find_applied(&self, parts: &Parts, batch: &Batch) -> Result<Option<Appended>, AppendError> {
+    pub(super) fn find_applied(&self, batch: &Batch) -> Result<Option<Appended>, AppendError> {
         if !batch.has_ids {
             return Ok(None);
         }
+        let parts = &*self.core.parts.load_full();
         let mut first = None;
         let mut taken = None;
         let mut all = true;

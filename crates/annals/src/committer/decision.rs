@@ -16,7 +16,6 @@ const HEADS_TOGETHER: usize = 32;
 
 impl Committer {
     pub(super) fn decide(&mut self, batch: &mut Batch) -> Result<Decision, AppendError> {
-        let parts = self.core.parts.load_full();
         self.check_positions(batch)?;
         if batch.has_ids || !batch.conditions.is_empty() {
             self.index_staged();
@@ -26,21 +25,21 @@ impl Committer {
             .iter()
             .filter(|stream| stream.events > 0)
             .any(|stream| !stream.expected.unwrap_or_default().is_exact());
-        if any && let Some(appended) = self.find_applied(&parts, batch)? {
+        if any && let Some(appended) = self.find_applied(batch)? {
             return Ok(Decision::Already(appended));
         }
-        self.find_heads(&parts, batch)?;
+        self.find_heads(batch)?;
         for stream in &batch.streams {
             let (expected, actual) = (stream.expected.unwrap_or_default(), stream.head);
             if !expected.holds_at(actual) {
-                if let Some(appended) = self.find_applied(&parts, batch)? {
+                if let Some(appended) = self.find_applied(batch)? {
                     return Ok(Decision::Already(appended));
                 }
                 return Err(conflict(&stream.name, expected, actual));
             }
         }
-        if let Some(failed) = self.failed_condition(&parts, batch)? {
-            let applied = self.find_applied(&parts, batch)?;
+        if let Some(failed) = self.failed_condition(batch)? {
+            let applied = self.find_applied(batch)?;
             return applied.map(Decision::Already).ok_or(failed);
         }
         assign_versions(batch);
@@ -57,9 +56,13 @@ impl Committer {
     }
 
     /// The first condition that does not hold, as an error.
-    fn failed_condition(&self, parts: &Parts, batch: &Batch) -> Result<Option<AppendError>, AppendError> {
+    fn failed_condition(&self, batch: &Batch) -> Result<Option<AppendError>, AppendError> {
+        if batch.conditions.is_empty() {
+            return Ok(None);
+        }
+        let parts = self.core.parts.load_full();
         for (condition, stated) in batch.conditions.iter().enumerate() {
-            if let Some(position) = stated.violated_at(parts, &self.staged, self.last_position())? {
+            if let Some(position) = stated.violated_at(&parts, &self.staged, self.last_position())? {
                 let after = stated.after;
                 return Ok(Some(AppendError::ConditionFailed { position, after, condition }));
             }
@@ -75,6 +78,9 @@ impl Committer {
             return;
         }
         let (parts, seed) = (self.core.parts.load_full(), self.core.plan.hash_seed);
+        if parts.index.iter().all(|part| part.as_run().is_none()) {
+            return;
+        }
         let fetch = |kind, name: &str| parts.prefetch(&TermKey::new(kind, name, seed));
         for item in group {
             let Item::Batch(batch) = item else { continue };
@@ -93,7 +99,7 @@ impl Committer {
     ///
     /// Each part of the index that does not know a stream costs a wait for memory: so while one stream is looked up, what
     /// the next ones need is fetched.
-    fn find_heads(&mut self, given: &Parts, batch: &mut Batch) -> Result<(), AppendError> {
+    fn find_heads(&mut self, batch: &mut Batch) -> Result<(), AppendError> {
         let seed = self.core.plan.hash_seed;
         let mut unknown = Vec::new();
         for index in 0..batch.streams.len() {
@@ -111,8 +117,7 @@ impl Committer {
         if unknown.iter().any(|index| self.heads.may_have_lost(batch.streams[*index].hash)) {
             self.index_staged();
         }
-        let parts = self.whole_index(given);
-        let parts = parts.as_deref().unwrap_or(given);
+        let parts = self.whole_index();
         let keys: Vec<_> = unknown.iter().map(|index| batch.streams[*index].key(seed)).collect();
         keys.iter().take(AHEAD).for_each(|key| parts.prefetch(key));
         let mut heads = Vec::with_capacity(keys.len());
@@ -148,21 +153,22 @@ impl Committer {
         }
     }
 
-    /// The parts with all runs that were missing, if some were.
+    /// The parts, with all runs that were missing.
     ///
     /// A run that is missing stands for its segment, which is read again for each look-up. So an append to a store whose
     /// index was deleted has it written first: that reads each segment once, as the background worker does beside it.
     /// What could not be written is left to the worker; appends then take as long as it takes.
-    fn whole_index(&mut self, parts: &Parts) -> Option<Arc<Parts>> {
+    fn whole_index(&mut self) -> Arc<Parts> {
+        let parts = self.core.parts.load_full();
         let missing = |part: &Arc<Part>| part.as_run().is_some_and(RunPart::is_missing);
         if self.index_stays_missing || !parts.index.iter().any(missing) {
-            return None;
+            return parts;
         }
         while self.core.write_missing_run().unwrap_or_else(|_| {
             self.index_stays_missing = true;
             false
         }) {}
-        Some(self.core.parts.load_full())
+        self.core.parts.load_full()
     }
 
     /// Remembers the heads of the streams that a batch was staged for. If it cannot be written there are no more appends.
