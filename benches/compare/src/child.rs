@@ -88,6 +88,9 @@ fn run<E: Engine>(command: Command, tickets: MeasureTickets) -> Outcome {
         Command::Measure { workload, folder, seconds, events } => {
             let workload =
                 Workload::named(&workload).ok_or_else(|| format!("there is no workload {workload}"))?;
+            if matches!(workload.work, Work::Read | Work::Scan | Work::Open) {
+                crate::size::read_all(&folder)?;
+            }
             let (set, time) = (|| DataSet::new(events), Duration::try_from_secs_f64(seconds)?);
             let figures = match workload.work {
                 Work::Append(appends, batch) => work::append::<E>(&folder, appends, batch, time)?,

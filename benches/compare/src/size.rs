@@ -44,6 +44,18 @@ pub fn files(folder: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Reads all files below a folder, so that they are in the page cache: while other data sets were written they may have lost
+/// their place there.
+///
+/// # Errors
+/// What the system says.
+pub fn read_all(folder: &Path) -> Outcome {
+    for path in files(folder)? {
+        std::io::copy(&mut File::open(path)?, &mut std::io::sink())?;
+    }
+    Ok(())
+}
+
 fn written_bytes(path: &Path) -> Outcome<u64> {
     let (mut file, mut chunk, mut written) = (File::open(path)?, vec![0; 256 * BLOCK_BYTES], 0);
     loop {
