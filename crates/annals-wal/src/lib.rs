@@ -9,6 +9,7 @@
 //! It knows positions and bytes. It does not know streams' versions, indexes or the manifest's file: what
 //! an append expects of a stream is looked at by the store, which also keeps the list of live files.
 
+mod active;
 mod commit;
 mod direct;
 mod error;

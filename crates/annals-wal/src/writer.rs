@@ -1,11 +1,11 @@
 //! Placing frames in the active segment: stamp, write, sync, roll over.
 
+use crate::active::{Active, WRITE_BACK_EVERY, WRITE_BACK_FROM};
 use crate::error::LogError;
-use crate::output::{Durable, Output};
 use crate::prepare::PreparedSegment;
 use crate::recovery::Recovered;
 use crate::segment::Segment;
-use crate::syncs::{Landing, SyncJob, Syncs, sync_file};
+use crate::syncs::{Landing, SyncJob, Syncs};
 use crate::watermark::Watermark;
 use annals_format::{
     Binding, FRAME_HEADER_BYTES, FrameBuilder, FrameStamp, OpenSegment, SEGMENT_HEADER_BYTES, SegmentHeader,
@@ -13,17 +13,8 @@ use annals_format::{
 };
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp, Version};
-use std::io::{self, IoSlice};
+use std::io;
 use std::sync::Arc;
-
-/// From so many bytes on the disk is set to work before the sync is run, since there is something to be done meanwhile: the
-/// caller takes the events of a group into the index. Of 311 kB that were synced 100 us after they had been written, the
-/// write and the sync took 200 us so and 295 us without; of 31 kB and 15 us 125 and 150 us (ext4, 2026-11-30).
-const WRITE_BACK_FROM: u64 = 16 << 10;
-
-/// Without syncs the disk is set to work each time that so much was written: otherwise all of a segment would be left to the sync
-/// with which the next one is begun, and the append that begins it would wait for that.
-const WRITE_BACK_EVERY: u64 = 1 << 20;
 
 /// The one writer of a log. A group is a number of [`LogWriter::stage`]d frames and one [`LogWriter::launch`], or, where
 /// nothing is to be written meanwhile, one [`LogWriter::commit`].
@@ -38,25 +29,6 @@ pub struct LogWriter {
     next: Position,
     last_recorded: Timestamp,
     failed: bool,
-}
-
-#[derive(Debug)]
-struct Active {
-    segment: Arc<Segment>,
-    output: Output,
-    capacity: u64,
-    /// Where the frames that were written end.
-    end: u64,
-    /// Where the frames that are staged end.
-    staged_end: u64,
-    /// The segment's header, until it went out with the first frame.
-    header: Option<[u8; SEGMENT_HEADER_BYTES]>,
-    /// The durable position that the last written frame told.
-    told: Position,
-    /// Up to here the system was told to write to the disk what is written.
-    set_off: u64,
-    /// Whether anything was written since the last sync was begun, also a frame without events.
-    unsynced: bool,
 }
 
 /// A write or a sync failed. Whether the bytes are on the disk is not known, and never will be to this
@@ -75,17 +47,9 @@ impl LogWriter {
         let segment = recovered.segments.last().cloned();
         let end = recovered.frames_ends.last().copied();
         let active = match (segment, end, recovered.active.take()) {
-            (Some(segment), Some(end), Some((output, capacity))) => Some(Active {
-                segment,
-                output,
-                capacity,
-                end,
-                staged_end: end,
-                header: None,
-                told: Position::ZERO,
-                set_off: end,
-                unsynced: false,
-            }),
+            (Some(segment), Some(end), Some((output, capacity))) => {
+                Some(Active::new(segment, output, capacity, end))
+            }
             _ => None,
         };
         LogWriter {
@@ -300,18 +264,8 @@ impl LogWriter {
             SegmentHeader { store_id: self.store_id, segment_id: id, first_position: self.next, salt };
         let binding = Binding::new(&self.store_id, id, salt);
         let segment = Arc::new(Segment::live(id, binding, self.next, prepared.mapping));
-        let start = SEGMENT_HEADER_BYTES as u64;
-        let full = self.active.replace(Active {
-            segment,
-            output: prepared.output,
-            capacity: prepared.capacity,
-            end: start,
-            staged_end: start,
-            header: Some(header.encode()),
-            told: Position::ZERO,
-            set_off: start,
-            unsynced: false,
-        });
+        let active = Active::new(segment, prepared.output, prepared.capacity, SEGMENT_HEADER_BYTES as u64);
+        let full = self.active.replace(active.beginning_with(header.encode()));
         Ok(full.map(|active| (active.segment, active.end)))
     }
 
@@ -346,46 +300,5 @@ impl LogWriter {
         debug_assert_eq!(frame.bytes().len(), FRAME_HEADER_BYTES);
         self.stage(&mut frame, self.last_recorded, |_| Version::ZERO);
         self.commit(std::iter::once(frame.bytes()), false).map(|()| true)
-    }
-}
-
-impl Active {
-    fn is_direct(&self) -> bool {
-        matches!(self.output, Output::Direct { .. })
-    }
-
-    fn write<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>, synced: bool) -> io::Result<()> {
-        if self.staged_end == self.end {
-            return Ok(());
-        }
-        if planted(Bug::SyncBeforeWrite) {
-            self.output.file().sync_data()?;
-        }
-        let header = self.header.take();
-        let start = if header.is_some() { 0 } else { self.end };
-        let mut parts: Vec<IoSlice<'_>> = header.iter().map(|header| IoSlice::new(header)).collect();
-        for frame in frames {
-            parts.push(IoSlice::new(frame));
-        }
-        self.unsynced = true;
-        self.output.write(parts, start, synced)?;
-        self.end = self.staged_end;
-        Ok(())
-    }
-
-    /// Sets the disk to work on what is written, if that is at least so much.
-    fn set_off(&mut self, least: u64) {
-        if self.end - self.set_off >= least {
-            self.output.begin_write_back(self.set_off..self.end);
-            self.set_off = self.end;
-        }
-    }
-
-    /// Makes everything durable that was written.
-    fn make_durable(&self) -> io::Result<()> {
-        match self.output.durable() {
-            Durable::Sync(handles) => sync_file(handles.first()),
-            Durable::Write(writes) => writes.write(),
-        }
     }
 }

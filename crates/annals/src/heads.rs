@@ -43,7 +43,7 @@ const _: () = {
 #[derive(Debug)]
 pub(crate) struct HeadCache {
     sets: usize,
-    /// Set and tag of what gave way to others, or was not taken.
+    /// Set and tag of what gave way to others, or was not taken: at most as many as events may be staged.
     lost: HashSet<(usize, u16), foldhash::fast::RandomState>,
     /// `None` before the first entry.
     filled: Option<Filled>,

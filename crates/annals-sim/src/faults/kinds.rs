@@ -43,6 +43,12 @@ impl Kind {
         matches!(self.how, How::Fault(Fault::Short(_) | INTERRUPTED))
     }
 
+    /// Whether it hits calls that are made in another way where the log is written around the system's cache.
+    pub(super) fn differs_where_direct(&self) -> bool {
+        let differs = |call: &Call| matches!(call, Call::OpenToWrite | Call::Write | Call::SyncData | Call::Map);
+        self.calls.iter().any(differs)
+    }
+
     /// Whether the disk refuses only to be changed, so that everything can still be read.
     pub(super) fn is_refusal(&self) -> bool {
         self.forever && matches!(self.how, How::Fault(ENOSPC | EDQUOT | EROFS))

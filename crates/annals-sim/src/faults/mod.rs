@@ -24,7 +24,8 @@ static PLAN: LazyLock<Vec<(bool, Kind, u64)>> = LazyLock::new(|| {
     let plan = both.flat_map(|direct| {
         let calls = Session::count_calls(direct);
         let hits = move |kind: &Kind| kind.calls.iter().map(|call| calls[*call as usize]).sum();
-        kinds().into_iter().map(move |kind| (direct, kind, hits(&kind)))
+        let kinds = kinds().into_iter().filter(move |kind| !direct || kind.differs_where_direct());
+        kinds.map(move |kind| (direct, kind, hits(&kind)))
     });
     plan.collect()
 });
