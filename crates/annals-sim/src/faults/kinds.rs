@@ -45,7 +45,8 @@ impl Kind {
 
     /// Whether it hits calls that are made in another way where the log is written around the system's cache.
     pub(super) fn differs_where_direct(&self) -> bool {
-        let differs = |call: &Call| matches!(call, Call::OpenToWrite | Call::Write | Call::SyncData | Call::Map);
+        let differs =
+            |call: &Call| matches!(call, Call::OpenToWrite | Call::Write | Call::SyncData | Call::Map);
         self.calls.iter().any(differs)
     }
 
