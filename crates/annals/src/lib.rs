@@ -71,6 +71,7 @@ mod stats;
 mod store;
 mod ticket;
 mod times;
+mod upcast;
 mod verify;
 mod view;
 
@@ -95,6 +96,7 @@ pub use repair::{LostRange, RepairProgress, RepairReport, TornBytes, repair, rep
 pub use stats::Stats;
 pub use store::Store;
 pub use ticket::Ticket;
+pub use upcast::{UpcastEvent, UpcastEvents};
 pub use verify::{Finding, Verification, VerifyProgress, verify, verify_in};
 pub use view::View;
 

@@ -5,6 +5,7 @@ use crate::events::Events;
 use crate::lists::{StreamInfo, Streams, TypeInfo, stream_info, type_list};
 use crate::parts::Parts;
 use crate::query::{AsOf, Query};
+use crate::upcast::UpcastEvents;
 use annals_index::IdKey;
 use annals_types::{EventRef, Position, Timestamp, Uuid};
 use annals_wal::Segment;
@@ -66,6 +67,14 @@ impl View {
     /// As [`ReadError`] says; also each event that is read may give one.
     pub fn read(&self, query: Query) -> Result<Events<'_>, ReadError> {
         Events::new(self, query)
+    }
+
+    /// Reads events in the newest version of their schemas, lazily and in bounded memory.
+    ///
+    /// # Errors
+    /// As [`ReadError`] says; also each event that is read may give one.
+    pub fn read_upcast(&self, query: Query) -> Result<UpcastEvents<'_>, ReadError> {
+        Ok(UpcastEvents::new(self.read(query)?))
     }
 
     /// The event with an id. If an id was appended twice (which only appends with exact expectations allow), the
