@@ -37,6 +37,7 @@
 //! Not a server, not a message broker, not a database of states. One process writes a store at a time; any number
 //! read it.
 
+mod aggregate;
 mod ahead;
 mod batch;
 mod budget;
@@ -69,12 +70,17 @@ mod serving;
 mod staged;
 mod stats;
 mod store;
+pub mod testing;
 mod ticket;
 mod times;
 mod upcast;
 mod verify;
 mod view;
 
+pub use aggregate::{
+    Aggregate, Aggregates, Codec, CommandContext, DomainEvent, EventError, ExecuteError, Executed, Handle,
+    IgnoredSnapshot, LoadError, Loaded, SaveError, SnapshotOutcome, SnapshotPolicy,
+};
 pub use annals_format::Corruption;
 pub use annals_types::{
     Conflict, ContentType, Event, EventRef, Expected, Invalid, NewEvent, Position, StreamName, Tags,

@@ -7,10 +7,14 @@ use annals_types::limits::{
     INDEX_MEMORY_BYTES_DEFAULT, INDEX_MEMORY_BYTES_MIN, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX,
     SEGMENT_BYTES_MIN,
 };
-use annals_vfs::Env;
+use annals_vfs::{Env, MemoryDisk};
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
+
+/// Segment size of a store in memory, which takes it whole for each segment.
+const IN_MEMORY_SEGMENT_BYTES: u64 = 1 << 20;
 
 /// What an append that returned `Ok` survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -193,6 +197,25 @@ impl Options {
     pub fn background(mut self, background: bool) -> Self {
         self.background = background;
         self
+    }
+
+    /// Opens a new store that lies in memory, for tests: the same code on a disk that is none. It is gone with its last handle,
+    /// and nothing runs in the background. A store in memory has segments of 1 MiB unless told otherwise.
+    ///
+    /// ```
+    /// use annals::{Expected, NewEvent, Options};
+    /// let store = Options::new().open_in_memory()?;
+    /// store.append("account-1", Expected::NoStream, &[NewEvent::json("opened", "{}")])?;
+    /// assert_eq!(store.last_position().get(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`OpenError::InvalidOption`]. There is nothing else that can go wrong with an empty disk.
+    pub fn open_in_memory(self) -> Result<Store, OpenError> {
+        let env = Env::system(Arc::new(MemoryDisk::new()));
+        let bytes = self.segment_bytes.unwrap_or(IN_MEMORY_SEGMENT_BYTES);
+        self.env(env).segment_bytes(bytes).background(false).read_only(false).create(true).open("(memory)")
     }
 
     /// Opens the store in the directory at `path`.

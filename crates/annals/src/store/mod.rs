@@ -292,6 +292,11 @@ impl Store {
         if closed.is_some() { Ok(()) } else { mark_durable(&self.0.core, &writing.queue).unwrap_or(Ok(())) }
     }
 
+    /// Whether it is open for writing.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.0.writing.is_some()
+    }
+
     /// What opening found.
     #[must_use]
     pub fn recovery(&self) -> &RecoveryReport {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test should end it")]
 
+mod aggregates;
 mod closing;
 mod common;
 mod concurrency;
@@ -24,6 +25,7 @@ mod repair;
 mod slow;
 mod tickets;
 mod times;
+mod typed_events;
 mod verify;
 mod views;
 mod workload;

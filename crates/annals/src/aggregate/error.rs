@@ -1,0 +1,116 @@
+//! What can go wrong with aggregates.
+
+use super::typed::EventError;
+use crate::error::{AppendError, ReadError};
+use annals_types::{Conflict, Invalid, Position, Version};
+use std::error::Error;
+
+/// Why a state cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// Its events cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The aggregate does not understand one of its events. The event itself can be read.
+    #[error(
+        "the aggregate does not understand event {version} of stream {stream:?} (type {event_type:?}, schema version {schema_version}, position {position})"
+    )]
+    NotUnderstood {
+        /// The stream.
+        stream: String,
+        /// The event's version.
+        version: Version,
+        /// Its position.
+        position: Position,
+        /// Its type.
+        event_type: String,
+        /// The version of its schema.
+        schema_version: u32,
+        /// What is wrong with it.
+        #[source]
+        reason: EventError,
+    },
+    /// The stream does not have the version that was asked for.
+    #[error("stream {stream:?} has not reached version {version}: its last event has version {last}")]
+    NotReached {
+        /// The stream.
+        stream: String,
+        /// The version asked for.
+        version: Version,
+        /// The version of its last event.
+        last: Version,
+    },
+}
+
+/// Why a command was not executed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecuteError<E> {
+    /// The aggregate rejects it. Nothing was appended.
+    #[error("the command was rejected")]
+    Rejected(E),
+    /// The state cannot be loaded. Nothing was appended.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// An event of the command cannot be written so that it is understood when it is read. Nothing was appended.
+    #[error("event {index} (from 0) of the command cannot be stored")]
+    Event {
+        /// Which one, from 0.
+        index: usize,
+        /// What is wrong with it.
+        #[source]
+        reason: EventError,
+    },
+    /// Each time that the command was decided, somebody else's events had come before those of the command. Nothing was
+    /// appended.
+    #[error("others were faster {attempts} times; execute the command again, or allow more attempts")]
+    Contended {
+        /// How often it was tried.
+        attempts: u32,
+        /// What the last append met.
+        #[source]
+        conflict: Conflict,
+    },
+    /// The events cannot be appended.
+    #[error(transparent)]
+    Append(AppendError),
+    /// The events were appended and are durable. The state behind them cannot be loaded.
+    #[error("the command was executed, up to position {position}, and the state behind it cannot be loaded")]
+    Executed {
+        /// The position of its last event.
+        position: Position,
+        /// What went wrong.
+        #[source]
+        reason: LoadError,
+    },
+}
+
+impl<E> From<Invalid> for ExecuteError<E> {
+    fn from(invalid: Invalid) -> Self {
+        ExecuteError::Append(invalid.into())
+    }
+}
+
+/// Why a state was not saved as a snapshot.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SaveError {
+    /// Nobody has said how: see [`Aggregates::with_snapshots`](crate::Aggregates::with_snapshots).
+    #[error("no schema tag was given for snapshots of this aggregate: say with_snapshots")]
+    NoTag,
+    /// The store was opened for reading only.
+    #[error("the store is open for reading only")]
+    ReadOnly,
+    /// The state has no events.
+    #[error("a state without events needs no snapshot")]
+    Empty,
+    /// The state lacks events that had not occurred by some time, so it is not that of a version.
+    #[error(
+        "a state as of a time on the occurred clock is not that of a version: load one as of a version, a position or a recorded time"
+    )]
+    NotOfAVersion,
+    /// The codec cannot write it.
+    #[error("the state cannot be written as a snapshot")]
+    Encode(#[source] Box<dyn Error + Send + Sync>),
+}

@@ -1,0 +1,46 @@
+//! Folding the events of a stream into a state.
+
+use super::Aggregate;
+use super::error::LoadError;
+use super::loaded::{LastEvent, Loaded};
+use crate::query::Query;
+use crate::view::View;
+use annals_types::{EventRef, Version};
+use annals_vfs::sync::Deadline;
+use std::time::Duration;
+
+/// Folds the events behind a state, up to a version, as far as the view shows them. Notes if that took longer than
+/// `patience`.
+pub(super) fn fold<A: Aggregate>(
+    view: &View,
+    to: Version,
+    patience: Option<Duration>,
+    loaded: &mut Loaded<A>,
+) -> Result<(), LoadError> {
+    if to <= loaded.version() {
+        return Ok(());
+    }
+    let deadline = patience.map(Deadline::after);
+    let query = Query::stream(loaded.stream.as_str()).from_version(loaded.version().next()).to_version(to);
+    for event in view.read(query)? {
+        let stored = event?;
+        view.upcast(&stored, |event| apply(&mut loaded.state, event))??;
+        loaded.last = Some(LastEvent::of(&stored));
+        loaded.occurred_max = loaded.occurred_max.max(stored.occurred_at);
+        loaded.events_read += 1;
+        loaded.unsaved += 1;
+    }
+    loaded.too_slow |= deadline.is_some_and(|deadline| deadline.left().is_zero());
+    Ok(())
+}
+
+fn apply<A: Aggregate>(state: &mut A, event: &EventRef<'_>) -> Result<(), LoadError> {
+    state.apply_stored(event).map_err(|reason| LoadError::NotUnderstood {
+        stream: event.stream.into(),
+        version: event.version,
+        position: event.position,
+        event_type: event.event_type.into(),
+        schema_version: event.schema_version,
+        reason,
+    })
+}

@@ -1,0 +1,142 @@
+//! The state of an aggregate at a version, and how it was come by.
+
+use super::error::SaveError;
+use annals_types::{EventRef, Position, Timestamp, Uuid, Version};
+
+/// The state of an aggregate as it was loaded or as a command left it, with the version at which it stands.
+#[derive(Debug)]
+pub struct Loaded<A> {
+    pub(super) stream: String,
+    pub(super) state: A,
+    pub(super) last: Option<LastEvent>,
+    /// The latest time at which any of its events occurred.
+    pub(super) occurred_max: Timestamp,
+    /// Whether the state has all events up to its version.
+    pub(super) has_all: bool,
+    pub(super) snapshot: Option<Version>,
+    pub(super) events_read: u64,
+    /// Events since the state was loaded from a snapshot or saved as one.
+    pub(super) unsaved: u64,
+    /// Whether folding them took longer than it may.
+    pub(super) too_slow: bool,
+    pub(super) ignored: Vec<IgnoredSnapshot>,
+    pub(super) outcome: SnapshotOutcome,
+}
+
+/// The last event of a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LastEvent {
+    pub(super) version: Version,
+    pub(super) position: Position,
+    pub(super) id: Uuid,
+    pub(super) recorded_at: Timestamp,
+}
+
+impl LastEvent {
+    pub(super) fn of(event: &EventRef<'_>) -> Self {
+        LastEvent {
+            version: event.version,
+            position: event.position,
+            id: event.id,
+            recorded_at: event.recorded_at,
+        }
+    }
+}
+
+impl<A: Default> Loaded<A> {
+    /// The state of a stream without events.
+    pub(super) fn nothing(stream: &str, has_all: bool) -> Self {
+        Loaded {
+            stream: stream.into(),
+            state: A::default(),
+            last: None,
+            occurred_max: Timestamp::MIN,
+            has_all,
+            snapshot: None,
+            events_read: 0,
+            unsaved: 0,
+            too_slow: false,
+            ignored: Vec::new(),
+            outcome: SnapshotOutcome::NotDue,
+        }
+    }
+}
+
+impl<A> Loaded<A> {
+    /// The stream.
+    #[must_use]
+    pub fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> &A {
+        &self.state
+    }
+
+    /// The state, for keeping.
+    #[must_use]
+    pub fn into_state(self) -> A {
+        self.state
+    }
+
+    /// The version of the last event that the state has; [`Version::ZERO`] if it has none.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.last.map_or(Version::ZERO, |last| last.version)
+    }
+
+    /// The position of that event; [`Position::ZERO`] if there is none.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.last.map_or(Position::ZERO, |last| last.position)
+    }
+
+    /// The version of the snapshot that loading began with; `None` if it began with the first event.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<Version> {
+        self.snapshot
+    }
+
+    /// How many stored events were read to come to the state, those behind the snapshot only.
+    #[must_use]
+    pub fn events_read(&self) -> u64 {
+        self.events_read
+    }
+
+    /// The snapshots that would have been newer and could not be used, and why: each cost reading events instead, nothing
+    /// else.
+    #[must_use]
+    pub fn ignored_snapshots(&self) -> &[IgnoredSnapshot] {
+        &self.ignored
+    }
+
+    /// Whether the state was saved as a snapshot, as the policy says.
+    #[must_use]
+    pub fn snapshot_outcome(&self) -> &SnapshotOutcome {
+        &self.outcome
+    }
+}
+
+/// A snapshot that was not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IgnoredSnapshot {
+    /// The version that it is said to stand at; `None` if not even that can be read.
+    pub version: Option<Version>,
+    /// What speaks against it.
+    pub reason: String,
+}
+
+/// What became of saving a state, which never keeps a command from succeeding.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SnapshotOutcome {
+    /// It was not to be saved: there is no policy, it is not due, or the store is open for reading only.
+    NotDue,
+    /// It was saved.
+    Saved,
+    /// It could not be saved. The next time that it is due it is tried again.
+    Failed(SaveError),
+}
