@@ -1,7 +1,7 @@
 //! The folds that `state` knows: from the events of a stream to one JSON value.
 
-use crate::json::{event_out, merge, text};
-use annals::{ContentType, EventRef, Version};
+use crate::json::{event_out, text};
+use annals::{ContentType, Document, EventRef, Version};
 use anyhow::{Context, Result, anyhow, bail};
 use bigdecimal::BigDecimal;
 use serde_json::Value;
@@ -46,7 +46,7 @@ pub(crate) struct Fold {
 }
 
 enum State {
-    Merge(Option<Value>),
+    Merge(Document),
     Last(Option<String>),
     Count(u64),
     Sum(String, BigDecimal),
@@ -55,7 +55,7 @@ enum State {
 impl Fold {
     pub(crate) fn new(reduce: &Reduce) -> Self {
         let state = match reduce {
-            Reduce::Merge => State::Merge(None),
+            Reduce::Merge => State::Merge(Document::default()),
             Reduce::Last => State::Last(None),
             Reduce::Count => State::Count(0),
             Reduce::Sum(pointer) => State::Sum(pointer.clone(), BigDecimal::from(0)),
@@ -72,11 +72,7 @@ impl Fold {
         match &mut self.state {
             State::Count(count) => *count += 1,
             State::Last(last) => *last = last_text(event)?,
-            State::Merge(state) => {
-                if let Some(patch) = parse(event)? {
-                    merge::apply(state.get_or_insert(Value::Null), patch);
-                }
-            }
+            State::Merge(document) => document.apply(event)?,
             State::Sum(pointer, sum) => {
                 if let Some(found) = parse(event)?.as_ref().and_then(|data| data.pointer(pointer)) {
                     *sum += number(found).with_context(|| place(event, pointer))?;
@@ -94,18 +90,10 @@ impl Fold {
     /// The state as JSON text.
     pub(crate) fn into_json(self) -> String {
         match self.state {
-            State::Merge(state) => state.unwrap_or_default().to_string(),
+            State::Merge(document) => document.into_value().unwrap_or_default().to_string(),
             State::Last(text) => text.unwrap_or_else(|| "null".to_owned()),
             State::Count(count) => count.to_string(),
             State::Sum(_, sum) => sum.to_plain_string(),
-        }
-    }
-
-    /// The merged state, or `None` if no event had data.
-    pub(crate) fn into_merged(self) -> Option<Value> {
-        match self.state {
-            State::Merge(state) => state,
-            _ => None,
         }
     }
 }

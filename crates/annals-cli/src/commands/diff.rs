@@ -1,24 +1,22 @@
 //! `diff`: what changed in the state of a stream between two moments.
 
-use super::state::fold;
 use crate::args::filters::{as_of, must_exist};
 use crate::args::values::{ClockName, Moment, parse_stream};
-use crate::json::diff::{Change, changes};
 use crate::output::Out;
-use crate::reduce::Reduce;
 use crate::table;
 use crate::tool::Tool;
-use annals::{Query, Version, View};
+use annals::{Change, Document, View, changes};
 use anyhow::Result;
 use serde::Serialize;
-use serde_json::Value;
 
 /// Show what changed in the state of a stream between two moments
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The state is the JSON merge patch of the data of all events, as `annals state` shows it.\n\n\
-    Example:\n  \
-    annals diff --stream order-1 --from 2024-05-01T00:00:00Z --to 2024-06-01T00:00:00Z"
+    Examples:\n  \
+    annals diff --stream order-1 --from 2024-05-01T00:00:00Z --to 2024-06-01T00:00:00Z\n  \
+    annals diff --stream order-1 --from 2024-05-01T00:00:00Z --to 2024-06-01T00:00:00Z \\\n      \
+    --recorded-as-of 2024-05-20T00:00:00Z   (as it was known then)"
 )]
 pub(crate) struct Args {
     /// The stream
@@ -33,6 +31,9 @@ pub(crate) struct Args {
     /// The clock that times are on
     #[arg(long, value_enum, default_value_t, value_name = "CLOCK")]
     clock: ClockName,
+    /// Both states as the store knew them at a time on the recorded clock, or after the event at a position
+    #[arg(long, value_name = "T|POSITION")]
+    recorded_as_of: Option<Moment>,
 }
 
 #[derive(Serialize)]
@@ -45,15 +46,18 @@ struct Report<'a> {
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     let store = tool.reading()?;
-    let view = store.view();
+    let mut view = store.view();
     must_exist(&view, &args.stream)?;
-    let (from_version, from) = state_at(&view, args, args.from)?;
-    let (to_version, to) = state_at(&view, args, args.to)?;
+    if let Some(moment) = args.recorded_as_of {
+        view = view.as_of(as_of(moment, ClockName::Recorded))?;
+    }
+    let from = state_at(&view, args, args.from)?;
+    let to = state_at(&view, args, args.to)?;
     let report = Report {
         stream: &args.stream,
-        from_version: from_version.get(),
-        to_version: to_version.get(),
-        changes: changes(from.as_ref(), to.as_ref()),
+        from_version: from.version().get(),
+        to_version: to.version().get(),
+        changes: changes(from.value(), to.value()),
     };
     let mut out = tool.out();
     if out.is_table() {
@@ -64,10 +68,8 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     out.flush()
 }
 
-fn state_at(view: &View, args: &Args, moment: Moment) -> Result<(Version, Option<Value>)> {
-    let view = view.as_of(as_of(moment, args.clock))?;
-    let fold = fold(&view, Query::stream(&args.stream), &Reduce::Merge)?;
-    Ok((fold.version(), fold.into_merged()))
+fn state_at(view: &View, args: &Args, moment: Moment) -> Result<Document> {
+    Ok(view.as_of(as_of(moment, args.clock))?.document(&args.stream)?)
 }
 
 fn show(out: &mut Out, report: &Report<'_>) -> Result<()> {

@@ -51,8 +51,8 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
 /// Folds the events that the query selects.
 pub(crate) fn fold(view: &View, query: Query, reduce: &Reduce) -> Result<Fold> {
     let mut fold = Fold::new(reduce);
-    for event in view.read(query)? {
-        fold.apply(&event?)?;
+    for event in view.read_upcast(query)? {
+        fold.apply(&event?.event())?;
     }
     Ok(fold)
 }

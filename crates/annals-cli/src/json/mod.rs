@@ -1,8 +1,6 @@
-//! JSON: events as they come in and go out, and the few operations on values that the tool needs.
+//! JSON: events as they come in and go out, and texts that are passed on as they are.
 
 pub(crate) mod binary;
-pub(crate) mod diff;
 pub(crate) mod event_in;
 pub(crate) mod event_out;
-pub(crate) mod merge;
 pub(crate) mod text;

@@ -36,7 +36,12 @@ fn the_state_is_the_merge_of_all_data_as_of_any_moment() {
         ("--as-of 2024-05-01T00:00:00Z", 1, &first),
         ("--as-of 2024-05-02T00:00:00Z", 4, &changed),
         ("--as-of 2024-05-02T00:00:00Z --recorded-as-of 3", 1, &first),
+        ("--as-of 2024-05-02T00:00:00Z --recorded-as-of 5", 4, &changed),
+        ("--as-of 2024-05-03T00:00:00Z --recorded-as-of 4", 2, &paid),
         ("--as-of 2024-04-01T00:00:00Z", 0, &Value::Null),
+        ("--as-of 2024-04-01T00:00:00Z --recorded-as-of 3", 0, &Value::Null),
+        ("--recorded-as-of 0", 0, &Value::Null),
+        ("--as-of 2000-01-01T00:00:00Z --clock recorded", 0, &Value::Null),
     ] {
         assert_eq!(state(&place, args), (version, expected.clone()), "{args}");
     }
@@ -105,6 +110,26 @@ fn a_diff_takes_positions_and_the_time_before_the_first_event() {
     assert_eq!(diff["changes"], json!([]));
     assert!(place.fails(1, &["diff", "--stream", "never", "--from", "0", "--to", "1"]).contains("never"));
     place.fails(2, &["diff", "--stream", "order-1", "--from", "0"]);
+}
+
+#[test]
+fn a_diff_as_it_was_known_leaves_out_what_came_to_be_known_later() {
+    let place = store();
+    // The event of May 2 is the last one of the log.
+    let between = "diff --stream order-1 --from 2024-05-01T00:00:00Z --to 2024-05-02T00:00:00Z";
+    let diff = |more: &str| {
+        let args: Vec<_> = between.split(' ').chain(more.split_whitespace()).collect();
+        let diff = place.one(&args);
+        (diff["to_version"].as_u64().unwrap(), diff["changes"].as_array().unwrap().len())
+    };
+    assert_eq!(diff(""), (4, 3));
+    assert_eq!(diff("--recorded-as-of 5"), (4, 3));
+    assert_eq!(diff("--recorded-as-of 4"), (1, 0));
+    assert_eq!(diff("--recorded-as-of 0"), (0, 0));
+    assert_eq!(diff("--recorded-as-of 2000-01-01T00:00:00Z"), (0, 0));
+    let known =
+        place.one(&["diff", "--stream", "order-1", "--from", "0", "--to", "5", "--recorded-as-of", "3"]);
+    assert_eq!(known["to_version"], 2, "positions are cut by what was known, too");
 }
 
 /// The order in which changes are told: those of a key of the first state first, then what is new.

@@ -15,6 +15,7 @@ mod derived;
 mod direct;
 mod expectations;
 mod full_disk;
+mod history;
 mod inspect;
 mod limits;
 mod made_up_files;

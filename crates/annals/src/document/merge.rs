@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 /// Changes `target` as `patch` says: members of objects are set, those that are `null` are removed, and
 /// anything that is not an object takes the place of what was there.
-pub(crate) fn apply(target: &mut Value, patch: Value) {
+pub(super) fn apply(target: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {
         *target = patch;
         return;

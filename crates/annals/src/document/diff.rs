@@ -3,18 +3,58 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// One change. Arrays change as a whole, as they do in a merge patch.
-#[derive(Debug, PartialEq, Serialize)]
+/// One change of a JSON value. Arrays change as a whole, as they do in a merge patch.
+///
+/// As JSON it is an object with `op` (`add`, `remove` or `replace`), `path`, and `from` and `to` as far as it has them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
-pub(crate) enum Change<'a> {
-    Add { path: String, to: &'a Value },
-    Remove { path: String, from: &'a Value },
-    Replace { path: String, from: &'a Value, to: &'a Value },
+pub enum Change<'a> {
+    /// A value came.
+    Add {
+        /// Where: a JSON pointer (RFC 6901), empty for the whole.
+        path: String,
+        /// The value.
+        to: &'a Value,
+    },
+    /// A value went.
+    Remove {
+        /// Where: a JSON pointer.
+        path: String,
+        /// What it was.
+        from: &'a Value,
+    },
+    /// A value became another one.
+    Replace {
+        /// Where: a JSON pointer.
+        path: String,
+        /// What it was.
+        from: &'a Value,
+        /// What it is.
+        to: &'a Value,
+    },
 }
 
-/// The changes that lead from one value to the other, in the order of their keys. `None` is a value that is
-/// not there yet; beside an object it counts as an empty one, so that each member is shown by itself.
-pub(crate) fn changes<'a>(from: Option<&'a Value>, to: Option<&'a Value>) -> Vec<Change<'a>> {
+/// The changes that lead from one JSON value to another: first what each member of the first one has become, in the order of
+/// the keys, then what is new. `None` is a value that is not there yet; beside an object it counts as an empty one, so that
+/// each member is told by itself.
+///
+/// Any states that can be serialised are compared by way of their JSON, such as those of an aggregate at two moments:
+///
+/// ```
+/// #[derive(serde::Serialize)]
+/// struct Account {
+///     cents: i64,
+///     owner: Option<String>,
+/// }
+/// let yesterday = serde_json::to_value(Account { cents: 500, owner: None })?;
+/// let today = serde_json::to_value(Account { cents: 700, owner: None })?;
+/// let changes = annals::changes(Some(&yesterday), Some(&today));
+/// assert_eq!(serde_json::to_string(&changes)?, r#"[{"op":"replace","path":"/cents","from":500,"to":700}]"#);
+/// assert_eq!(annals::changes(None, Some(&today)).len(), 2);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[must_use]
+pub fn changes<'a>(from: Option<&'a Value>, to: Option<&'a Value>) -> Vec<Change<'a>> {
     let mut found = Vec::new();
     match (from, to) {
         (None, Some(Value::Object(to))) => {
