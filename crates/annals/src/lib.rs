@@ -91,7 +91,7 @@ pub use annals_vfs as vfs;
 pub use batch::{Appended, AppendedStream, Batch};
 pub use criteria::{Clause, Criteria};
 pub use decide::{DecideError, Decided, Situation};
-pub use document::{Change, Document, DocumentError, History, HistoryEntry, changes};
+pub use document::{Change, Document, DocumentError, History, HistoryEntry, JsonEvent, changes};
 pub use error::{AppendError, OpenError, ReadError};
 pub use events::Events;
 pub use inspect::{Fact, InspectedFrame, InspectedRecord, Inspection, inspect, inspect_frame, inspect_in};

@@ -4,11 +4,13 @@
 //! there, in the order in which they were appended. `merge` is the patch, `diff` tells two states apart, `history` follows
 //! one value through the events.
 
+mod aggregate;
 mod diff;
 mod error;
 mod history;
 mod merge;
 
+pub use aggregate::JsonEvent;
 pub use diff::{Change, changes};
 pub use error::DocumentError;
 pub use history::{History, HistoryEntry};
