@@ -112,3 +112,8 @@ pub use view::View;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The examples of the guides are tests, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/aggregates.md")]
+struct AggregatesGuide;
