@@ -24,6 +24,7 @@ mod repair;
 mod slow;
 mod tickets;
 mod times;
+mod upcast;
 mod verify;
 mod views;
 mod workload;
