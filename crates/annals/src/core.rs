@@ -6,6 +6,7 @@ use crate::merging::Merges;
 use crate::options::Durability;
 use crate::part::{IndexPlan, Part, Rebuilt};
 use crate::parts::Parts;
+use crate::schema::Schemas;
 use annals_format::StoreId;
 use annals_types::{Position, Timestamp};
 use annals_vfs::Env;
@@ -40,6 +41,8 @@ pub(crate) struct Core {
     /// What stands in for runs that are missing or damaged.
     pub(crate) rebuilt: Arc<Rebuilt>,
     pub(crate) parts: ArcSwap<Parts>,
+    /// Also in the parts, for views.
+    pub(crate) schemas: Arc<Schemas>,
     pub(crate) watermark: Arc<Watermark>,
     /// Held while the manifest is changed, input and output included. Never taken with `ahead` held.
     pub(crate) catalog: Mutex<Catalog>,
@@ -89,6 +92,7 @@ pub(crate) struct Settings {
     pub(crate) budget: Budget,
     /// Wakes the worker; `None` if there is none.
     pub(crate) worker: Option<Sender<()>>,
+    pub(crate) schemas: Arc<Schemas>,
 }
 
 impl Core {
@@ -96,11 +100,12 @@ impl Core {
         env: Env,
         catalog: Catalog,
         settings: Settings,
-        (parts, rebuilt): (Parts, Arc<Rebuilt>),
+        (mut parts, rebuilt): (Parts, Arc<Rebuilt>),
         watermark: Arc<Watermark>,
         prepared: Vec<PreparedSegment>,
     ) -> Self {
-        let Settings { durability, budget, worker } = settings;
+        let Settings { durability, budget, worker, schemas } = settings;
+        parts.schemas = Arc::clone(&schemas);
         let manifest = catalog.manifest();
         Core {
             store_id: manifest.store_id,
@@ -114,6 +119,7 @@ impl Core {
             merges: Mutex::new(Merges::default()),
             rebuilt,
             parts: ArcSwap::from_pointee(parts),
+            schemas,
             watermark,
             catalog: Mutex::new(catalog),
             ahead: Mutex::new(Ahead { prepared: prepared.into(), ..Ahead::default() }),

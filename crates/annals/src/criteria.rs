@@ -106,6 +106,23 @@ impl Criteria {
         self.0.as_deref().map(|compiled| compiled.clauses.as_slice())
     }
 
+    /// Whether any clause names types.
+    pub(crate) fn names_types(&self) -> bool {
+        self.clauses().is_some_and(|clauses| clauses.iter().any(|clause| !clause.types.is_empty()))
+    }
+
+    /// The same with other types in the clauses that name some. The limit of terms is not looked at.
+    pub(crate) fn with_types(&self, change: impl Fn(&[Box<str>]) -> Vec<Box<str>>) -> Self {
+        let Some(clauses) = self.clauses() else { return Criteria(None) };
+        let change = |clause: &Sorted| {
+            let types = if clause.types.is_empty() { Vec::new() } else { change(&clause.types) };
+            Sorted { tags: clause.tags.clone(), types }
+        };
+        let changed: Vec<_> = clauses.iter().map(change).collect();
+        let terms = changed.iter().map(|clause| clause.types.len() + clause.tags.len()).sum();
+        Criteria(Some(Arc::new(Compiled::new(changed, terms))))
+    }
+
     /// How many types and tags it names.
     pub(crate) fn terms(&self) -> usize {
         self.0.as_ref().map_or(0, |compiled| compiled.terms)

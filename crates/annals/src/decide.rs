@@ -6,6 +6,7 @@ use crate::error::{AppendError, ReadError};
 use crate::events::Events;
 use crate::query::Query;
 use crate::staged::Staged;
+use crate::upcast::{UpcastEvents, Upcasting};
 use crate::view::View;
 use annals_types::planted::{Bug, planted};
 use annals_types::{Invalid, Position};
@@ -40,6 +41,16 @@ impl Situation<'_> {
     /// As [`Situation::events`].
     pub fn read(&self, query: Query) -> Result<Events<'_>, ReadError> {
         Events::with_staged(&self.view, self.staged, self.last, query)
+    }
+
+    /// The events of another query in the newest version of their schemas, as [`View::read_upcast`] has them, as of the same
+    /// moment.
+    ///
+    /// # Errors
+    /// As [`View::read_upcast`].
+    pub fn read_upcast(&self, query: Query) -> Result<UpcastEvents<'_>, ReadError> {
+        let (wide, upcasting) = Upcasting::new(query, self.view.chain()?);
+        Ok(UpcastEvents::new(self.read(wide)?, upcasting))
     }
 
     /// The position of the last event that there is. What the decision appends comes directly behind it.

@@ -1,5 +1,6 @@
 //! What can go wrong, by what the caller can do about it.
 
+use crate::upcast::UpcastError;
 use annals_format::{Corruption, FormatError};
 use annals_types::{Conflict, Invalid, Position, Uuid};
 use annals_wal::LogError;
@@ -99,6 +100,9 @@ pub enum ReadError {
         /// The newest version that this build reads.
         supported: u32,
     },
+    /// An event cannot be brought to the newest version of its schema. It can be read as it is stored, and so can all others.
+    #[error(transparent)]
+    Upcast(Box<UpcastError>),
     /// The operating system refused.
     #[error("cannot {what}")]
     Io {
@@ -257,8 +261,8 @@ impl From<ReadError> for OpenError {
             ReadError::Corrupt(corruption) => OpenError::Corrupt(corruption),
             ReadError::Newer { file, found, supported } => OpenError::Newer { file, found, supported },
             ReadError::Io { what, source } => OpenError::Io { what, source },
-            lost @ ReadError::Lost { .. } => {
-                OpenError::Io { what: "read the store".into(), source: io::Error::other(lost) }
+            other @ (ReadError::Lost { .. } | ReadError::Upcast(_)) => {
+                OpenError::Io { what: "read the store".into(), source: io::Error::other(other) }
             }
         }
     }
@@ -268,7 +272,7 @@ impl From<ReadError> for AppendError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Corrupt(corruption) => AppendError::Corrupt(corruption),
-            ReadError::Newer { .. } | ReadError::Lost { .. } => {
+            ReadError::Newer { .. } | ReadError::Lost { .. } | ReadError::Upcast(_) => {
                 AppendError::Io { what: "read the store".into(), source: io::Error::other(error) }
             }
             ReadError::Io { what, source } => AppendError::Io { what, source },

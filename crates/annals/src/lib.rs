@@ -66,6 +66,7 @@ mod range;
 mod recovery;
 mod repair;
 mod run_file;
+mod schema;
 mod sealing;
 mod serving;
 mod staged;
@@ -101,10 +102,15 @@ pub use options::{Durability, Options};
 pub use query::{AsOf, Clock, Query};
 pub use recovery::{RecoveryReport, TornTail};
 pub use repair::{LostRange, RepairProgress, RepairReport, TornBytes, repair, repair_in};
+/// The JSON of upcasters, rules and schemas.
+pub use serde_json;
 pub use stats::Stats;
 pub use store::Store;
 pub use ticket::Ticket;
-pub use upcast::{UpcastEvent, UpcastEvents};
+pub use upcast::{
+    ChainError, FieldType, NotJson, Outcome, Payload, Rule, UpcastData, UpcastError, UpcastEvent,
+    UpcastEvents, UpcastStep, Upcasters, UpcastersBuilder,
+};
 pub use verify::{Finding, Verification, VerifyProgress, verify, verify_in};
 pub use view::View;
 

@@ -3,6 +3,7 @@
 use crate::budget::Budget;
 use crate::error::OpenError;
 use crate::store::Store;
+use crate::upcast::Upcasters;
 use annals_types::limits::{
     INDEX_MEMORY_BYTES_DEFAULT, INDEX_MEMORY_BYTES_MIN, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX,
     SEGMENT_BYTES_MIN,
@@ -83,6 +84,7 @@ pub struct Options {
     pub(crate) background: bool,
     pub(crate) index_memory: u64,
     pub(crate) index_ids: Option<bool>,
+    pub(crate) upcasters: Upcasters,
 }
 
 impl Default for Options {
@@ -105,6 +107,7 @@ impl Options {
             background: true,
             index_memory: INDEX_MEMORY_BYTES_DEFAULT,
             index_ids: None,
+            upcasters: Upcasters::default(),
         }
     }
 
@@ -179,6 +182,15 @@ impl Options {
     #[must_use]
     pub fn index_ids(mut self, index: bool) -> Self {
         self.index_ids = Some(index);
+        self
+    }
+
+    /// How events of older schema versions become events of the newest when they are read with
+    /// [`View::read_upcast`](crate::View::read_upcast). Default: by what is registered in the store
+    /// (`Store::register_schema`), and nothing else; what is registered and these make one chain together.
+    #[must_use]
+    pub fn upcasters(mut self, upcasters: Upcasters) -> Self {
+        self.upcasters = upcasters;
         self
     }
 

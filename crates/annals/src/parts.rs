@@ -2,6 +2,7 @@
 
 use crate::error::ReadError;
 use crate::part::Part;
+use crate::schema::Schemas;
 use annals_index::TermKey;
 use annals_types::{EventRef, Position, Version};
 use annals_wal::Segment;
@@ -16,6 +17,9 @@ pub(crate) struct Parts {
     pub(crate) hash_seed: u64,
     pub(crate) segments: Vec<Arc<Segment>>,
     pub(crate) index: Vec<Arc<Part>>,
+    /// How events are brought to the newest versions of their schemas. It is kept here so that a view takes no more to make
+    /// than it would without.
+    pub(crate) schemas: Arc<Schemas>,
 }
 
 impl Parts {

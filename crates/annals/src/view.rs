@@ -5,7 +5,7 @@ use crate::events::Events;
 use crate::lists::{StreamInfo, Streams, TypeInfo, stream_info, type_list};
 use crate::parts::Parts;
 use crate::query::{AsOf, Query};
-use crate::upcast::UpcastEvents;
+use crate::upcast::{Chain, UpcastEvent, UpcastEvents, Upcasting, upcast_one};
 use annals_index::IdKey;
 use annals_types::{EventRef, Position, Timestamp, Uuid};
 use annals_wal::Segment;
@@ -33,11 +33,13 @@ pub struct View {
     pub(crate) position: Position,
     /// Only events that occurred up to here.
     pub(crate) occurred: Option<Timestamp>,
+    /// Where the store ended when the view was taken: what is registered up to here says how its events are upcast.
+    pub(crate) taken: Position,
 }
 
 impl View {
     pub(crate) fn new(parts: Arc<Parts>, position: Position) -> Self {
-        View { parts, position, occurred: None }
+        View { parts, position, occurred: None, taken: position }
     }
 
     /// The position of the last event that may be seen.
@@ -69,12 +71,55 @@ impl View {
         Events::new(self, query)
     }
 
-    /// Reads events in the newest version of their schemas, lazily and in bounded memory.
+    /// Reads events in the newest version of their schemas, lazily and in bounded memory: through the upcasters that the store was
+    /// opened with, and the rules that were registered in it by the time the view was taken (also in a view as of an earlier
+    /// moment: what happened is read as it was then, in the words of today).
+    ///
+    /// Types in the query, and in its criteria, mean types as they are now: stored events of older types that become such
+    /// events are among them. The limit counts the events that come out. What a stored event becomes, if it becomes several,
+    /// stands together, in its order, and the other way round where it is read backwards. Everything else in the query is
+    /// about what is stored, which upcasting leaves alone: streams, versions, positions, times and tags.
+    ///
+    /// Events of types without upcasters come as they are stored, borrowed from the log. [`View::read`] gives all of them as
+    /// they are stored: that is what conditions are compared with, and what copies are made from.
     ///
     /// # Errors
-    /// As [`ReadError`] says; also each event that is read may give one.
+    /// As [`ReadError`] says; also each event that is read may give one: [`ReadError::Upcast`] for one that cannot be
+    /// upcast.
     pub fn read_upcast(&self, query: Query) -> Result<UpcastEvents<'_>, ReadError> {
-        Ok(UpcastEvents::new(self.read(query)?))
+        let (wide, upcasting) = Upcasting::new(query, self.chain()?);
+        Ok(UpcastEvents::new(self.read(wide)?, upcasting))
+    }
+
+    /// What one stored event of this view becomes in the newest version of its schema: one event, several, or none.
+    ///
+    /// # Errors
+    /// [`ReadError::Upcast`] if it cannot be upcast; otherwise as [`ReadError`] says.
+    pub fn upcast<'v>(&self, stored: EventRef<'v>) -> Result<Vec<UpcastEvent<'v>>, ReadError> {
+        upcast_one(&*self.chain()?, stored).map_err(ReadError::Upcast)
+    }
+
+    /// The types under which events may be stored that become events of this type, itself included, in the order of their
+    /// names, by the store's upcasters and by what is registered: for conditions ([`Batch::fail_if`](crate::Batch::fail_if))
+    /// and reads that are about stored types.
+    ///
+    /// # Errors
+    /// As [`ReadError`] says.
+    pub fn stored_types(&self, event_type: &str) -> Result<Vec<String>, ReadError> {
+        Ok(self.chain()?.stored_types(event_type).iter().map(ToString::to_string).collect())
+    }
+
+    /// The newest schema version of a type, by the store's upcasters and by what is registered: what new events are to be
+    /// stamped with. 1 for a type of which nothing is known.
+    ///
+    /// # Errors
+    /// As [`ReadError`] says.
+    pub fn current_version(&self, event_type: &str) -> Result<u32, ReadError> {
+        Ok(self.chain()?.bounds(event_type).map_or(1, |(_, last)| last))
+    }
+
+    pub(crate) fn chain(&self) -> Result<Arc<Chain>, ReadError> {
+        self.parts.schemas.chain(self)
     }
 
     /// The event with an id. If an id was appended twice (which only appends with exact expectations allow), the

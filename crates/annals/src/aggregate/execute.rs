@@ -86,12 +86,14 @@ impl<A: Aggregate> Aggregates<A> {
         events: &[A::Event],
         context: &CommandContext,
     ) -> Result<Batch, ExecuteError<E>> {
+        let view = self.store.view();
         let mut batch = Batch::new();
         batch.expect(&loaded.stream, Expected::Exact(loaded.version()))?;
         for (index, event) in events.iter().enumerate() {
             let broken = |reason| ExecuteError::Event { index, reason };
             let mut new = event.to_new().map_err(broken)?;
-            new.schema_version = self.store.current_version(&new.event_type);
+            let version = view.current_version(&new.event_type);
+            new.schema_version = version.map_err(|error| ExecuteError::Load(error.into()))?;
             A::Event::from_stored(&as_stored(&new)).map_err(broken)?;
             context.complete(&mut new, A::tags(event));
             batch.push(&loaded.stream, &new)?;

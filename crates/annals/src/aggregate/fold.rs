@@ -3,7 +3,9 @@
 use super::Aggregate;
 use super::error::LoadError;
 use super::loaded::{LastEvent, Loaded};
+use crate::error::ReadError;
 use crate::query::Query;
+use crate::upcast::upcast_one;
 use crate::view::View;
 use annals_types::{EventRef, Version};
 use annals_vfs::sync::Deadline;
@@ -22,9 +24,17 @@ pub(super) fn fold<A: Aggregate>(
     }
     let deadline = patience.map(Deadline::after);
     let query = Query::stream(loaded.stream.as_str()).from_version(loaded.version().next()).to_version(to);
+    let chain = view.chain()?;
+    // The stored events, also those that upcasting drops: the version is that of the stream.
     for event in view.read(query)? {
         let stored = event?;
-        view.upcast(&stored, |event| apply(&mut loaded.state, event))??;
+        if chain.is_empty() {
+            apply(&mut loaded.state, &stored)?;
+        } else {
+            for event in upcast_one(&chain, stored).map_err(ReadError::Upcast)? {
+                apply(&mut loaded.state, &event.event())?;
+            }
+        }
         loaded.last = Some(LastEvent::of(&stored));
         loaded.occurred_max = loaded.occurred_max.max(stored.occurred_at);
         loaded.events_read += 1;

@@ -14,6 +14,7 @@ use crate::open::{Opened, environment, observe, open_for_reading, open_for_writi
 use crate::options::{Durability, Options};
 use crate::parts::Parts;
 use crate::recovery::RecoveryReport;
+use crate::schema::Schemas;
 use crate::serving::Serving;
 use crate::stats::Stats;
 use crate::view::View;
@@ -113,7 +114,8 @@ impl Store {
         let durability = Durability::from_code(opened.manifest.durability).unwrap_or_default();
         let watermark = Arc::new(Watermark::new(visible));
         let index = (opened.parts, opened.rebuilt);
-        let settings = Settings { durability, budget, worker: None };
+        let schemas = Arc::new(Schemas::of_reader(options.upcasters.clone()));
+        let settings = Settings { durability, budget, worker: None, schemas };
         let core = Core::new(env, catalog, settings, index, watermark, Vec::new());
         Ok(Self::new(path, Arc::new(core), opened.report, None))
     }
@@ -141,6 +143,7 @@ impl Store {
                 durability: options.durability.unwrap_or(own),
                 budget: options.budget(),
                 worker: options.background.then_some(sender),
+                schemas: Arc::new(Schemas::of_writer(options.upcasters.clone())),
             },
             (parts, rebuilt),
             watermark,

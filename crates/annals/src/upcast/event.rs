@@ -13,16 +13,21 @@ pub struct UpcastEvent<'v> {
 
 /// What upcasting has put in the place of what is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Changed {
-    event_type: String,
-    schema_version: u32,
-    content_type: ContentType,
-    data: Vec<u8>,
+pub(crate) struct Changed {
+    pub(crate) event_type: String,
+    pub(crate) schema_version: u32,
+    pub(crate) content_type: ContentType,
+    pub(crate) data: Vec<u8>,
+    pub(crate) part: usize,
 }
 
 impl<'v> UpcastEvent<'v> {
     pub(crate) fn unchanged(stored: EventRef<'v>) -> Self {
         UpcastEvent { stored, changed: None }
+    }
+
+    pub(crate) fn changed(stored: EventRef<'v>, changed: Changed) -> Self {
+        UpcastEvent { stored, changed: Some(Box::new(changed)) }
     }
 
     /// The event: the stored one, with the type, schema version and data that upcasting has given it.
@@ -50,6 +55,13 @@ impl<'v> UpcastEvent<'v> {
     #[must_use]
     pub fn is_changed(&self) -> bool {
         self.changed.is_some()
+    }
+
+    /// Which one it is, from 0, of the events that the stored one has become. They have position, version and id in
+    /// common.
+    #[must_use]
+    pub fn part(&self) -> usize {
+        self.changed.as_ref().map_or(0, |changed| changed.part)
     }
 }
 

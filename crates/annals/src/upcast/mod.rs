@@ -1,28 +1,32 @@
 //! Events in the newest version of their schemas, whatever version they were stored in.
+//!
+//! Steps ([`step`]) in code or by rules ([`rule`]) make a chain ([`chain`]); an event walks it to its end ([`walk`]), and a query is
+//! widened to the types that may get there ([`widen`]).
+//!
+//! Not here: which steps are registered in the store ([`schema`](crate::schema)).
 
+mod chain;
+mod convert;
+mod error;
 mod event;
+mod payload;
+mod pointer;
 mod reading;
+mod rule;
+mod step;
+mod stored_step;
+mod upcasters;
+mod walk;
+mod widen;
 
+pub use convert::FieldType;
+pub use error::{ChainError, UpcastError};
 pub use event::UpcastEvent;
+pub use payload::{NotJson, Outcome, Payload, UpcastData};
 pub use reading::UpcastEvents;
+pub use rule::Rule;
+pub use stored_step::UpcastStep;
+pub use upcasters::{Upcasters, UpcastersBuilder};
 
-use crate::error::ReadError;
-use crate::store::Store;
-use crate::view::View;
-use annals_types::EventRef;
-
-impl View {
-    pub(crate) fn upcast<E>(
-        &self,
-        stored: &EventRef<'_>,
-        mut take: impl FnMut(&EventRef<'_>) -> Result<(), E>,
-    ) -> Result<Result<(), E>, ReadError> {
-        Ok(take(stored))
-    }
-}
-
-impl Store {
-    pub(crate) fn current_version(&self, _event_type: &str) -> u32 {
-        1
-    }
-}
+pub(crate) use chain::Chain;
+pub(crate) use reading::{Upcasting, upcast_one};

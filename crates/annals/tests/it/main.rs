@@ -28,6 +28,7 @@ mod slow;
 mod tickets;
 mod times;
 mod typed_events;
+mod upcast;
 mod verify;
 mod views;
 mod workload;
