@@ -23,6 +23,7 @@ mod regressions;
 mod repair;
 mod slow;
 mod tickets;
+mod time_travel;
 mod times;
 mod verify;
 mod views;
