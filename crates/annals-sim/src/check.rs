@@ -69,7 +69,10 @@ pub(crate) fn answers(
 ) -> Result<(), Wrong> {
     let seen = moment.seen(events);
     let view = moment.of(view)?;
-    read(view.read(question.query())?, &question.answer(&seen), || format!("{question} {moment}"))?;
+    let wanted = question.answer(&seen);
+    read(view.read(question.query())?, &wanted, || format!("{question} {moment}"))?;
+    let counted = view.count(question.query())?;
+    ensure!(counted == wanted.len() as u64, "{question} {moment}: {counted} instead of {}", wanted.len());
     lists(&view, &seen)?;
     let said = question.since.iter().chain(&question.until).map(|(_, time)| *time);
     times(&view, events, &seen, &said.collect::<Vec<_>>())?;

@@ -211,6 +211,14 @@ bugs! {
     SaltReused = "salt-reused",
     /// A view is not bounded by its position. It shows what came after it.
     ReadBeyondView = "read-beyond-view",
+    /// Names are counted in the index to its end, not to the view's. A view of an earlier moment counts what came later.
+    CountedBeyondView = "counted-beyond-view",
+    /// Where some of a segment had occurred by a time, all of it is counted.
+    PartlyShownCountedWhole = "partly-shown-counted-whole",
+    /// Of several segments that were begun in one moment, only the first counts as recorded by it.
+    SegmentsOfOneTimeLeftOut = "segments-of-one-time-left-out",
+    /// A scan as of a time ends where the first segment is that has nothing of that time. What lies behind it is not found.
+    ScanEndsAtHiddenSegment = "scan-ends-at-hidden-segment",
     /// A view as of a time does not show what was recorded in that very moment.
     AsOfExcludesItsMoment = "as-of-excludes-its-moment",
     /// A reader beside a writer sees what is not durable yet.

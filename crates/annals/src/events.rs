@@ -3,12 +3,12 @@
 use crate::ahead::{AHEAD, Ahead, Candidate};
 use crate::cursor::{Candidates, PartCursor, StreamCursor};
 use crate::error::ReadError;
+use crate::occurred::{Occurred, Shown};
 use crate::part::Part;
 use crate::query::Query;
 use crate::range::{Range, STRETCH};
 use crate::staged::Staged;
 use crate::view::View;
-use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position};
 use std::iter::FusedIterator;
 
@@ -27,6 +27,8 @@ pub struct Events<'v> {
     range: Option<Range<'v>>,
     /// Whether everything that is read is shown, unless it is lost.
     shows_all: bool,
+    /// When the events that are looked for occurred.
+    times: Occurred,
     /// What went wrong behind them.
     failed: Option<ReadError>,
     /// Where the stretch ends that was asked for when positions are walked one by one.
@@ -65,21 +67,7 @@ impl<'v> Events<'v> {
         last: Position,
         query: Query,
     ) -> Result<Self, ReadError> {
-        let (mut from, mut to) = query.positions;
-        from = from.max(Position::FIRST);
-        to = if planted(Bug::ReadBeyondView) { to } else { to.min(last) };
-        // On the recorded clock a range of times is a range of positions.
-        if query.recorded.0 > annals_types::Timestamp::MIN {
-            let before = annals_types::Timestamp::from_nanos(query.recorded.0.as_nanos() - 1);
-            from = from.max(view.recorded_by(before)?.next());
-        }
-        if let Some(until) = query.recorded.1 {
-            let before = until.as_nanos().checked_sub(1).map(annals_types::Timestamp::from_nanos);
-            let end = before.map(|before| view.recorded_by(before)).transpose()?;
-            // Behind the last event of the view, what is staged is compared one by one.
-            let end = end.map(|end| if end < view.position { end } else { last });
-            to = end.unwrap_or(Position::ZERO).min(to);
-        }
+        let (from, to) = view.positions_of(&query, last)?;
         let parts = PartCursor::new(view, &query, from, to);
         // Criteria may be narrower than the stream is.
         let source = if query.stream.is_some() && query.criteria.is_none() {
@@ -93,6 +81,7 @@ impl<'v> Events<'v> {
             left: query.limit,
             range: None,
             shows_all: query.means_all() && view.occurred.is_none(),
+            times: Occurred::of(view, &query),
             query,
             source,
             ahead: Ahead::new(&view.parts),
@@ -197,14 +186,24 @@ impl<'v> Events<'v> {
         let (parts, current) = match &mut self.source {
             Source::Stream(cursor) => {
                 let stream = query.stream.as_deref().unwrap_or_default();
-                return Ok(cursor.next(query, stream)?.map(|position| (position, false)));
+                loop {
+                    match cursor.next(query, stream)? {
+                        Some(position) if is_hidden(&mut self.ahead, &self.times, position) => {}
+                        found => return Ok(found.map(|position| (position, false))),
+                    }
+                }
             }
             Source::Parts(parts, current) => (parts, current),
         };
         while self.range.is_none() {
             let Some((part, candidates)) = current else {
-                let Some((part, first, last)) = parts.next(query) else { return Ok(None) };
-                let candidates = Candidates::choose(part, query, first, last)?;
+                let Some(stretch) = parts.next() else { return Ok(None) };
+                let (part, first, last) = stretch;
+                let mut candidates = Candidates::choose(part, query, first, last)?;
+                if candidates.is_range() {
+                    let (_, first, last) = parts.without_gaps(stretch);
+                    candidates = Candidates::range(first, last, query.backwards);
+                }
                 // What is staged may have no place in the log yet, and is asked for event by event.
                 let range = candidates.as_whole_range().filter(|_| self.staged.is_none());
                 self.range = range.map(|(first, last)| Range::new(&self.view.parts, first, last));
@@ -212,7 +211,9 @@ impl<'v> Events<'v> {
                 continue;
             };
             match candidates.next(part)? {
-                Some(position) => return Ok(Some((position, candidates.is_range()))),
+                Some(position) if candidates.is_range() => return Ok(Some((position, true))),
+                Some(position) if is_hidden(&mut self.ahead, &self.times, position) => {}
+                Some(position) => return Ok(Some((position, false))),
                 None => *current = None,
             }
         }
@@ -250,6 +251,16 @@ impl<'v> Events<'v> {
             None => candidate.event(),
         }
     }
+}
+
+/// Whether the segment of a position has nothing that occurred at these times, so that the event there need not be read.
+#[inline]
+fn is_hidden(ahead: &mut Ahead<'_>, times: &Occurred, position: Position) -> bool {
+    !times.is_ever()
+        && ahead.segment_of(position).is_some_and(|segment| {
+            let holds = segment.sealed_entry().is_some_and(|entry| position <= entry.last_position());
+            holds && times.of_segment(segment) == Shown::None
+        })
 }
 
 impl<'v> Iterator for Events<'v> {

@@ -1,16 +1,16 @@
 //! What streams and types there are.
 
 use crate::error::ReadError;
+use crate::occurred::{Occurred, Shown};
 use crate::part::{LOST, Located, Part};
-use crate::view::{Shown, View};
+use crate::tally::{Counting, Tally};
+use crate::view::View;
 use annals_index::TermKind;
 use annals_types::{Position, Version};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many names are taken from a part at once.
 const PAGE: usize = 256;
-/// How many positions of a name are looked at at once.
-const CHUNK: u64 = 256;
 
 /// What is known of a stream in a view.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,38 +129,16 @@ fn count(
     located: &mut Located,
     lost: bool,
 ) -> Result<Counted, ReadError> {
-    let events = part.rank(located, last)?;
-    let last_version = located.first_version().plus(events.saturating_sub(1));
-    match view.shows_of(part.first_position(), last) {
-        Shown::None => Ok(Counted::default()),
-        Shown::All if events == 0 => Ok(Counted::default()),
-        Shown::All if !lost => Ok(Counted { events, last_version }),
-        // When a lost event occurred is not known, so it counts for nothing as of such a time.
-        Shown::All if view.occurred.is_none() => {
-            let counted = count_shown(view, part, events, located)?;
-            Ok(Counted { last_version, ..counted })
-        }
-        Shown::All | Shown::Some => count_shown(view, part, events, located),
-    }
-}
-
-fn count_shown(view: &View, part: &Part, events: u64, located: &mut Located) -> Result<Counted, ReadError> {
-    let mut counted = Counted::default();
-    let mut positions = Vec::new();
-    let mut from = 0;
-    while from < events {
-        let length = (events - from).min(CHUNK);
-        positions.clear();
-        part.positions(located, from, usize::try_from(length).unwrap_or(PAGE), &mut positions)?;
-        for position in &positions {
-            let Some(event) = view.parts.event(*position)? else { continue };
-            if view.shows(&event) {
-                counted.add(&Counted { events: 1, last_version: event.version });
-            }
-        }
-        from += length;
-    }
-    Ok(counted)
+    let (parts, first) = (&*view.parts, part.first_position());
+    let counting = Counting { parts, part, first, last, times: Occurred::by(view), lost };
+    let Tally { events, last: shown } = counting.tally(located, 0..u64::MAX)?;
+    // When a lost event occurred is not known, so it counts for nothing as of such a time. Otherwise its version does.
+    let ordinal = match view.occurred {
+        None if lost => part.rank(located, last)?.checked_sub(1),
+        _ => shown,
+    };
+    let last_version = ordinal.map_or(Version::ZERO, |ordinal| located.first_version().plus(ordinal));
+    Ok(Counted { events, last_version })
 }
 
 /// The names of a kind over all parts of a view, merged, in bounded memory.
@@ -192,8 +170,9 @@ struct Page<'v> {
 
 impl<'v> Names<'v> {
     fn new(view: &'v View, kind: TermKind, prefix: &str) -> Self {
-        let ranges = view.parts.ranges(view.position);
-        let parts = ranges.filter(|(_, first, last)| view.shows_of(*first, *last) != Shown::None);
+        let (ranges, times) = (view.parts.ranges(view.position), Occurred::by(view));
+        let parts =
+            ranges.filter(|(_, first, last)| times.between(&view.parts, *first, *last) != Shown::None);
         let pages = parts
             .map(|(part, _, last)| Page {
                 part,

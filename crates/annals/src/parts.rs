@@ -83,6 +83,19 @@ impl Parts {
         Some((part, part.first_position(), end))
     }
 
+    /// How many segments begin at or before a position.
+    pub(crate) fn segments_begun(&self, position: Position) -> usize {
+        self.segments.partition_point(|segment| segment.first_position() <= position)
+    }
+
+    /// A segment by its number, with the first and the last position that it has up to `last`.
+    pub(crate) fn segment(&self, number: usize, last: Position) -> Option<(&Segment, Position, Position)> {
+        let segment = self.segments.get(number)?;
+        let next = self.segments.get(number + 1);
+        let end = next.map_or(last, |next| next.first_position().previous().min(last));
+        Some((segment, segment.first_position(), end))
+    }
+
     /// The segments that may have events up to `last`: first and last position of each.
     pub(crate) fn segments_up_to(
         &self,

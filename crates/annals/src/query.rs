@@ -190,12 +190,16 @@ impl Query {
         }
     }
 
+    pub(crate) fn restricts_versions(&self) -> bool {
+        self.versions != VERSIONS_ALL
+    }
+
     /// Whether all events between its positions are meant, except lost ones.
     pub(crate) fn means_all(&self) -> bool {
-        let Query { stream, versions, types, tags, criteria, category, prefix, .. } = self;
+        let Query { stream, types, tags, criteria, category, prefix, .. } = self;
         let no_names = stream.is_none() && criteria.is_none() && category.is_none() && prefix.is_none();
         let no_times = [self.occurred, self.recorded].iter().all(|times| *times == (Timestamp::MIN, None));
-        no_names && no_times && types.is_empty() && tags.is_empty() && *versions == VERSIONS_ALL
+        no_names && no_times && types.is_empty() && tags.is_empty() && !self.restricts_versions()
     }
 
     /// Whether an event is meant. The index only narrows down where to look; this decides.

@@ -1,7 +1,7 @@
 //! From a time to a position, on either clock.
 
 use crate::error::ReadError;
-use crate::query::Clock;
+use crate::query::{Clock, Query};
 use crate::view::View;
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp};
@@ -34,7 +34,7 @@ impl View {
     pub fn position_at(&self, clock: Clock, time: Timestamp) -> Result<Position, ReadError> {
         match clock {
             Clock::Recorded => self.recorded_by(time),
-            Clock::Occurred => self.occurred_by(time),
+            Clock::Occurred => self.last_occurred_by(time),
         }
     }
 
@@ -42,22 +42,56 @@ impl View {
     pub(crate) fn recorded_by(&self, time: Timestamp) -> Result<Position, ReadError> {
         let excluded = i64::from(planted(Bug::AsOfExcludesItsMoment));
         let time = Timestamp::from_nanos(time.as_nanos().saturating_sub(excluded));
-        let mut found = Position::ZERO;
-        for (segment, first, last) in self.parts.segments_up_to(self.position).rev() {
-            if segment.sealed_entry().is_some_and(|entry| entry.recorded.min > time) {
-                found = first.previous();
-                continue;
-            }
-            found = segment.position_at(time, first..last.next())?;
-            if found >= first {
-                break;
-            }
+        let Some((segment, first, last)) = self.last_begun_by(time)? else { return Ok(Position::ZERO) };
+        if segment.sealed_entry().is_some_and(|entry| entry.recorded.max <= time) {
+            return Ok(last);
         }
-        Ok(found)
+        Ok(segment.position_at(time, first..last.next())?)
+    }
+
+    /// The last segment whose first event was recorded at or before a time, and what of it this view has. Logarithmic:
+    /// recorded_at never goes backwards.
+    fn last_begun_by(&self, time: Timestamp) -> Result<Option<(&Segment, Position, Position)>, ReadError> {
+        let (mut low, mut high) = (0, self.parts.segments_begun(self.position));
+        while low < high {
+            let middle = low.midpoint(high);
+            let segment = &self.parts.segments[middle];
+            let begun = match segment.sealed_entry() {
+                Some(entry) => entry.recorded.min,
+                None => segment.event(segment.first_position())?.recorded_at,
+            };
+            let at_once = begun == time && !planted(Bug::SegmentsOfOneTimeLeftOut);
+            if begun < time || at_once { low = middle + 1 } else { high = middle }
+        }
+        Ok(low.checked_sub(1).and_then(|number| self.parts.segment(number, self.position)))
+    }
+
+    /// Between which positions the events of a query lie, of those up to `last`, which may lie behind the view. On the
+    /// recorded clock a range of times is a range of positions.
+    pub(crate) fn positions_of(
+        &self,
+        query: &Query,
+        last: Position,
+    ) -> Result<(Position, Position), ReadError> {
+        let (mut from, mut to) = query.positions;
+        from = from.max(Position::FIRST);
+        to = if planted(Bug::ReadBeyondView) { to } else { to.min(last) };
+        if query.recorded.0 > Timestamp::MIN {
+            let before = Timestamp::from_nanos(query.recorded.0.as_nanos() - 1);
+            from = from.max(self.recorded_by(before)?.next());
+        }
+        if let Some(until) = query.recorded.1 {
+            let before = until.as_nanos().checked_sub(1).map(Timestamp::from_nanos);
+            let end = before.map(|before| self.recorded_by(before)).transpose()?;
+            // Behind the last event of the view, what is staged is compared one by one.
+            let end = end.map(|end| if end < self.position { end } else { last });
+            to = end.unwrap_or(Position::ZERO).min(to);
+        }
+        Ok((from, to))
     }
 
     /// The last position whose event occurred at or before a time.
-    fn occurred_by(&self, time: Timestamp) -> Result<Position, ReadError> {
+    fn last_occurred_by(&self, time: Timestamp) -> Result<Position, ReadError> {
         for (segment, first, last) in self.parts.segments_up_to(self.position).rev() {
             if segment.sealed_entry().is_some_and(|entry| entry.occurred.min > time) {
                 continue;

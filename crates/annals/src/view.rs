@@ -1,5 +1,6 @@
 //! A picture of the store that stays as it is.
 
+use crate::count::count;
 use crate::error::ReadError;
 use crate::events::Events;
 use crate::lists::{StreamInfo, Streams, TypeInfo, stream_info, type_list};
@@ -8,7 +9,6 @@ use crate::query::{AsOf, Query};
 use crate::upcast::{Chain, UpcastEvent, UpcastEvents, Upcasting, upcast_one};
 use annals_index::IdKey;
 use annals_types::{EventRef, Position, Timestamp, Uuid};
-use annals_wal::Segment;
 use std::sync::Arc;
 
 /// A read-only picture of the store, pinned at a position and perhaps at a time. Cheap to clone, usable from any
@@ -48,8 +48,33 @@ impl View {
         self.position
     }
 
-    /// The view as of an earlier moment. Said twice, with both clocks, it answers what was known at one time about
-    /// another.
+    /// The time by which the events of this view must have occurred, if it is a view [as of](AsOf::Occurred) such a time.
+    #[must_use]
+    pub fn occurred_by(&self) -> Option<Timestamp> {
+        self.occurred
+    }
+
+    /// The view as of an earlier moment. Said again, each moment restricts the view further, in whatever order they are said;
+    /// with both clocks, it answers what was known at one time about another.
+    ///
+    /// Before the first event the view is empty. A time of the recorded clock is turned into a position here, in a time that
+    /// grows with the logarithm of the number of events; the other moments are only noted.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # let store = annals::Store::open(directory.path().join("store"))?;
+    /// use annals::{AsOf, Expected, NewEvent, Query, Timestamp};
+    /// let [june, july] = [18_000, 18_030].map(|day| Timestamp::from_nanos(day * 86_400_000_000_000));
+    /// // What happened in June is told after what happened in July.
+    /// store.append("account-1", Expected::Any, &[NewEvent::json("opened", "{}").at(july)])?;
+    /// let told = store.append("account-1", Expected::Any, &[NewEvent::json("ordered", "{}").at(june)])?;
+    /// let view = store.view();
+    /// let in_june = view.as_of(AsOf::Occurred(june))?;
+    /// assert_eq!((in_june.count(Query::all())?, in_june.occurred_by()), (1, Some(june)));
+    /// let known_before = in_june.as_of(AsOf::Position(told.first_position.previous()))?;
+    /// assert_eq!(known_before.count(Query::all())?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`ReadError`] says.
@@ -69,6 +94,32 @@ impl View {
     /// As [`ReadError`] says; also each event that is read may give one.
     pub fn read(&self, query: Query) -> Result<Events<'_>, ReadError> {
         Events::new(self, query)
+    }
+
+    /// How many events [`View::read`] would give.
+    ///
+    /// Nothing but the index is asked about all events, those of one stream, category, tag or prefix, or of some types, each
+    /// also between two positions, versions of the stream, or times of the recorded clock. As of a time of the occurred clock,
+    /// or between two such times, the events of those segments and blocks are read in which some count and others do not.
+    /// For any other query all of its events are read.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # let store = annals::Store::open(directory.path().join("store"))?;
+    /// use annals::{Expected, NewEvent, Query, Version};
+    /// let events = ["opened", "deposited", "deposited"].map(|event_type| NewEvent::json(event_type, "{}"));
+    /// store.append("account-1", Expected::NoStream, &events)?;
+    /// let view = store.view();
+    /// assert_eq!(view.count(Query::all())?, 3);
+    /// assert_eq!(view.count(Query::all().of_type("deposited"))?, 2);
+    /// assert_eq!(view.count(Query::stream("account-1").from_version(Version::new(2)).limit(1))?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`ReadError`] says.
+    pub fn count(&self, query: Query) -> Result<u64, ReadError> {
+        count(self, query)
     }
 
     /// Reads events in the newest version of their schemas, lazily and in bounded memory: through the upcasters that the store was
@@ -224,25 +275,4 @@ impl View {
     fn may_have_made(&self, id: Uuid, position: Position) -> bool {
         self.parts.segment_of(position).is_some_and(|segment| segment.binding().may_have_made(id, position))
     }
-
-    /// Whether all, none or some of the events between two positions had occurred, as far as their segments tell.
-    pub(crate) fn shows_of(&self, first: Position, last: Position) -> Shown {
-        let Some(time) = self.occurred else { return Shown::All };
-        let of_segment = |segment: &Segment| match segment.sealed_entry() {
-            Some(entry) if entry.occurred.max <= time => Shown::All,
-            Some(entry) if entry.occurred.min > time => Shown::None,
-            _ => Shown::Some,
-        };
-        let mut shown = self.parts.segments_within(first, last).map(of_segment);
-        let first = shown.next().unwrap_or(Shown::None);
-        if shown.all(|shown| shown == first) { first } else { Shown::Some }
-    }
-}
-
-/// How much of a stretch of the log a view shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shown {
-    All,
-    None,
-    Some,
 }

@@ -34,7 +34,7 @@ impl Asked<'_, '_> {
         self.list("a stream that is not there", nobody, &None)
     }
 
-    fn list<T: PartialEq + Debug>(
+    pub(super) fn list<T: PartialEq + Debug>(
         &mut self,
         what: &str,
         said: Result<T, ReadError>,

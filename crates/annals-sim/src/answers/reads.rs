@@ -90,6 +90,7 @@ impl Asked<'_, '_> {
         let mut wanted: Vec<&Event> = self.truth.iter().filter(|event| wanted(event)).collect();
         let view = self.view;
         self.compare(what, view, query.clone(), &wanted)?;
+        self.list(&format!("the number of {what}"), view.count(query.clone()), &(wanted.len() as u64))?;
         self.compare(what, view, query.clone().limit(2), &wanted[..wanted.len().min(2)])?;
         wanted.reverse();
         self.compare(what, view, query.backwards(), &wanted)

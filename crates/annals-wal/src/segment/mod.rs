@@ -268,7 +268,7 @@ impl Segment {
     /// trusted: the caller looks at the events at both ends.
     fn narrow_by_footer(&self, time: Timestamp, range: &Range<Position>) -> Option<(Position, Position)> {
         let Body::Sealed(sealed) = &self.body else { return None };
-        let loaded = sealed.loaded.get()?;
+        let loaded = self.loaded(sealed).ok()?;
         let after = tables::not_after(loaded.tables.as_ref()?.times(&loaded.mapping)?, time);
         let stride = TIME_STRIDE as u64;
         let from = self.first_position.plus(after.saturating_sub(1) * stride);

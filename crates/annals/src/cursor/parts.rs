@@ -1,9 +1,12 @@
 //! The parts of the index that a query has to look into, in its direction.
 
+use crate::occurred::{Occurred, Shown};
 use crate::part::Part;
 use crate::query::Query;
 use crate::view::View;
-use annals_types::{Position, Timestamp};
+use annals_format::SealedSegment;
+use annals_types::Position;
+use annals_types::planted::{Bug, planted};
 use annals_wal::Segment;
 use std::ops::Range;
 
@@ -18,8 +21,10 @@ pub(crate) struct PartCursor<'v> {
     /// Their numbers.
     left: Range<usize>,
     backwards: bool,
-    /// Whether times may exclude some of them.
-    by_time: bool,
+    /// When the events that are looked for occurred, which may exclude some of them.
+    times: Occurred,
+    /// What was put back of the last part.
+    rest: Option<Stretch<'v>>,
 }
 
 impl<'v> PartCursor<'v> {
@@ -32,39 +37,66 @@ impl<'v> PartCursor<'v> {
             positions: (from, to),
             left: first..end,
             backwards: query.backwards,
-            by_time: view.occurred.is_some() || query.occurred != (Timestamp::MIN, None),
+            times: Occurred::of(view, query),
+            rest: None,
         }
     }
 
     /// The next part.
-    pub(crate) fn next(&mut self, query: &Query) -> Option<Stretch<'v>> {
+    pub(crate) fn next(&mut self) -> Option<Stretch<'v>> {
+        if let Some(rest) = self.rest.take() {
+            return Some(rest);
+        }
         let (from, to) = self.positions;
         loop {
             let number = if self.backwards { self.left.next_back() } else { self.left.next() }?;
             let (part, first, last) = self.view.parts.part(number, to)?;
-            let first = first.max(from);
-            let held =
-                if self.by_time { may_hold(self.view, query, first, last) } else { Some((first, last)) };
-            if let Some((first, last)) = held.filter(|(first, last)| first <= last) {
+            if let Some((first, last)) = self.within(first.max(from), last) {
                 return Some((part, first, last));
             }
         }
     }
+
+    /// What of a stretch is walked event by event before something can be passed over: up to segments that have no events of
+    /// the query. What lies behind these is the next part.
+    pub(crate) fn without_gaps(&mut self, stretch: Stretch<'v>) -> Stretch<'v> {
+        let (part, first, last) = stretch;
+        if self.times.is_ever() {
+            return stretch;
+        }
+        let hidden = |segment: &&Segment| self.times.of_segment(segment) == Shown::None;
+        let mut segments = self.view.parts.segments_within(first, last);
+        let gap = if self.backwards { segments.rfind(hidden) } else { segments.find(hidden) };
+        let Some(end) = gap.and_then(|segment| Some((segment.first_position(), last_of(segment)?))) else {
+            return stretch;
+        };
+        let (gap_first, gap_last) = end;
+        let (walked, rest) = if self.backwards {
+            ((gap_last.next(), last), (first, gap_first.previous()))
+        } else {
+            ((first, gap_first.previous()), (gap_last.next(), last))
+        };
+        if !planted(Bug::ScanEndsAtHiddenSegment) {
+            self.rest = self.within(rest.0, rest.1).map(|(first, last)| (part, first, last));
+        }
+        (part, walked.0, walked.1)
+    }
+
+    /// Between which of two positions there can be events of the query, as far as the times of their segments tell.
+    fn within(&self, first: Position, last: Position) -> Option<(Position, Position)> {
+        if self.times.is_ever() {
+            return Some((first, last)).filter(|(first, last)| first <= last);
+        }
+        let shown = |segment: &&Segment| self.times.of_segment(segment) != Shown::None;
+        let mut segments = self.view.parts.segments_within(first, last).filter(shown);
+        let oldest = segments.next()?;
+        let newest = segments.next_back().unwrap_or(oldest);
+        let end = last_of(newest).map_or(last, |end| end.min(last));
+        Some((first.max(oldest.first_position()), end)).filter(|(first, last)| first <= last)
+    }
 }
 
-/// Between which of two positions there can be events of the query, as far as the times of their segments tell.
-fn may_hold(view: &View, query: &Query, first: Position, last: Position) -> Option<(Position, Position)> {
-    let (since, until) = query.occurred;
-    let within = |segment: &&Segment| {
-        segment.sealed_entry().is_none_or(|entry| {
-            entry.occurred.max >= since
-                && until.is_none_or(|until| entry.occurred.min < until)
-                && view.occurred.is_none_or(|time| entry.occurred.min <= time)
-        })
-    };
-    let mut segments = view.parts.segments_within(first, last).filter(within);
-    let oldest = segments.next()?;
-    let newest = segments.next_back().unwrap_or(oldest);
-    let end = newest.sealed_entry().map_or(last, |entry| entry.last_position().min(last));
-    Some((first.max(oldest.first_position()), end))
+/// The last position of a sealed segment.
+fn last_of(segment: &Segment) -> Option<Position> {
+    segment.sealed_entry().map(SealedSegment::last_position)
 }

@@ -106,7 +106,7 @@ impl<'v> StreamCursor<'v> {
         let mut stretches: [Option<Stretch<'v>>; PARTS_MAX] = [None; PARTS_MAX];
         let mut count = 0;
         while count < wanted
-            && let Some(stretch) = self.parts.next(query)
+            && let Some(stretch) = self.parts.next()
         {
             let run = stretch.0.as_run().and_then(RunPart::opened);
             begun[count] = run.map(|run| (run, Lookup::new()));

@@ -26,6 +26,7 @@ mod regressions;
 mod repair;
 mod slow;
 mod tickets;
+mod time_travel;
 mod times;
 mod typed_events;
 mod upcast;
