@@ -22,6 +22,7 @@ mod opening;
 mod processes;
 mod regressions;
 mod repair;
+mod replay;
 mod slow;
 mod tickets;
 mod times;
