@@ -1,7 +1,7 @@
 //! `annals`: the command line tool over an Annals store.
 //!
 //! Each command is a file in `commands` with its arguments and its work. What they share: `args` (arguments and
-//! what they mean), `json` (events as JSON), `output` and `table` (standard output), `failure` (errors and exit
+//! what they mean), `json` (events as JSON), `output`, `table` and `terminal` (standard output), `failure` (errors and exit
 //! statuses). The tool holds no knowledge about files of a store: that is the library's.
 
 mod args;
@@ -13,6 +13,7 @@ mod output;
 mod progress;
 mod reduce;
 mod table;
+mod terminal;
 mod time;
 mod tool;
 

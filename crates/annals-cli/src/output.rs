@@ -30,7 +30,7 @@ impl std::error::Error for StdoutClosed {}
 /// Standard output.
 pub(crate) struct Out {
     format: Format,
-    to: BufWriter<StdoutLock<'static>>,
+    to: BufWriter<Lines<StdoutLock<'static>>>,
 }
 
 impl Out {
@@ -38,7 +38,13 @@ impl Out {
     pub(crate) fn new(format: Option<Format>) -> Self {
         let stdout = io::stdout();
         let usual = if stdout.is_terminal() { Format::Table } else { Format::Jsonl };
-        Out { format: format.unwrap_or(usual), to: BufWriter::with_capacity(64 << 10, stdout.lock()) }
+        let lines = Lines { to: stdout.lock(), carriage: false };
+        Out { format: format.unwrap_or(usual), to: BufWriter::with_capacity(64 << 10, lines) }
+    }
+
+    /// From here on the terminal takes bytes as they are, so that the beginning of a line must be asked for.
+    pub(crate) fn terminal_is_raw(&mut self) {
+        self.to.get_mut().carriage = true;
     }
 
     pub(crate) fn is_table(&self) -> bool {
@@ -77,6 +83,26 @@ impl Out {
             self.line(format_args!("{key}  {shown}"))?;
         }
         Ok(())
+    }
+}
+
+/// Passes bytes on, and puts a carriage return before each line break where the terminal does not do that.
+struct Lines<W> {
+    to: W,
+    carriage: bool,
+}
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match bytes.iter().position(|byte| *byte == b'\n').filter(|_| self.carriage) {
+            None => self.to.write(bytes),
+            Some(0) => self.to.write_all(b"\r\n").map(|()| 1),
+            Some(end) => self.to.write(&bytes[..end]),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }
 
@@ -140,6 +166,15 @@ pub(crate) fn note(text: impl fmt::Display) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_begin_at_the_left_where_the_terminal_is_raw() {
+        for (carriage, expected) in [(false, "a\n\nb\nc"), (true, "a\r\n\r\nb\r\nc")] {
+            let mut lines = Lines { to: Vec::new(), carriage };
+            lines.write_all(b"a\n\nb\nc").unwrap();
+            assert_eq!(lines.to, expected.as_bytes());
+        }
+    }
 
     #[test]
     fn facts_are_one_json_object_in_their_order() {

@@ -67,6 +67,7 @@ mod query;
 mod range;
 mod recovery;
 mod repair;
+mod replay;
 mod run_file;
 mod schema;
 mod sealing;
@@ -105,7 +106,8 @@ pub use options::{Durability, Options};
 pub use query::{AsOf, Clock, Query};
 pub use recovery::{RecoveryReport, TornTail};
 pub use repair::{LostRange, RepairProgress, RepairReport, TornBytes, repair, repair_in};
-/// The JSON of upcasters, rules and schemas.
+pub use replay::{Replay, ReplayControl, Speed};
+/// The JSON of upcasters, rules, schemas and documents.
 pub use serde_json;
 pub use stats::Stats;
 pub use store::Store;

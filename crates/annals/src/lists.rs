@@ -43,6 +43,31 @@ impl<'v> Streams<'v> {
     pub(crate) fn new(view: &'v View, prefix: &str) -> Self {
         Streams { names: Names::new(view, TermKind::Stream, prefix), failed: false }
     }
+
+    /// Only the streams behind this name, which need not be one: to go on where an earlier list ended. To be said before the
+    /// first stream is taken.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # let store = annals::Store::open(directory.path().join("store"))?;
+    /// use annals::{Expected, NewEvent};
+    /// for stream in ["a-1", "a-2", "a-3", "b-1"] {
+    ///     store.append(stream, Expected::NoStream, &[NewEvent::json("opened", "{}")])?;
+    /// }
+    /// let view = store.view();
+    /// let first = view.streams("a-").next().transpose()?.ok_or("there are some")?;
+    /// let next: Vec<String> =
+    ///     view.streams("a-").after(&first.stream).map(|stream| stream.map(|stream| stream.stream)).collect::<Result<_, _>>()?;
+    /// assert_eq!(next, ["a-2", "a-3"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn after(mut self, name: &str) -> Self {
+        for page in &mut self.names.pages {
+            page.after = Some(name.to_owned());
+        }
+        self
+    }
 }
 
 impl Iterator for Streams<'_> {

@@ -41,7 +41,8 @@ impl Printer {
         Ok(())
     }
 
-    fn one(&mut self, out: &mut Out, event: &EventRef<'_>) -> Result<()> {
+    /// Writes one event.
+    pub(crate) fn one(&mut self, out: &mut Out, event: &EventRef<'_>) -> Result<()> {
         if let Some(table) = &mut self.table {
             return table.row(out, cells(event));
         }

@@ -7,10 +7,12 @@ mod diff;
 mod events;
 mod export;
 mod get;
+mod history;
 mod import;
 mod inspect;
 mod read;
 mod repair;
+mod replay;
 mod state;
 mod stats;
 mod streams;
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Get(get::Args),
     State(state::Args),
     Diff(diff::Args),
+    History(history::Args),
+    Replay(replay::Args),
     Streams(streams::Args),
     Types(types::Args),
     Tail(tail::Args),
@@ -51,6 +55,8 @@ impl Command {
             Command::Get(args) => get::run(tool, &args),
             Command::State(args) => state::run(tool, &args),
             Command::Diff(args) => diff::run(tool, &args),
+            Command::History(args) => history::run(tool, &args),
+            Command::Replay(args) => replay::run(tool, &args),
             Command::Streams(args) => streams::run(tool, &args),
             Command::Types(args) => types::run(tool, &args),
             Command::Tail(args) => tail::run(tool, &args),

@@ -24,6 +24,7 @@ mod opening;
 mod processes;
 mod regressions;
 mod repair;
+mod replay;
 mod slow;
 mod tickets;
 mod time_travel;

@@ -44,3 +44,25 @@ fn a_view_shows_nothing_that_came_after_it_however_it_is_asked() {
         assert_eq!(view.stream("a").unwrap().unwrap().events, last);
     }
 }
+
+#[test]
+fn a_list_of_streams_goes_on_behind_any_name_over_all_parts_of_the_index() {
+    let world = World::new(9);
+    let store = world.open();
+    for number in 0..900_u64 {
+        let name = format!("{}-{}", ["a", "b"][(number % 2) as usize], number * 7 % 600);
+        store.append(&name, Expected::Any, &[NewEvent::new("t", vec![0; 40])]).unwrap();
+    }
+    store.maintain().unwrap();
+    store.append("b-last", Expected::Any, &[NewEvent::json("t", "1")]).unwrap();
+    assert!(store.stats().unwrap().segments > 2);
+    let view = store.view();
+    for prefix in ["", "b-", "b-1", "c"] {
+        let all: Vec<_> = view.streams(prefix).map(Result::unwrap).collect();
+        for after in ["", "a-100", "a-1000", "b-", "b-17", "b-last", "zzz"] {
+            let expected: Vec<_> = all.iter().filter(|info| info.stream.as_str() > after).cloned().collect();
+            let found: Vec<_> = view.streams(prefix).after(after).map(Result::unwrap).collect();
+            assert_eq!(found, expected, "{prefix:?} after {after:?}");
+        }
+    }
+}
