@@ -221,6 +221,10 @@ bugs! {
     ScanEndsAtHiddenSegment = "scan-ends-at-hidden-segment",
     /// A view as of a time does not show what was recorded in that very moment.
     AsOfExcludesItsMoment = "as-of-excludes-its-moment",
+    /// A snapshot is used though other events stand where those stood that it was taken behind.
+    SnapshotOfOtherEvents = "snapshot-of-other-events",
+    /// A snapshot counts as one of a time by which not all of its events had occurred.
+    SnapshotBeforeItsTime = "snapshot-before-its-time",
     /// A reader beside a writer sees what is not durable yet.
     ReaderShowsWhatIsNotDurable = "reader-shows-what-is-not-durable",
     /// A reader that could not make the tail durable shows it all the same.

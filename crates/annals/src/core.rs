@@ -6,8 +6,10 @@ use crate::merging::Merges;
 use crate::options::Durability;
 use crate::part::{IndexPlan, Part, Rebuilt};
 use crate::parts::Parts;
+use crate::snapshots::LazySnapshots;
 use crate::schema::Schemas;
 use annals_format::StoreId;
+use annals_snapshot::SnapshotOptions;
 use annals_types::{Position, Timestamp};
 use annals_vfs::Env;
 use annals_vfs::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +38,7 @@ pub(crate) struct Core {
     pub(crate) created_at: Timestamp,
     pub(crate) plan: IndexPlan,
     pub(crate) budget: Budget,
+    pub(crate) snapshots: LazySnapshots,
     /// Merges under way. Never taken with `catalog` held.
     pub(crate) merges: Mutex<Merges>,
     /// What stands in for runs that are missing or damaged.
@@ -90,6 +93,7 @@ impl Ahead {
 pub(crate) struct Settings {
     pub(crate) durability: Durability,
     pub(crate) budget: Budget,
+    pub(crate) snapshots: SnapshotOptions,
     /// Wakes the worker; `None` if there is none.
     pub(crate) worker: Option<Sender<()>>,
     pub(crate) schemas: Arc<Schemas>,
@@ -104,7 +108,7 @@ impl Core {
         watermark: Arc<Watermark>,
         prepared: Vec<PreparedSegment>,
     ) -> Self {
-        let Settings { durability, budget, worker, schemas } = settings;
+        let Settings { durability, budget, snapshots, worker, schemas } = settings;
         parts.schemas = Arc::clone(&schemas);
         let manifest = catalog.manifest();
         Core {
@@ -116,6 +120,7 @@ impl Core {
             durability,
             plan: IndexPlan::of(manifest),
             budget,
+            snapshots: LazySnapshots::new(snapshots),
             merges: Mutex::new(Merges::default()),
             rebuilt,
             parts: ArcSwap::from_pointee(parts),

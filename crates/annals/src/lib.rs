@@ -72,6 +72,7 @@ mod run_file;
 mod schema;
 mod sealing;
 mod serving;
+mod snapshots;
 mod staged;
 mod stats;
 mod store;
@@ -88,6 +89,9 @@ pub use aggregate::{
     IgnoredSnapshot, LoadError, Loaded, SaveError, SnapshotOutcome, SnapshotPolicy,
 };
 pub use annals_format::Corruption;
+pub use annals_snapshot::{
+    Infos as SnapshotInfos, Pruned, SnapshotError, SnapshotInfo, Unusable as UnusableSnapshot,
+};
 pub use annals_types::{
     Conflict, ContentType, Event, EventRef, Expected, Invalid, NewEvent, Position, StreamName, Tags,
     Timestamp, TimestampOutOfRange, Uuid, Version, category_of, check_stream_name, limits,

@@ -187,14 +187,14 @@ impl Core {
         self.needs_prepared() || self.next_full().is_some()
     }
 
-    /// One step on the index: writes a run that is missing, or merges on for a moment. Says whether there was anything to
+    /// One step on the index or the snapshots: writes a run that is missing, or merges on for a moment. Says whether there was anything to
     /// do. Once there was no missing run that can be made, `missing` is `false`, and none is looked for again.
     fn index_step(&self, missing: &mut bool) -> Result<bool, LogError> {
         if self.is_crowded_with_runs() && self.merge_step()? {
             return Ok(true);
         }
         *missing = *missing && self.write_missing_run()?;
-        Ok(*missing || self.merge_step()?)
+        Ok(*missing || self.merge_step()? || self.snapshot_step()?)
     }
 
     fn lay_out_next(&self) -> Result<(), LogError> {

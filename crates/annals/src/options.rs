@@ -4,9 +4,10 @@ use crate::budget::Budget;
 use crate::error::OpenError;
 use crate::store::Store;
 use crate::upcast::Upcasters;
+use annals_snapshot::SnapshotOptions;
 use annals_types::limits::{
     INDEX_MEMORY_BYTES_DEFAULT, INDEX_MEMORY_BYTES_MIN, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX,
-    SEGMENT_BYTES_MIN,
+    SEGMENT_BYTES_MIN, SNAPSHOT_BYTES_MAX,
 };
 use annals_vfs::{Env, MemoryDisk};
 use std::fmt;
@@ -84,6 +85,8 @@ pub struct Options {
     pub(crate) background: bool,
     pub(crate) index_memory: u64,
     pub(crate) index_ids: Option<bool>,
+    pub(crate) snapshots_kept: Option<u64>,
+    pub(crate) snapshot_bytes: usize,
     pub(crate) upcasters: Upcasters,
 }
 
@@ -107,6 +110,8 @@ impl Options {
             background: true,
             index_memory: INDEX_MEMORY_BYTES_DEFAULT,
             index_ids: None,
+            snapshots_kept: None,
+            snapshot_bytes: SNAPSHOT_BYTES_MAX,
             upcasters: Upcasters::default(),
         }
     }
@@ -194,6 +199,24 @@ impl Options {
         self
     }
 
+    /// How many snapshots of each stream and schema tag are kept, the newest ones. Default: all. Counts until the store is closed.
+    /// Older ones go when files are merged in the background; [`Store::prune_snapshots`] does it at once.
+    ///
+    /// A state as of a moment before the oldest snapshot that is kept is folded from the first event on.
+    #[must_use]
+    pub fn snapshots_kept(mut self, newest: u64) -> Self {
+        self.snapshots_kept = Some(newest);
+        self
+    }
+
+    /// How many bytes a snapshot may have: at most, and by default, 64 MiB. Counts until the store is closed. A larger one is
+    /// refused with [`SnapshotError::TooLarge`](crate::SnapshotError::TooLarge), and the state is folded from events as before.
+    #[must_use]
+    pub fn snapshot_bytes(mut self, bytes: usize) -> Self {
+        self.snapshot_bytes = bytes;
+        self
+    }
+
     /// The disk, the clock and the randomness to use, instead of the operating system's. The path given to
     /// [`Options::open`] is then only a name for messages.
     #[must_use]
@@ -254,6 +277,13 @@ impl Options {
 
     pub(crate) fn budget(&self) -> Budget {
         Budget::new(usize::try_from(self.index_memory).unwrap_or(usize::MAX))
+    }
+
+    pub(crate) fn snapshot_options(&self, writing: bool) -> SnapshotOptions {
+        let mut options = if writing { SnapshotOptions::writing() } else { SnapshotOptions::reading() };
+        options.keep_last = self.snapshots_kept;
+        options.payload_bytes_max = self.snapshot_bytes;
+        options
     }
 
     pub(crate) fn new_segment_bytes(&self) -> u64 {

@@ -31,6 +31,10 @@ pub struct Stats {
     pub log_bytes: u64,
     /// Bytes of the index's files.
     pub index_bytes: u64,
+    /// Bytes of the snapshots' files.
+    pub snapshot_bytes: u64,
+    /// How many snapshots there are.
+    pub snapshots: u64,
     /// How many runs the index has.
     pub runs: u64,
     /// How many files of the index are missing or damaged: the events are found all the same, more slowly, and the files
@@ -69,7 +73,10 @@ impl Stats {
     pub(crate) fn collect(core: &Core, view: &View) -> Result<Stats, ReadError> {
         let disk = &*core.env.disk;
         let (log_bytes, index_bytes) = (bytes_in(disk, names::LOG_DIR)?, bytes_in(disk, names::INDEX_DIR)?);
-        let bytes = log_bytes + index_bytes + bytes_in(disk, names::SNAPSHOT_DIR)? + bytes_in(disk, "")?;
+        let snapshot_bytes = bytes_in(disk, names::SNAPSHOT_DIR)?;
+        let bytes = log_bytes + index_bytes + snapshot_bytes + bytes_in(disk, "")?;
+        // Without files, nothing has to be opened.
+        let snapshots = if snapshot_bytes > 0 { core.snapshot_count()? } else { 0 };
         let occurred = occurred_range(view)?;
         let first = view.read(Query::all().limit(1))?.next().transpose()?;
         let last = view.read(Query::all().backwards().limit(1))?.next().transpose()?;
@@ -83,6 +90,8 @@ impl Stats {
             bytes,
             log_bytes,
             index_bytes,
+            snapshot_bytes,
+            snapshots,
             runs: runs(view, false),
             runs_missing: runs(view, true),
             ids_indexed: core.plan.ids,

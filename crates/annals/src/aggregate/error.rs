@@ -2,6 +2,7 @@
 
 use super::typed::EventError;
 use crate::error::{AppendError, ReadError};
+use annals_snapshot::SnapshotError;
 use annals_types::{Conflict, Invalid, Position, Version};
 use std::error::Error;
 
@@ -113,4 +114,7 @@ pub enum SaveError {
     /// The codec cannot write it.
     #[error("the state cannot be written as a snapshot")]
     Encode(#[source] Box<dyn Error + Send + Sync>),
+    /// It cannot be put: it is too large, its tag is not one, or the disk refuses.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
 }

@@ -1,6 +1,7 @@
 //! The state of an aggregate at a version, and how it was come by.
 
 use super::error::SaveError;
+use annals_snapshot::Snapshot;
 use annals_types::{EventRef, Position, Timestamp, Uuid, Version};
 
 /// The state of an aggregate as it was loaded or as a command left it, with the version at which it stands.
@@ -63,6 +64,26 @@ impl<A: Default> Loaded<A> {
 }
 
 impl<A> Loaded<A> {
+    /// Begins with what a snapshot saves.
+    pub(super) fn begin_with(&mut self, state: A, snapshot: &Snapshot) {
+        self.state = state;
+        self.snapshot = Some(snapshot.version);
+        self.occurred_max = snapshot.occurred_max;
+        self.last = Some(LastEvent {
+            version: snapshot.version,
+            position: snapshot.position,
+            id: snapshot.event_id,
+            recorded_at: snapshot.recorded_at,
+        });
+    }
+
+    pub(super) fn ignore(&mut self, version: Option<Version>, reason: String) {
+        let ignored = IgnoredSnapshot { version, reason };
+        if !self.ignored.contains(&ignored) {
+            self.ignored.push(ignored);
+        }
+    }
+
     /// The stream.
     #[must_use]
     pub fn stream(&self) -> &str {

@@ -5,14 +5,18 @@ use super::codec::Codec;
 use super::error::SaveError;
 use super::loaded::Loaded;
 use super::policy::SnapshotPolicy;
-use crate::error::ReadError;
 use crate::store::Store;
 use crate::view::View;
-use annals_types::Version;
+use annals_snapshot::{NewSnapshot, Snapshot};
+use annals_types::planted::{Bug, planted};
+use annals_types::{EventRef, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::error::Error;
 use std::fmt;
+
+/// How many snapshots are tried before the events are folded from the first one.
+const TRIES: usize = 16;
 
 type Reason = Box<dyn Error + Send + Sync>;
 
@@ -41,22 +45,73 @@ impl<A> Saving<A> {
 }
 
 impl<A: Aggregate> Saving<A> {
-    /// Puts the newest usable snapshot, at or before a version, in the place of a state without events.
-    pub(super) fn begin(
-        &self,
-        _store: &Store,
-        _view: &View,
-        _version: Version,
-        _loaded: &mut Loaded<A>,
-    ) -> Result<(), ReadError> {
-        let _ = self.decode;
-        Ok(())
+    /// Puts the newest usable snapshot, at or before a version, in the place of a state without events. Whatever keeps one from
+    /// being used costs reading more events.
+    pub(super) fn begin(&self, store: &Store, view: &View, version: Version, loaded: &mut Loaded<A>) {
+        let mut at_most = version;
+        for _ in 0..TRIES {
+            if at_most == Version::ZERO {
+                return;
+            }
+            let occurred = view.occurred.filter(|_| !planted(Bug::SnapshotBeforeItsTime));
+            let found = store
+                .shared()
+                .snapshots()
+                .and_then(|snapshots| snapshots.find(&loaded.stream, &self.tag, at_most, occurred));
+            let found = match found {
+                Ok(found) => found,
+                Err(error) => return loaded.ignore(None, chain(&error)),
+            };
+            found.passed_over.iter().for_each(|unusable| loaded.ignore(None, unusable.to_string()));
+            let Some(snapshot) = found.snapshot else { return };
+            match self.state_in(&snapshot, view, &loaded.stream) {
+                Ok(state) => return loaded.begin_with(state, &snapshot),
+                Err(reason) => loaded.ignore(Some(snapshot.version), reason.to_string()),
+            }
+            at_most = Version::new(snapshot.version.get() - 1);
+        }
     }
 
-    pub(super) fn save(&self, _store: &Store, loaded: &Loaded<A>) -> Result<(), SaveError> {
-        let _bytes = (self.encode)(self.codec, &loaded.state).map_err(SaveError::Encode)?;
+    /// The state that a snapshot saves, if it is one of the history that the view shows.
+    fn state_in(&self, snapshot: &Snapshot, view: &View, stream: &str) -> Result<A, Reason> {
+        let last = view.event_at(snapshot.position)?;
+        let is_it = |event: &EventRef<'_>| {
+            event.stream == stream && event.version == snapshot.version && event.id == snapshot.event_id
+        };
+        if !last.as_ref().is_some_and(is_it) && !planted(Bug::SnapshotOfOtherEvents) {
+            return Err("it was taken behind another event than the one that the stream has there".into());
+        }
+        (self.decode)(Codec::of_id(snapshot.codec)?, &snapshot.payload)
+    }
+
+    pub(super) fn save(&self, store: &Store, loaded: &Loaded<A>) -> Result<(), SaveError> {
+        if !store.is_writable() {
+            return Err(SaveError::ReadOnly);
+        }
+        if !loaded.has_all {
+            return Err(SaveError::NotOfAVersion);
+        }
+        let last = loaded.last.ok_or(SaveError::Empty)?;
+        let payload = (self.encode)(self.codec, &loaded.state).map_err(SaveError::Encode)?;
+        store.shared().put_snapshot(&NewSnapshot {
+            stream: &loaded.stream,
+            tag: &self.tag,
+            version: last.version,
+            position: last.position,
+            event_id: last.id,
+            recorded_at: last.recorded_at,
+            occurred_max: loaded.occurred_max,
+            codec: self.codec.id(),
+            payload: &payload,
+        })?;
         Ok(())
     }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
 }
 
 impl<A> fmt::Debug for Saving<A> {

@@ -32,6 +32,7 @@ impl Handle {
         writing.serving.end(&writing.queue);
         writing.stop_worker(&self.core);
         self.core.abandon_merges();
+        self.core.close_snapshots(true);
         self.core.cut_unused();
         let result = end.and_then(|end| {
             let (segment_id, frames_end) =
@@ -68,6 +69,7 @@ impl Drop for Handle {
                 // Before the lock is let go: then nobody of this store may write any more.
                 writing.serving.end(&writing.queue);
                 writing.stop_worker(&self.core);
+                self.core.close_snapshots(false);
             }
             return;
         }

@@ -2,6 +2,7 @@
 
 mod append;
 mod close;
+mod snapshots;
 
 use crate::catalog::Catalog;
 use crate::committer::Committer;
@@ -115,7 +116,8 @@ impl Store {
         let watermark = Arc::new(Watermark::new(visible));
         let index = (opened.parts, opened.rebuilt);
         let schemas = Arc::new(Schemas::of_reader(options.upcasters.clone()));
-        let settings = Settings { durability, budget, worker: None, schemas };
+        let snapshots = options.snapshot_options(false);
+        let settings = Settings { durability, budget, snapshots, worker: None, schemas };
         let core = Core::new(env, catalog, settings, index, watermark, Vec::new());
         Ok(Self::new(path, Arc::new(core), opened.report, None))
     }
@@ -142,6 +144,7 @@ impl Store {
             Settings {
                 durability: options.durability.unwrap_or(own),
                 budget: options.budget(),
+                snapshots: options.snapshot_options(true),
                 worker: options.background.then_some(sender),
                 schemas: Arc::new(Schemas::of_writer(options.upcasters.clone())),
             },
@@ -232,6 +235,8 @@ impl Store {
             let parts = Arc::new(opened.parts);
             core.parts.store(parts);
             core.watermark.follow(visible);
+            // Without them more events are read.
+            let _ = core.refresh_snapshots();
         }
         Ok(())
     }

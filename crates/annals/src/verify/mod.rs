@@ -11,7 +11,8 @@ use crate::error::OpenError;
 use crate::open::{check_foreign, newest_unnamed, present_files};
 use annals_format::{Corruption, FormatError, Manifest, names};
 use annals_types::{EventRef, Position, Timestamp};
-use annals_vfs::{Disk, Env, RealDisk};
+use annals_snapshot::SnapshotError;
+use annals_vfs::{Disk, Env, RealDisk, is_shortage};
 use open::{check_open, open_bytes};
 use run::Runs;
 use sealed::Sealed;
@@ -31,6 +32,8 @@ pub struct Verification {
     pub segments: u64,
     /// Runs that were read.
     pub runs: u64,
+    /// Sound snapshots that were read.
+    pub snapshots: u64,
     /// Bytes that were read.
     pub bytes: u64,
     /// The last position that was read.
@@ -178,6 +181,8 @@ fn verify_env(
     }
     check_open(env, &manifest, last_recorded, &mut found)?;
     done(&found);
+    check_snapshots(&*env.disk, &manifest, &mut found)?;
+    done(&found);
     note_orphans(&*env.disk, &manifest, &mut found);
     if found.lost > 0 {
         let what = format!("{} positions are those of events that were lost before a repair", found.lost);
@@ -228,6 +233,27 @@ impl Verification {
         };
         self.finding(file, offset, what);
     }
+}
+
+/// A damaged snapshot costs reading more events and nothing else. Its bytes are wrong all the same, and the disk has a reason for
+/// that.
+fn check_snapshots(disk: &dyn Disk, manifest: &Manifest, found: &mut Verification) -> Result<(), OpenError> {
+    let mut damaged = Vec::new();
+    let verified = annals_snapshot::verify(disk, &manifest.store_id, &mut |corruption| damaged.push(corruption));
+    match verified {
+        Ok(verified) => {
+            found.snapshots = verified.snapshots;
+            found.bytes += verified.bytes;
+            let newer = verified.newer.into_iter().map(|file| format!("{file} can be read by a newer program only"));
+            found.notes.extend(newer);
+        }
+        Err(SnapshotError::Io { what, source }) if is_shortage(&source) => {
+            return Err(OpenError::io(what)(source));
+        }
+        Err(error) => found.finding(names::SNAPSHOT_DIR, None, error.to_string()),
+    }
+    damaged.into_iter().for_each(|corruption| found.corrupt(corruption));
+    Ok(())
 }
 
 fn note_orphans(disk: &dyn Disk, manifest: &Manifest, found: &mut Verification) {
