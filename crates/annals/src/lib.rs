@@ -94,6 +94,10 @@ pub use options::{Durability, Options};
 pub use query::{AsOf, Clock, Query};
 pub use recovery::{RecoveryReport, TornTail};
 pub use repair::{LostRange, RepairProgress, RepairReport, TornBytes, repair, repair_in};
+pub use schema::{
+    Compatibility, Difference, DryRun, DryRunFailure, Registered, RegisteredSchema, Registration,
+    SchemaError, SchemaViolation,
+};
 /// The JSON of upcasters, rules and schemas.
 pub use serde_json;
 pub use stats::Stats;

@@ -21,6 +21,7 @@ mod opening;
 mod processes;
 mod regressions;
 mod repair;
+mod schema;
 mod slow;
 mod tickets;
 mod times;
