@@ -335,6 +335,17 @@ impl FrameBuilder {
         own_record(self.record(index), stamp.binding, stamp.first_position.plus(index as u64))
     }
 
+    /// The event of a record, stamped or not: position, version, id (unless it was given) and time say nothing.
+    ///
+    /// # Errors
+    /// None for records that were pushed; the lengths are looked at all the same.
+    ///
+    /// # Panics
+    /// If there is no such record.
+    pub fn draft(&self, index: usize) -> Result<EventRef<'_>, Damage> {
+        own_record(self.record(index), Binding::new(&[0; 16], 0, 0), Position::ZERO)
+    }
+
     /// Completes the frame for its place in the log; `version` gives the version of each record, by its
     /// index. A frame may be stamped again for another place.
     pub fn stamp(&mut self, stamp: &FrameStamp, version: impl Fn(usize) -> Version) {

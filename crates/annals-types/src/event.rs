@@ -198,6 +198,11 @@ pub enum Invalid {
         /// How many there are.
         terms: usize,
     },
+    /// An event for a stream of the store's own that the store would not write itself.
+    #[error(
+        "streams whose names begin with $annals. are the store's own, and take only what the store itself writes: give the stream another name, or register schemas with the call or command for it"
+    )]
+    SystemStream,
     /// A condition looks at what comes after a position that the store does not have yet, so it was not seen there.
     #[error(
         "the condition is to look at events after position {after}, but the store ends at position {last}: give a position that was read from this store"

@@ -2,6 +2,7 @@
 
 use crate::condition::Condition;
 use crate::criteria::{Criteria, check_terms};
+use crate::schema::{Checked, system};
 use annals_format::{FrameBuilder, FrameStamp};
 use annals_index::{TermKey, TermKind};
 use annals_types::{Expected, Invalid, NewEvent, Position, Timestamp, Version, check_stream_name};
@@ -36,6 +37,9 @@ pub struct Batch {
     pub(crate) has_ids: bool,
     /// In the order in which they were stated.
     pub(crate) conditions: Vec<Condition>,
+    /// Whether any of the events is a registration.
+    pub(crate) registers: bool,
+    pub(crate) checked: Checked,
     /// Finds a stream's index by its name, once there are more than a few.
     by_name: HashTable<u32>,
     hasher: foldhash::quality::RandomState,
@@ -82,6 +86,8 @@ impl Batch {
             events: SmallVec::new(),
             has_ids: false,
             conditions: Vec::new(),
+            registers: false,
+            checked: Checked::default(),
             by_name: HashTable::new(),
             hasher: foldhash::quality::RandomState::default(),
         }
@@ -90,9 +96,12 @@ impl Batch {
     /// Adds an event to a stream.
     ///
     /// # Errors
-    /// The limit that the stream's name, the event or the batch does not keep; the batch is then as before.
+    /// The limit that the stream's name, the event or the batch does not keep; [`Invalid::SystemStream`] for a stream of the store's own
+    /// (the name begins with `$annals.`) and an event that the store would not write there itself. The batch is then as before.
     pub fn push(&mut self, stream: &str, event: &NewEvent<'_>) -> Result<(), Invalid> {
+        let registers = stream.starts_with('$') && system::check(stream, event)?;
         self.frame.push(stream, event)?;
+        self.registers |= registers;
         let index = self.stream_index(stream);
         self.streams[index as usize].events += 1;
         self.events.push(BatchEvent { stream: index, version: Version::ZERO });

@@ -1,5 +1,6 @@
 //! What can go wrong, by what the caller can do about it.
 
+use crate::schema::SchemaViolation;
 use crate::upcast::UpcastError;
 use annals_format::{Corruption, FormatError};
 use annals_types::{Conflict, Invalid, Position, Uuid};
@@ -141,6 +142,9 @@ pub enum AppendError {
         /// Where it is stored.
         position: Position,
     },
+    /// An event does not keep to the schema that is registered for its type and version. Nothing was appended.
+    #[error(transparent)]
+    SchemaViolation(Box<SchemaViolation>),
     /// The batch does not keep a limit. Nothing was appended.
     #[error(transparent)]
     Invalid(#[from] Invalid),

@@ -111,6 +111,10 @@ pub use query::{AsOf, Clock, Query};
 pub use recovery::{RecoveryReport, TornTail};
 pub use repair::{LostRange, RepairProgress, RepairReport, TornBytes, repair, repair_in};
 pub use replay::{Replay, ReplayControl, Speed};
+pub use schema::{
+    Compatibility, Difference, DryRun, DryRunFailure, Registered, RegisteredSchema, Registration,
+    SchemaError, SchemaViolation,
+};
 /// The JSON of upcasters, rules, schemas and documents.
 pub use serde_json;
 pub use stats::Stats;

@@ -192,7 +192,7 @@ impl Options {
 
     /// How events of older schema versions become events of the newest when they are read with
     /// [`View::read_upcast`](crate::View::read_upcast). Default: by what is registered in the store
-    /// (`Store::register_schema`), and nothing else; what is registered and these make one chain together.
+    /// ([`Store::register_schema`]), and nothing else; what is registered and these make one chain together.
     #[must_use]
     pub fn upcasters(mut self, upcasters: Upcasters) -> Self {
         self.upcasters = upcasters;

@@ -5,6 +5,8 @@ use crate::batch::{Batch, BatchStream};
 use crate::error::AppendError;
 use crate::part::{Part, RunPart};
 use crate::parts::Parts;
+use crate::schema::SchemaViolation;
+use crate::view::View;
 use annals_index::{TermKey, TermKind};
 use annals_types::{Conflict, Expected, Invalid, StreamName, Version};
 use std::sync::Arc;
@@ -38,6 +40,10 @@ impl Committer {
                 return Err(conflict(&stream.name, expected, actual));
             }
         }
+        if let Some(violation) = self.schema_violation(batch)? {
+            let applied = self.find_applied(batch)?;
+            return applied.map(Decision::Already).ok_or(AppendError::SchemaViolation(violation));
+        }
         if let Some(failed) = self.failed_condition(batch)? {
             let applied = self.find_applied(batch)?;
             return applied.map(Decision::Already).ok_or(failed);
@@ -53,6 +59,17 @@ impl Committer {
             Some(after) => Err(Invalid::ConditionBeyondEnd { after, last }.into()),
             None => Ok(()),
         }
+    }
+
+    /// What the batch does not keep to, of what is registered. Whoever appends it has compared it with what was registered then.
+    fn schema_violation(&mut self, batch: &mut Batch) -> Result<Option<Box<SchemaViolation>>, AppendError> {
+        let schemas = Arc::clone(&self.core.schemas);
+        if schemas.is_empty() && !batch.registers {
+            return Ok(None);
+        }
+        self.index_staged();
+        let (log, last) = (View::new(self.core.parts.load_full(), self.written), self.last_position());
+        schemas.violation(batch, &mut self.registry, &log, &self.staged, last)
     }
 
     /// The first condition that does not hold, as an error.

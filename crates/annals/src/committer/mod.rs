@@ -11,6 +11,7 @@ use crate::batch::{Appended, Batch};
 use crate::core::{Core, FullSegment};
 use crate::error::AppendError;
 use crate::heads::HeadCache;
+use crate::schema::Registry;
 use crate::staged::{Staged, StagedBatch};
 use crate::view::View;
 use annals_index::MemoryIndex;
@@ -86,6 +87,8 @@ pub(crate) struct Committer {
     written: Position,
     /// Why the last write failed, for who is to be told first.
     failure: Option<std::io::Error>,
+    /// What is registered, if a batch had to be compared with it here.
+    registry: Option<Arc<Registry>>,
     /// Heads of the streams that were appended to last.
     heads: HeadCache,
     /// Whether runs that are missing could not be written.
@@ -153,6 +156,7 @@ impl Committer {
             staged: Staged::default(),
             written: writer.next_position().previous(),
             failure: None,
+            registry: None,
             writer,
             index_stays_missing: false,
             closed: false,

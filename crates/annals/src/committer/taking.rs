@@ -65,6 +65,9 @@ impl Committer {
         let stamp = self.writer.stage(frame, recorded_at, |index| events[index].version);
         let Some(stamp) = stamp else { return Err(AppendError::Poisoned) };
         self.note_heads(&batch);
+        if batch.registers {
+            self.core.schemas.note_registered(&batch);
+        }
         self.staged.push(StagedBatch { stamp, batch, outcome });
         if self.staged.unindexed().0 > UNINDEXED_MAX {
             self.index_staged();

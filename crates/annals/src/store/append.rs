@@ -7,7 +7,7 @@ use crate::decide::{DecideError, Decided, Situation, decide};
 use crate::error::AppendError;
 use crate::query::Query;
 use crate::ticket::Ticket;
-use annals_types::{Expected, Invalid, NewEvent};
+use annals_types::{Expected, NewEvent};
 use std::sync::Arc;
 
 impl Store {
@@ -56,13 +56,15 @@ impl Store {
     pub fn append_batch(&self, batch: Batch) -> Result<Appended, AppendError> {
         let Some(writing) = &self.0.writing else { return Err(AppendError::ReadOnly) };
         writing.deciding.refuse_own()?;
-        batch.check_ids()?;
-        appended(writing.queue.commit(self.item(batch)))
+        appended(writing.queue.commit(self.item(batch)?))
     }
 
-    fn item(&self, mut batch: Batch) -> Item {
+    /// What can be done with a batch on the caller's thread.
+    fn item(&self, mut batch: Batch) -> Result<Item, AppendError> {
+        batch.check_ids()?;
+        self.0.core.schemas.check(&mut batch, || self.view())?;
         batch.hash_streams(self.0.core.plan.hash_seed);
-        Item::Batch(Box::new(batch))
+        Ok(Item::Batch(Box::new(batch)))
     }
 
     /// Hands over a batch and returns at once; the ticket tells what became of it. One thread can have any number of
@@ -93,15 +95,15 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// What is known without looking into the store: [`AppendError::ReadOnly`], [`AppendError::WithinDecide`],
-    /// [`AppendError::Invalid`]. Everything else is told by the ticket.
+    /// What is known before its turn comes: [`AppendError::ReadOnly`], [`AppendError::WithinDecide`], [`AppendError::Invalid`], or that it
+    /// cannot be read what is registered. Everything else is told by the ticket.
     pub fn submit(&self, batch: Batch) -> Result<Ticket, AppendError> {
         let Some(writing) = &self.0.writing else { return Err(AppendError::ReadOnly) };
         writing.deciding.refuse_own()?;
-        batch.check_ids()?;
-        writing.serving.start(&writing.queue);
         let bytes = batch.bytes();
-        let pending = writing.queue.submit(self.item(batch), bytes);
+        let item = self.item(batch)?;
+        writing.serving.start(&writing.queue);
+        let pending = writing.queue.submit(item, bytes);
         Ok(Ticket::new(Arc::clone(&writing.queue), pending))
     }
 
@@ -130,15 +132,15 @@ impl Store {
         if writing.deciding.is_own() {
             return batches.iter().map(|_| Err(AppendError::WithinDecide)).collect();
         }
-        let invalid: Vec<_> = batches.iter().map(|batch| batch.check_ids().err()).collect();
-        let valid = batches.into_iter().zip(&invalid).filter(|(_, invalid)| invalid.is_none());
-        let items = valid.map(|(batch, _)| self.item(batch)).collect();
+        let mut items = Vec::with_capacity(batches.len());
+        let mut refuse = |batch| self.item(batch).map(|item| items.push(item)).err();
+        let refused: Vec<_> = batches.into_iter().map(&mut refuse).collect();
         let mut outcomes = writing.queue.commit_all(items).into_iter().map(appended);
-        let outcome = |invalid: Option<Invalid>| match invalid {
-            Some(invalid) => Err(invalid.into()),
+        let outcome = |refused: Option<AppendError>| match refused {
+            Some(error) => Err(error),
             None => outcomes.next().unwrap_or(Err(AppendError::DurabilityUnknown { source: None })),
         };
-        invalid.into_iter().map(outcome).collect()
+        refused.into_iter().map(outcome).collect()
     }
 
     /// Decides and appends in the writer's order: nobody appends between what the closure sees and what it appends, so

@@ -11,6 +11,10 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chain {
     types: HashMap<Arc<str>, Versions, foldhash::quality::RandomState>,
+    /// Whether any event can be changed, or be an error.
+    acts: bool,
+    /// Why nothing can be said of any type.
+    broken: Option<Arc<str>>,
     /// From where steps lead to a version.
     before: HashMap<TypeVersion, Vec<TypeVersion>, foldhash::quality::RandomState>,
 }
@@ -41,8 +45,9 @@ pub(crate) enum Next<'c> {
 }
 
 impl Chain {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.types.is_empty()
+    /// Whether all events pass as they are.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.acts
     }
 
     /// Adds a step. The chain is as before if that is an error. Gaps are not looked for: see [`Chain::check_gaps`].
@@ -55,6 +60,7 @@ impl Chain {
         if self.leads_to(&step.into, &step.from) {
             return Err(ChainError::Cycle { event_type: event_type.to_string(), schema_version });
         }
+        self.acts = true;
         let step = Arc::new(step);
         for to in &step.into {
             let versions = self.types.entry(Arc::clone(&to.event_type)).or_default();
@@ -74,10 +80,23 @@ impl Chain {
         versions.nodes.entry(of.schema_version).or_default().plain = true;
     }
 
+    /// Notes a version that a step leads to, or drops events before.
+    pub(crate) fn add_known(&mut self, of: &TypeVersion) {
+        let versions = self.types.entry(Arc::clone(&of.event_type)).or_default();
+        versions.nodes.entry(of.schema_version).or_default();
+    }
+
     /// Nothing can be said of the events of a type any more.
-    pub(crate) fn break_type(&mut self, event_type: &Arc<str>, reason: &str) {
-        let versions = self.types.entry(Arc::clone(event_type)).or_default();
+    pub(crate) fn break_type(&mut self, event_type: &str, reason: &str) {
+        self.acts = true;
+        let versions = self.types.entry(event_type.into()).or_default();
         versions.broken.get_or_insert_with(|| reason.into());
+    }
+
+    /// Nothing can be said of any events any more.
+    pub(crate) fn break_all(&mut self, reason: &str) {
+        self.acts = true;
+        self.broken.get_or_insert_with(|| reason.into());
     }
 
     /// Whether all versions of a type, but for the last one, lead on.
@@ -101,11 +120,6 @@ impl Chain {
         self.types.keys()
     }
 
-    /// Every step.
-    pub(crate) fn steps(&self) -> impl Iterator<Item = &Arc<Step>> {
-        self.types.values().flat_map(|versions| versions.nodes.values().filter_map(|node| node.step.as_ref()))
-    }
-
     pub(crate) fn step(&self, of: &TypeVersion) -> Option<&Arc<Step>> {
         self.types.get(&*of.event_type)?.nodes.get(&of.schema_version)?.step.as_ref()
     }
@@ -124,6 +138,9 @@ impl Chain {
     /// What there is to do with an event of a type and version.
     #[inline]
     pub(crate) fn next(&self, event_type: &str, schema_version: u32) -> Result<Next<'_>, String> {
+        if let Some(reason) = &self.broken {
+            return Err(reason.to_string());
+        }
         let Some(versions) = self.types.get(event_type) else { return Ok(Next::Ends) };
         versions.next(event_type, schema_version)
     }

@@ -29,4 +29,7 @@ pub use stored_step::UpcastStep;
 pub use upcasters::{Upcasters, UpcastersBuilder};
 
 pub(crate) use chain::Chain;
+pub(crate) use pointer::escape;
 pub(crate) use reading::{Upcasting, upcast_one};
+pub(crate) use step::TypeVersion;
+pub(crate) use walk::Walked;

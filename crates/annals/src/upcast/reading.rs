@@ -39,7 +39,7 @@ pub(crate) struct Upcasting<'v> {
 impl<'v> Upcasting<'v> {
     /// How a query is read through a chain: the query to read from the log, and what to do with its events.
     pub(crate) fn new(query: Query, chain: Arc<Chain>) -> (Query, Option<Box<Self>>) {
-        if chain.is_empty() {
+        if chain.is_idle() {
             return (query, None);
         }
         let wide = widen(&query, &chain);

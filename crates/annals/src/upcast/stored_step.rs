@@ -119,6 +119,14 @@ impl UpcastStep {
         (&self.from.event_type, self.from.schema_version)
     }
 
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &str> {
+        self.into.iter().map(|to| to.event_type.as_str())
+    }
+
+    pub(crate) fn is_drop(&self) -> bool {
+        self.drops
+    }
+
     pub(crate) fn leads_to(&self, event_type: &str, schema_version: u32) -> bool {
         let is_it = |to: &Target| to.event_type == event_type && to.schema_version == schema_version;
         self.into.iter().any(is_it)

@@ -25,6 +25,7 @@ mod processes;
 mod regressions;
 mod repair;
 mod replay;
+mod schema;
 mod slow;
 mod tickets;
 mod time_travel;

@@ -1,7 +1,7 @@
 //! Chains of steps: what events become.
 
 use super::{append, line, lines, store};
-use annals::serde_json::{Value, json};
+use annals::serde_json::{Value, json, to_value};
 use annals::{
     ChainError, ContentType, Expected, FieldType, NewEvent, Outcome, Query, Rule, UpcastData, UpcastStep,
     Upcasters,
@@ -229,6 +229,6 @@ fn steps_are_read_from_json_in_every_form() {
         assert!(read(bad.clone()).is_err(), "{bad}");
     }
     assert!(UpcastStep::from_json(json!([]), "t", 1).unwrap_err().contains("no version before 1"));
-    let written = annals::serde_json::to_value(this(vec![Rule::remove("/a")])).unwrap();
+    let written = to_value(this(vec![Rule::remove("/a")])).unwrap();
     assert_eq!(read(written), Ok(this(vec![Rule::remove("/a")])), "what is written is read");
 }
