@@ -24,6 +24,11 @@ impl Tool {
         Ok(args.options().open(&self.store)?)
     }
 
+    /// Opens the store for writing, if it is there.
+    pub(crate) fn writing_existing(&self) -> Result<Store> {
+        Ok(Options::new().create(false).open(&self.store)?)
+    }
+
     /// Standard output in the form asked for.
     pub(crate) fn out(&self) -> Out {
         Out::new(self.format)

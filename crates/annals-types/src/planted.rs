@@ -223,6 +223,8 @@ bugs! {
     AsOfExcludesItsMoment = "as-of-excludes-its-moment",
     /// A snapshot is used though other events stand where those stood that it was taken behind.
     SnapshotOfOtherEvents = "snapshot-of-other-events",
+    /// A snapshot is put though the events behind which it was taken may still be lost.
+    SnapshotBeforeItsEvents = "snapshot-before-its-events",
     /// A snapshot counts as one of a time by which not all of its events had occurred.
     SnapshotBeforeItsTime = "snapshot-before-its-time",
     /// A reader beside a writer sees what is not durable yet.

@@ -8,8 +8,8 @@
 //! `customer_joined`, has the age as a number, and keeps the address in an event of its own.
 
 use annals::{
-    Aggregate, ExecuteError, Expected, FieldType, Handle, NewEvent, Options, Outcome, Query, Rule, Store, UpcastStep,
-    Upcasters,
+    Aggregate, ExecuteError, Expected, FieldType, Handle, NewEvent, Options, Outcome, Query, Rule, Store,
+    UpcastStep, Upcasters,
 };
 use serde::{Deserialize, Serialize};
 use std::error::Error;
@@ -106,7 +106,8 @@ pub(crate) fn run(options: Options, out: &mut dyn Write) -> Result<(), Box<dyn E
         writeln!(out, "{}", serde_json::to_string(customer.state())?)?;
     }
     // Rules of today hold for customers of any year.
-    if let Err(ExecuteError::Rejected(reason)) = customers.execute("customer-1", &Join("Ada", "Lovelace", 36)) {
+    if let Err(ExecuteError::Rejected(reason)) = customers.execute("customer-1", &Join("Ada", "Lovelace", 36))
+    {
         writeln!(out, "refused: {reason}")?;
     }
 
@@ -132,7 +133,9 @@ pub(crate) fn run(options: Options, out: &mut dyn Write) -> Result<(), Box<dyn E
         })
         .build()?;
     let mut failed = Vec::new();
-    view.check_upcasters(&strict, |failure| failed.push(failure.to_string()))?;
+    for failure in view.check_upcasters(&strict)? {
+        failed.push(failure?.to_string());
+    }
     writeln!(out, "with stricter upcasters: {}", failed.join("; "))?;
     Ok(())
 }

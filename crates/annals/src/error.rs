@@ -187,6 +187,12 @@ pub enum AppendError {
     Corrupt(#[source] Corruption),
 }
 
+/// An error with its causes, in one line.
+pub(crate) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let errors = std::iter::successors(Some(error), |error| error.source());
+    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 impl OpenError {
     /// Whether acknowledged data are damaged.
     #[must_use]

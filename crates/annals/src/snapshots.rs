@@ -2,14 +2,20 @@
 
 use crate::core::Core;
 use crate::error::ReadError;
-use annals_snapshot::{NewSnapshot, SnapshotError, SnapshotOptions, Snapshots};
+use annals_snapshot::{NewSnapshot, SnapshotError, SnapshotOptions, Snapshots, check_schema_tag};
+use annals_types::planted::{Bug, planted};
+use annals_types::{Position, Timestamp, Uuid, Version};
 use annals_vfs::sync::Mutex;
 use annals_vfs::sync::atomic::{AtomicU64, Ordering};
 use annals_wal::LogError;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// How much of the background work on snapshots is done at once.
 const STEP_BYTES: u64 = 1 << 20;
+/// How much waits for its events to become durable. With `os` durability that takes a second.
+const WAITING_BYTES_MAX: usize = 16 << 20;
+const WAITING_MAX: usize = 4096;
 /// After so many bytes the background worker looks whether there is work.
 const WAKE_BYTES: u64 = 1 << 20;
 /// What a snapshot takes next to its payload, roughly.
@@ -19,8 +25,68 @@ const OVERHEAD_BYTES: u64 = 200;
 pub(crate) struct LazySnapshots {
     options: SnapshotOptions,
     state: Mutex<State>,
+    waiting: Mutex<Waiting>,
     /// Put since the worker was woken for them.
     bytes: AtomicU64,
+}
+
+/// Snapshots behind events that are not durable yet. If such a one came to the disk and its events did not, others would get
+/// their positions and versions, and perhaps their ids, and the snapshot would look like one of those. So it waits for the
+/// log, as long as there is room; one that is lost costs reading more events.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// In the order in which they were taken.
+    snapshots: VecDeque<Owned>,
+    bytes: usize,
+}
+
+/// A snapshot that owns what it says.
+#[derive(Debug)]
+struct Owned {
+    stream: String,
+    tag: String,
+    version: Version,
+    position: Position,
+    event_id: Uuid,
+    recorded_at: Timestamp,
+    occurred_max: Timestamp,
+    codec: u8,
+    payload: Vec<u8>,
+}
+
+impl Owned {
+    fn of(new: &NewSnapshot<'_>) -> Self {
+        let NewSnapshot { version, position, event_id, recorded_at, occurred_max, codec, .. } = *new;
+        let (stream, tag, payload) = (new.stream.to_owned(), new.tag.to_owned(), new.payload.to_owned());
+        Owned { stream, tag, version, position, event_id, recorded_at, occurred_max, codec, payload }
+    }
+
+    fn borrowed(&self) -> NewSnapshot<'_> {
+        let Owned { version, position, event_id, recorded_at, occurred_max, codec, .. } = *self;
+        let (stream, tag, payload) = (&*self.stream, &*self.tag, &*self.payload);
+        NewSnapshot { stream, tag, version, position, event_id, recorded_at, occurred_max, codec, payload }
+    }
+}
+
+impl Waiting {
+    fn push(&mut self, new: &NewSnapshot<'_>) {
+        self.bytes += new.payload.len();
+        self.snapshots.push_back(Owned::of(new));
+        while self.bytes > WAITING_BYTES_MAX || self.snapshots.len() > WAITING_MAX {
+            self.pop();
+        }
+    }
+
+    fn pop(&mut self) -> Option<Owned> {
+        let first = self.snapshots.pop_front()?;
+        self.bytes -= first.payload.len();
+        Some(first)
+    }
+
+    /// The next one whose events are durable.
+    fn next_durable(&mut self, durable: Position) -> Option<Owned> {
+        if self.snapshots.front()?.position <= durable { self.pop() } else { None }
+    }
 }
 
 #[derive(Debug)]
@@ -33,7 +99,19 @@ enum State {
 
 impl LazySnapshots {
     pub(crate) fn new(options: SnapshotOptions) -> Self {
-        LazySnapshots { options, state: Mutex::new(State::NotYet), bytes: AtomicU64::new(0) }
+        LazySnapshots {
+            options,
+            state: Mutex::new(State::NotYet),
+            waiting: Mutex::new(Waiting::default()),
+            bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// What putting it later would refuse.
+    fn check(&self, new: &NewSnapshot<'_>) -> Result<(), SnapshotError> {
+        check_schema_tag(new.tag)?;
+        let (bytes, most) = (new.payload.len(), self.options.payload_bytes_max);
+        if bytes > most { Err(SnapshotError::TooLarge { bytes, most }) } else { Ok(()) }
     }
 
     fn opened(&self) -> Option<Arc<Snapshots>> {
@@ -61,14 +139,35 @@ impl Core {
         }
     }
 
+    /// Puts a snapshot, once the events behind which it was taken are durable.
     pub(crate) fn put_snapshot(&self, new: &NewSnapshot<'_>) -> Result<(), SnapshotError> {
-        self.snapshots()?.put(new)?;
+        let snapshots = self.snapshots()?;
+        self.put_waiting(&snapshots)?;
+        if new.position > self.watermark.durable() && !planted(Bug::SnapshotBeforeItsEvents) {
+            self.snapshots.check(new)?;
+            self.snapshots.waiting.lock().push(new);
+            return Ok(());
+        }
+        snapshots.put(new)?;
         let bytes = new.payload.len() as u64 + OVERHEAD_BYTES;
         if self.snapshots.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes >= WAKE_BYTES {
             self.snapshots.bytes.store(0, Ordering::Relaxed);
             self.wake_worker();
         }
         Ok(())
+    }
+
+    /// Puts those whose events have become durable.
+    fn put_waiting(&self, snapshots: &Snapshots) -> Result<(), SnapshotError> {
+        let durable = self.watermark.durable();
+        loop {
+            // Not held while it is put.
+            let next = self.snapshots.waiting.lock().next_durable(durable);
+            match next {
+                Some(next) => snapshots.put(&next.borrowed())?,
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Takes in what another process has put, if snapshots were asked for at all.
@@ -89,7 +188,10 @@ impl Core {
     pub(crate) fn snapshot_step(&self) -> Result<bool, LogError> {
         match self.snapshots.opened() {
             None => Ok(false),
-            Some(snapshots) => snapshots.step(STEP_BYTES).map_err(log_error),
+            Some(snapshots) => {
+                let stepped = self.put_waiting(&snapshots).and_then(|()| snapshots.step(STEP_BYTES));
+                stepped.map_err(log_error)
+            }
         }
     }
 
@@ -100,6 +202,7 @@ impl Core {
         if let State::Open(snapshots) = state
             && in_order
         {
+            let _ = self.put_waiting(&snapshots);
             let _ = snapshots.close();
         }
     }

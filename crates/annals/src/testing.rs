@@ -44,6 +44,7 @@
 //! ```
 
 use crate::aggregate::{Aggregate, DomainEvent, ExecuteError, Handle, Loaded};
+use crate::error::with_causes;
 use crate::options::Options;
 use crate::store::Store;
 use annals_types::{EventRef, Expected};
@@ -106,17 +107,17 @@ impl<A: Aggregate> Given<A> {
             Ok(executed) => Ok((self.events_behind(before), executed.loaded)),
             Err(ExecuteError::Rejected(reason)) => Err(reason),
             Err(ExecuteError::Load(error)) => {
-                panic!("the events of `given` cannot be folded: {}", chain(&error))
+                panic!("the events of `given` cannot be folded: {}", with_causes(&error))
             }
             Err(ExecuteError::Event { index, reason }) => {
-                panic!("event {index} of the command cannot be stored: {}", chain(&reason))
+                panic!("event {index} of the command cannot be stored: {}", with_causes(&reason))
             }
             Err(ExecuteError::Append(error)) => {
-                panic!("the events of the command cannot be appended: {}", chain(&error))
+                panic!("the events of the command cannot be appended: {}", with_causes(&error))
             }
             Err(ExecuteError::Contended { .. }) => panic!("nobody else writes to this store"),
             Err(ExecuteError::Executed { reason, .. }) => {
-                panic!("the events of the command cannot be folded: {}", chain(&reason))
+                panic!("the events of the command cannot be folded: {}", with_causes(&reason))
             }
         };
         When { outcome }
@@ -129,7 +130,7 @@ impl<A: Aggregate> Given<A> {
     pub fn then_state(self, look: impl FnOnce(&A)) {
         match self.store.aggregates::<A>().load(STREAM) {
             Ok(loaded) => look(loaded.state()),
-            Err(error) => panic!("the events of `given` cannot be folded: {}", chain(&error)),
+            Err(error) => panic!("the events of `given` cannot be folded: {}", with_causes(&error)),
         }
     }
 
@@ -224,10 +225,4 @@ fn text(event_type: &str, data: &[u8]) -> String {
 
 fn list(events: &[String]) -> String {
     if events.is_empty() { "none".to_owned() } else { format!("[{}]", events.join(", ")) }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
-    std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
 }

@@ -7,17 +7,19 @@ use crate::output::{Facts, Out};
 use crate::table::{Column, number, text};
 use crate::time;
 use crate::tool::Tool;
-use annals::{Document, SnapshotInfo, SnapshotPolicy, Version};
+use annals::{Codec, Document, SnapshotInfo, SnapshotPolicy, Version};
 use anyhow::Result;
 
 /// Save the state of a stream, list what is saved, or remove what is superseded
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A snapshot only saves time: states are the same without it. This tool saves the state that `annals state`\n\
+#[command(
+    after_help = "A snapshot only saves time: states are the same without it. This tool saves the state that `annals state`\n\
     shows (schema tag annals.document/1) and uses it there; programs save their own.\n\n\
     Examples:\n  \
     annals snapshot create --stream order-1\n  \
     annals snapshot list --stream order-1\n  \
-    annals snapshot prune --keep 2")]
+    annals snapshot prune --keep 2"
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -114,7 +116,10 @@ fn list(tool: &Tool, args: &List) -> Result<()> {
     }
     let mut out = tool.out();
     let mut table = out.table(COLUMNS);
-    for info in store.snapshots(args.stream.as_deref())?.take(args.limit.unwrap_or(usize::MAX)) {
+    let wanted = |info: &SnapshotInfo| args.stream.as_ref().is_none_or(|stream| *stream == info.stream);
+    let infos = store.snapshots(args.stream.as_deref().unwrap_or_default())?;
+    let infos = infos.filter(|info| info.as_ref().map_or(true, wanted));
+    for info in infos.take(args.limit.unwrap_or(usize::MAX)) {
         let info = info?;
         if out.is_table() {
             table.row(&mut out, row(&info))?;
@@ -134,9 +139,9 @@ fn row(info: &SnapshotInfo) -> Vec<String> {
         info.tag.clone(),
         info.version.to_string(),
         info.position.to_string(),
-        time::format(info.taken_at),
+        time::show(info.taken_at).to_string(),
         info.bytes.to_string(),
-        codec(info),
+        Codec::name_of(info.codec),
     ]
 }
 
@@ -146,17 +151,12 @@ fn line(out: &mut Out, info: &SnapshotInfo) -> Result<()> {
         .text("tag", &info.tag)
         .number("version", info.version)
         .number("position", info.position)
-        .text("taken", time::format(info.taken_at))
+        .text("taken", time::show(info.taken_at))
         .number("bytes", info.bytes)
-        .text("codec", codec(info))
+        .text("codec", Codec::name_of(info.codec))
         .text("file", &info.file)
         .number("offset", info.offset);
     out.line(facts.json())
-}
-
-/// The codec's name, or its number if this program does not have it.
-fn codec(info: &SnapshotInfo) -> String {
-    info.codec.to_string()
 }
 
 fn prune(tool: &Tool, args: &Prune) -> Result<()> {
@@ -164,6 +164,10 @@ fn prune(tool: &Tool, args: &Prune) -> Result<()> {
     let pruned = store.prune_snapshots(args.keep)?;
     store.close()?;
     let mut out = tool.out();
-    out.facts(&Facts::new().number("removed", pruned.removed).number("bytes", pruned.bytes))?;
+    let facts = Facts::new()
+        .number("removed", pruned.dropped)
+        .number("bytes_before", pruned.bytes_before)
+        .number("bytes_after", pruned.bytes_after);
+    out.facts(&facts)?;
     out.flush()
 }

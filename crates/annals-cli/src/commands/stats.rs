@@ -31,6 +31,8 @@ fn facts(stats: &Stats) -> Facts {
     let facts = bytes(facts, "index_bytes", stats.index_bytes)
         .number("runs", stats.runs)
         .number("runs_missing", stats.runs_missing)
+        .number("snapshots", stats.snapshots);
+    let facts = bytes(facts, "snapshot_bytes", stats.snapshot_bytes)
         .number("ids_indexed", stats.ids_indexed)
         .number("last_position", stats.last_position)
         .number("durable_position", stats.durable_position)

@@ -63,6 +63,7 @@ fn summary(out: &mut Out, checked: &Verification) -> Result<()> {
         .number("last_position", checked.last_position)
         .number("segments", checked.segments)
         .number("runs", checked.runs)
+        .number("snapshots", checked.snapshots)
         .number("bytes", checked.bytes)
         .json_and("notes", json!(checked.notes).to_string(), checked.notes.join("; "));
     out.facts(&facts)

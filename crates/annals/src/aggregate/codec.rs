@@ -26,6 +26,22 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// The name of the codec with a number, as [`SnapshotInfo::codec`](crate::SnapshotInfo::codec) tells it, also of one that is
+    /// not in this program; the number itself, if none has it.
+    ///
+    /// ```
+    /// assert_eq!((annals::Codec::name_of(1), annals::Codec::name_of(77)), ("json".to_owned(), "77".to_owned()));
+    /// ```
+    #[must_use]
+    pub fn name_of(id: u8) -> String {
+        match id {
+            1 => "json".to_owned(),
+            2 => "bincode".to_owned(),
+            3 => "postcard".to_owned(),
+            _ => id.to_string(),
+        }
+    }
+
     /// The number of the codec in a snapshot. Never given to another one.
     pub(crate) fn id(self) -> u8 {
         match self {
@@ -89,13 +105,7 @@ const fn bincode_limit() -> usize {
 
 impl fmt::Display for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Codec::Json => "json",
-            #[cfg(feature = "bincode")]
-            Codec::Bincode => "bincode",
-            #[cfg(feature = "postcard")]
-            Codec::Postcard => "postcard",
-        })
+        f.write_str(&Codec::name_of(self.id()))
     }
 }
 

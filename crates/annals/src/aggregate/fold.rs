@@ -28,7 +28,7 @@ pub(super) fn fold<A: Aggregate>(
     // The stored events, also those that upcasting drops: the version is that of the stream.
     for event in view.read(query)? {
         let stored = event?;
-        if chain.is_empty() {
+        if chain.is_idle() {
             apply(&mut loaded.state, &stored)?;
         } else {
             for event in upcast_one(&chain, stored).map_err(ReadError::Upcast)? {

@@ -5,6 +5,7 @@ use super::codec::Codec;
 use super::error::SaveError;
 use super::loaded::Loaded;
 use super::policy::SnapshotPolicy;
+use crate::error::with_causes;
 use crate::store::Store;
 use crate::view::View;
 use annals_snapshot::{NewSnapshot, Snapshot};
@@ -60,13 +61,13 @@ impl<A: Aggregate> Saving<A> {
                 .and_then(|snapshots| snapshots.find(&loaded.stream, &self.tag, at_most, occurred));
             let found = match found {
                 Ok(found) => found,
-                Err(error) => return loaded.ignore(None, chain(&error)),
+                Err(error) => return loaded.ignore(None, with_causes(&error)),
             };
             found.passed_over.iter().for_each(|unusable| loaded.ignore(None, unusable.to_string()));
             let Some(snapshot) = found.snapshot else { return };
             match self.state_in(&snapshot, view, &loaded.stream) {
                 Ok(state) => return loaded.begin_with(state, &snapshot),
-                Err(reason) => loaded.ignore(Some(snapshot.version), reason.to_string()),
+                Err(reason) => loaded.ignore(Some(snapshot.version), with_causes(&*reason)),
             }
             at_most = Version::new(snapshot.version.get() - 1);
         }
@@ -76,7 +77,8 @@ impl<A: Aggregate> Saving<A> {
     fn state_in(&self, snapshot: &Snapshot, view: &View, stream: &str) -> Result<A, Reason> {
         let last = view.event_at(snapshot.position)?;
         let is_it = |event: &EventRef<'_>| {
-            event.stream == stream && event.version == snapshot.version && event.id == snapshot.event_id
+            (event.stream, event.version) == (stream, snapshot.version)
+                && (event.id, event.recorded_at) == (snapshot.event_id, snapshot.recorded_at)
         };
         if !last.as_ref().is_some_and(is_it) && !planted(Bug::SnapshotOfOtherEvents) {
             return Err("it was taken behind another event than the one that the stream has there".into());
@@ -106,12 +108,6 @@ impl<A: Aggregate> Saving<A> {
         })?;
         Ok(())
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
-    std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
 }
 
 impl<A> fmt::Debug for Saving<A> {

@@ -10,8 +10,8 @@ use crate::catalog::read_manifest;
 use crate::error::OpenError;
 use crate::open::{check_foreign, newest_unnamed, present_files};
 use annals_format::{Corruption, FormatError, Manifest, names};
-use annals_types::{EventRef, Position, Timestamp};
 use annals_snapshot::SnapshotError;
+use annals_types::{EventRef, Position, Timestamp};
 use annals_vfs::{Disk, Env, RealDisk, is_shortage};
 use open::{check_open, open_bytes};
 use run::Runs;
@@ -166,8 +166,12 @@ fn verify_env(
     let sealed = manifest.sealed.iter().map(|segment| segment.length);
     let lengths = sealed.chain(manifest.runs.iter().map(|run| run.length));
     // Lengths are what the manifest says, and that may be anything.
-    let bytes_total = lengths.fold(open_bytes(&*env.disk, &manifest), u64::saturating_add);
-    let mut done = |found: &Verification| progress(VerifyProgress { bytes_done: found.bytes, bytes_total });
+    let unnamed = open_bytes(&*env.disk, &manifest).saturating_add(snapshot_bytes(&*env.disk));
+    let bytes_total = lengths.fold(unnamed, u64::saturating_add);
+    // Snapshots may be put meanwhile.
+    let mut done = |found: &Verification| {
+        progress(VerifyProgress { bytes_done: found.bytes.min(bytes_total), bytes_total });
+    };
     done(&found);
     let mut last_recorded = Timestamp::MIN;
     let mut runs = Runs::new(&*env.disk, &manifest);
@@ -235,16 +239,23 @@ impl Verification {
     }
 }
 
+fn snapshot_bytes(disk: &dyn Disk) -> u64 {
+    let entries = disk.list(names::SNAPSHOT_DIR).unwrap_or_default();
+    entries.iter().map(|entry| entry.length).fold(0, u64::saturating_add)
+}
+
 /// A damaged snapshot costs reading more events and nothing else. Its bytes are wrong all the same, and the disk has a reason for
 /// that.
 fn check_snapshots(disk: &dyn Disk, manifest: &Manifest, found: &mut Verification) -> Result<(), OpenError> {
     let mut damaged = Vec::new();
-    let verified = annals_snapshot::verify(disk, &manifest.store_id, &mut |corruption| damaged.push(corruption));
+    let verified =
+        annals_snapshot::verify(disk, &manifest.store_id, &mut |corruption| damaged.push(corruption));
     match verified {
         Ok(verified) => {
             found.snapshots = verified.snapshots;
             found.bytes += verified.bytes;
-            let newer = verified.newer.into_iter().map(|file| format!("{file} can be read by a newer program only"));
+            let newer =
+                verified.newer.into_iter().map(|file| format!("{file} can be read by a newer program only"));
             found.notes.extend(newer);
         }
         Err(SnapshotError::Io { what, source }) if is_shortage(&source) => {

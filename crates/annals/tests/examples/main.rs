@@ -6,6 +6,8 @@
 mod bank_account;
 #[path = "../../examples/order.rs"]
 mod order;
+#[path = "../../examples/schema_evolution.rs"]
+mod schema_evolution;
 
 use annals::{Options, Store};
 use std::error::Error;
@@ -20,7 +22,16 @@ fn told(run: impl FnOnce(&Store, &mut dyn Write) -> Result<(), Box<dyn Error>>) 
 
 #[test]
 fn the_bank_account_is_kept_looked_back_on_and_audited() {
-    assert_eq!(told(bank_account::run), "refused: the account would be overdrawn by 4212.00 more\n");
+    assert_eq!(
+        told(bank_account::run),
+        "refused: the account would be overdrawn by 421200 cents more than it may be\n\
+         balance now: 5013.50 at version 66\n  loaded from the snapshot at version 50, and 16 events behind it\n\
+         balance on 1 March: 16488.00\n\
+         balance on 1 March, as is known now: 16568.00\n\
+         balance on 1 March, as was known before: 16488.00\n\
+         over 10,000 in the first quarter:\n  2024-02-20 account-7 deposited 14000.00\n  \
+         2024-03-28 account-7 withdrawn 11200.00\n"
+    );
 }
 
 #[test]
@@ -41,4 +52,11 @@ fn the_order_lives_by_its_rules() {
            order-1 5 paid\n\
          order-1 is Shipped\n"
     );
+}
+
+#[test]
+fn events_of_three_years_are_read_as_those_of_today() {
+    let mut out = Vec::new();
+    schema_evolution::run(Options::new(), &mut out).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), "");
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test should end it")]
 
+mod aggregate_crashes;
 mod aggregate_moments;
 mod aggregates;
 mod closing;
