@@ -9,8 +9,8 @@ use crc32fast::Hasher;
 /// Sixteen random bytes that name a store for its whole life.
 pub type StoreId = [u8; 16];
 
-/// The seed of all checksums of one segment, so that bytes of another store, of another segment, or of an
-/// earlier life of the same disk blocks never look valid.
+/// The seed of all checksums of one segment or file of snapshots, so that bytes of another store, of another
+/// file, or of an earlier life of the same disk blocks never look valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding {
     seed: u32,
@@ -56,8 +56,14 @@ impl Binding {
     /// The checksum of bytes of this segment.
     #[must_use]
     pub(crate) fn checksum(self, bytes: &[u8]) -> u32 {
+        self.checksum_of(&[bytes])
+    }
+
+    /// The checksum of several stretches of bytes, one after the other.
+    #[must_use]
+    pub(crate) fn checksum_of(self, parts: &[&[u8]]) -> u32 {
         let mut hasher = Hasher::new_with_initial(self.seed);
-        hasher.update(bytes);
+        parts.iter().for_each(|part| hasher.update(part));
         hasher.finalize()
     }
 }

@@ -22,6 +22,7 @@ mod record;
 pub mod reseal;
 pub mod run;
 mod segment;
+pub mod snapshot;
 mod wire;
 
 pub use binding::{Binding, StoreId};

@@ -80,6 +80,50 @@ pub fn parse_scratch(name: &str) -> Option<(u64, u64)> {
     if plain { Some((parse(run, "")?, number.parse().ok()?)) } else { None }
 }
 
+/// The path of a file of snapshots. These are numbered by themselves, in the order in which they were made.
+///
+/// ```
+/// assert_eq!(annals_format::names::snapshots(7), "snapshots/000000000007.snap");
+/// ```
+#[must_use]
+pub fn snapshots(id: u64) -> String {
+    format!("{SNAPSHOT_DIR}/{id:012}.snap")
+}
+
+/// The path of a file of snapshots before it takes its name.
+///
+/// ```
+/// assert_eq!(annals_format::names::snapshots_temporary(7), "snapshots/000000000007.tmp");
+/// ```
+#[must_use]
+pub fn snapshots_temporary(id: u64) -> String {
+    format!("{SNAPSHOT_DIR}/{id:012}.tmp")
+}
+
+/// The number of a file of snapshots, from its name within [`SNAPSHOT_DIR`]; `None` if none is named so.
+///
+/// ```
+/// use annals_format::names::parse_snapshots;
+/// assert_eq!(parse_snapshots("000000000007.snap"), Some(7));
+/// assert_eq!(parse_snapshots("000000000007.tmp"), None);
+/// ```
+#[must_use]
+pub fn parse_snapshots(name: &str) -> Option<u64> {
+    parse(name, ".snap")
+}
+
+/// The number of a file of snapshots that has not taken its name, from its name within [`SNAPSHOT_DIR`]; `None` if none
+/// is named so.
+///
+/// ```
+/// use annals_format::names::parse_snapshots_temporary;
+/// assert_eq!(parse_snapshots_temporary("000000000007.tmp"), Some(7));
+/// ```
+#[must_use]
+pub fn parse_snapshots_temporary(name: &str) -> Option<u64> {
+    parse(name, ".tmp")
+}
+
 fn parse(name: &str, ending: &str) -> Option<u64> {
     let digits = name.strip_suffix(ending)?;
     let plain = digits.len() >= 12 && digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -11,6 +11,7 @@ pub use crate::manifest::reseal_manifest as manifest;
 pub use crate::record::reseal_record as record;
 pub use crate::run::reseal_run as run;
 pub use crate::segment::reseal_segment_header as segment_header;
+pub use crate::snapshot::reseal_snapshots as snapshots;
 
 use crate::binding::Binding;
 use crate::frame::{FRAME_ALIGNMENT, starts_frame};

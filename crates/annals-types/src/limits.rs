@@ -29,8 +29,13 @@ pub const SEGMENT_BYTES_DEFAULT: u64 = 64 << 20;
 pub const INDEX_MEMORY_BYTES_MIN: u64 = 4 << 20;
 /// Memory of an index unless told otherwise (64 MiB).
 pub const INDEX_MEMORY_BYTES_DEFAULT: u64 = 64 << 20;
+/// Most bytes in the payload of one snapshot (64 MiB), also the most that a store allows unless told otherwise.
+pub const SNAPSHOT_BYTES_MAX: usize = 64 << 20;
+/// Longest schema tag of a snapshot, in bytes of UTF-8. The shortest has one byte.
+pub const SCHEMA_TAG_BYTES_MAX: usize = 128;
 
 const _: () = {
     assert!(DATA_BYTES_MAX + METADATA_BYTES_MAX + TAGS_MAX * (TAG_BYTES_MAX + 2) < BATCH_BYTES_MAX);
+    assert!(SCHEMA_TAG_BYTES_MAX <= u8::MAX as usize && SNAPSHOT_BYTES_MAX <= 1 << 30);
     assert!(SEGMENT_BYTES_DEFAULT >= SEGMENT_BYTES_MIN && SEGMENT_BYTES_DEFAULT <= SEGMENT_BYTES_MAX);
 };

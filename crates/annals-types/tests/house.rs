@@ -8,19 +8,42 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may depend on whom. A crate that is not listed here has no place in the house yet.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("annals-types", &[]),
     ("annals-format", &["annals-types"]),
     ("annals-vfs", &["annals-types"]),
     ("annals-wal", &["annals-types", "annals-format", "annals-vfs"]),
     ("annals-index", &["annals-types", "annals-format", "annals-vfs"]),
-    ("annals", &["annals-types", "annals-format", "annals-vfs", "annals-wal", "annals-index"]),
+    ("annals-snapshot", &["annals-types", "annals-format", "annals-vfs"]),
+    (
+        "annals",
+        &["annals-types", "annals-format", "annals-vfs", "annals-wal", "annals-index", "annals-snapshot"],
+    ),
     ("annals-cli", &["annals"]),
-    ("annals-sim", &["annals", "annals-types", "annals-format", "annals-vfs", "annals-wal", "annals-index"]),
+    (
+        "annals-sim",
+        &[
+            "annals",
+            "annals-types",
+            "annals-format",
+            "annals-vfs",
+            "annals-wal",
+            "annals-index",
+            "annals-snapshot",
+        ],
+    ),
     ("annals-models", &["annals", "annals-types", "annals-format", "annals-vfs", "annals-wal"]),
     (
         "annals-benches",
-        &["annals", "annals-types", "annals-format", "annals-vfs", "annals-wal", "annals-index"],
+        &[
+            "annals",
+            "annals-types",
+            "annals-format",
+            "annals-vfs",
+            "annals-wal",
+            "annals-index",
+            "annals-snapshot",
+        ],
     ),
 ];
 
@@ -36,8 +59,15 @@ const OWNED: [(&str, &str); 7] = [
 ];
 
 /// The crates whose sources the rules for the engine hold for.
-const ENGINE: [&str; 6] =
-    ["annals-types", "annals-format", "annals-vfs", "annals-wal", "annals-index", "annals"];
+const ENGINE: [&str; 7] = [
+    "annals-types",
+    "annals-format",
+    "annals-vfs",
+    "annals-wal",
+    "annals-index",
+    "annals-snapshot",
+    "annals",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/<name> lies in the root").into()
@@ -117,7 +147,8 @@ fn each_subject_has_one_crate_that_knows_it() {
 fn the_engine_reaches_the_operating_system_through_annals_vfs_only() {
     for name in ENGINE.into_iter().filter(|name| *name != "annals-vfs") {
         for path in sources(&root().join("crates").join(name).join("src")) {
-            let code = code(&path);
+            // The name of our own border is not that of the system's.
+            let code = code(&path).replace("annals_vfs::File", "");
             for word in ["std::fs", "std::os", "fs::File", "SystemTime::now", "unsafe "] {
                 // Converting a time is no look at the clock.
                 assert!(!code.contains(word), "{} names {word:?}", path.display());

@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Length of a block.
 pub const FILTER_BLOCK_BYTES: u64 = 32;
 /// A filter begins at a multiple of this, so that no block lies in two cache lines or two pages.
-pub(super) const FILTER_ALIGNMENT: u64 = 64;
+pub(crate) const FILTER_ALIGNMENT: u64 = 64;
 
 /// Keys of a block, on average: 10.7 bits for each, of which about one in a hundred absent keys finds all its bits set.
 const BLOCK_KEYS: u64 = 24;

@@ -21,6 +21,7 @@ mod trailer;
 mod varint;
 
 pub use cursor::{GroupCursor, GroupTerm, find_in_group};
+pub(crate) use filter::FILTER_ALIGNMENT;
 pub use filter::{FILTER_BLOCK_BYTES, FilterBlock, FilterShape};
 pub use group::{GROUP_HEADER_BYTES, GROUP_TERMS, GroupBuilder, GroupHeader, TABLE_WORD_BYTES, TermList};
 pub use hash::{ID_HASH_BITS, id_hash, term_hash};
