@@ -144,7 +144,7 @@ impl Sorted {
         };
         for page in (range.start - base) / PAGE..=(range.end - 1 - base) / PAGE {
             let word = self.sound.get((page / 64) as usize);
-            if !word.is_some_and(|word| word.load(Ordering::Relaxed) >> (page % 64) & 1 == 1) {
+            if word.is_none_or(|word| word.load(Ordering::Relaxed) >> (page % 64) & 1 == 0) {
                 self.check_page(page)?;
             }
         }

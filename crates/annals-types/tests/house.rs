@@ -147,7 +147,8 @@ fn each_subject_has_one_crate_that_knows_it() {
 fn the_engine_reaches_the_operating_system_through_annals_vfs_only() {
     for name in ENGINE.into_iter().filter(|name| *name != "annals-vfs") {
         for path in sources(&root().join("crates").join(name).join("src")) {
-            let code = code(&path);
+            // The name of our own border is not that of the system's.
+            let code = code(&path).replace("annals_vfs::File", "");
             for word in ["std::fs", "std::os", "fs::File", "SystemTime::now", "unsafe "] {
                 // Converting a time is no look at the clock.
                 assert!(!code.contains(word), "{} names {word:?}", path.display());
