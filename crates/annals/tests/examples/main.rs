@@ -58,5 +58,18 @@ fn the_order_lives_by_its_rules() {
 fn events_of_three_years_are_read_as_those_of_today() {
     let mut out = Vec::new();
     schema_evolution::run(Options::new(), &mut out).unwrap();
-    assert_eq!(String::from_utf8(out).unwrap(), "");
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "written as version 4 of its schema\n\
+         {\"name\":\"Ada Lovelace\",\"age\":36,\"address\":\"London\"}\n\
+         {\"name\":\"Grace Hopper\",\"age\":0,\"address\":null}\n\
+         {\"name\":\"Edsger Dijkstra\",\"age\":72,\"address\":null}\n\
+         refused: joined already\n\
+         all who joined:\n  \
+         customer-1 {\"age\":36,\"first_name\":\"Ada\",\"last_name\":\"Lovelace\"} (stored as registered 1)\n  \
+         customer-2 {\"age\":0,\"first_name\":\"Grace\",\"last_name\":\"Hopper\"} (stored as registered 2)\n  \
+         customer-3 {\"first_name\":\"Edsger\",\"last_name\":\"Dijkstra\",\"age\":72} (stored as customer_joined 4)\n\
+         with stricter upcasters: the event at position 2 (stream \"customer-2\", type \"registered\", schema version 2): \
+         step from version 2 of \"registered\": no age\n"
+    );
 }
