@@ -100,6 +100,7 @@ impl Counting<'_> {
         for (first, last, shown) in self.times.stretches(self.parts, self.first, self.last) {
             count += match shown {
                 Shown::None => 0,
+                Shown::All if !self.lost => last.next().events_since(first),
                 Shown::All => last.next().events_since(first) - lost_within(self.part, first, last)?,
                 Shown::Some => teller.count(first, last)?,
             };

@@ -54,6 +54,7 @@ macro_rules! of_each_set {
 }
 
 mod again;
+mod both_clocks;
 mod canonical;
 mod data;
 mod facts;

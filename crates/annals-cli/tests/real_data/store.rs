@@ -55,9 +55,12 @@ pub(crate) fn occurred_by(view: &View, nanos: i64) -> View {
     view.as_of(AsOf::Occurred(Timestamp::from_nanos(nanos))).unwrap()
 }
 
-/// How many events a query selects.
+/// How many events a query selects: those that are read, which are as many as are counted.
 pub(crate) fn count(view: &View, query: Query) -> u64 {
-    view.read(query).unwrap().map(Result::unwrap).fold(0, |count, _| count + 1)
+    let counted = view.count(query.clone()).unwrap();
+    let read = view.read(query.clone()).unwrap().map(Result::unwrap).fold(0, |count, _| count + 1);
+    assert_eq!(counted, read, "{query:?} at {} by {:?}", view.position(), view.occurred_by());
+    read
 }
 
 /// Where the imported stores lie. They stay until the next run, which waits for its turn.

@@ -14,6 +14,7 @@ of_each_set!(in each layout:
     the_store_is_as_it_was_as_of_a_time,
     the_store_is_as_it_was_at_a_position,
     lists_are_as_they_were_as_of_a_time,
+    two_moments_together_show_what_both_of_them_do,
     what_was_recorded_by_a_time_is_a_cut_of_the_log,
 );
 
@@ -51,7 +52,10 @@ fn the_store_is_as_it_was_as_of_a_time(given: &Given, view: &View) {
         if let Some(also) = &fact.also_written {
             assert_eq!(instant(also), time);
         }
+        let last = view.position_at(Clock::Occurred, Timestamp::from_nanos(time)).unwrap();
+        assert_eq!(last.get(), fact.last_position_plus_1, "{}", fact.time);
         let then = occurred_by(view, time);
+        assert_eq!(count(&then, Query::all()), fact.events, "{}", fact.time);
         let folded = fold::all(given.set, then.read(Query::all()).unwrap());
         assert_eq!((folded.events, folded.streams), (fact.events, fact.streams), "{}", fact.time);
         assert_eq!(folded.last_position.get(), fact.last_position_plus_1, "{}", fact.time);
@@ -71,6 +75,8 @@ fn the_store_is_as_it_was_at_a_position(given: &Given, view: &View) {
         assert_eq!(folded.states_sha256, fact.states_sha256, "after {}", fact.events);
         states_must_be(given, &then, &fact.states);
         assert_eq!(then.streams("").count() as u64, fact.streams);
+        assert_eq!(count(&then, Query::all()), fact.events);
+        assert_eq!(then.types().unwrap().iter().map(|info| info.events).sum::<u64>(), fact.events);
     }
 }
 
@@ -89,6 +95,28 @@ fn lists_are_as_they_were_as_of_a_time(given: &Given, view: &View) {
         for info in types {
             let from_the_start = Query::all().of_type(&*info.event_type);
             assert_eq!(count(&then, from_the_start), info.events, "{info:?} {}", fact.time);
+        }
+    }
+}
+
+/// No time runs backwards in these sets, so of a position and a time the lesser one counts.
+fn two_moments_together_show_what_both_of_them_do(given: &Given, view: &View) {
+    assert_eq!(given.facts.times_that_run_backwards, 0);
+    for at in &given.facts.at_position {
+        let cut = view.as_of(AsOf::Position(Position::new(at.events))).unwrap();
+        for fact in &given.facts.as_of {
+            let then = occurred_by(&cut, instant(&fact.time));
+            let other = occurred_by(view, instant(&fact.time)).as_of(AsOf::Position(cut.position())).unwrap();
+            let (states, streams) = if fact.events <= at.events {
+                (&fact.states, fact.streams)
+            } else {
+                (&at.states, at.streams)
+            };
+            for then in [then, other] {
+                assert_eq!(then.count(Query::all()).unwrap(), fact.events.min(at.events), "{}", fact.time);
+                assert_eq!(then.streams("").count() as u64, streams, "{} at {}", fact.time, at.events);
+                states_must_be(given, &then, states);
+            }
         }
     }
 }

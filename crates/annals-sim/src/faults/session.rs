@@ -3,17 +3,20 @@
 use super::account::{Account, Told};
 use super::aftermath::{check_crashes, check_reads, content, settle};
 use super::kinds::{How, Kind};
-use crate::author::Author;
+use crate::author::{Author, Written};
 use crate::suite::Failure;
 use crate::world::{START, World};
 use annals::vfs::{Call, Fault, FaultyDisk, When};
 use annals::{AppendError, OpenError, Store, Timestamp, verify_in};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Batches of the workload.
 const ROUNDS: usize = 30;
 const SEGMENT_BYTES: u64 = 16 << 10;
 const AUTHOR: Author = Author { seed: 20, events_max: 5, data_max: 900, large: true };
+/// What the author writes in a session.
+static WRITTEN: LazyLock<Vec<Vec<Written>>> =
+    LazyLock::new(|| (0..ROUNDS as u64).map(|number| AUTHOR.events(number)).collect());
 
 pub(super) struct Session<'k> {
     kind: &'k Kind,
@@ -40,7 +43,7 @@ impl<'k> Session<'k> {
             direct,
             world,
             disk,
-            account: Account::new(AUTHOR),
+            account: Account::new(AUTHOR, &WRITTEN),
             store: None,
             armed: false,
             noticed: false,
