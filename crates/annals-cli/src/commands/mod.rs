@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod diff;
 mod events;
+mod explore;
 mod export;
 mod get;
 mod history;
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Diff(diff::Args),
     History(history::Args),
     Replay(replay::Args),
+    Explore(explore::Args),
     Streams(streams::Args),
     Types(types::Args),
     Tail(tail::Args),
@@ -57,6 +59,7 @@ impl Command {
             Command::Diff(args) => diff::run(tool, &args),
             Command::History(args) => history::run(tool, &args),
             Command::Replay(args) => replay::run(tool, &args),
+            Command::Explore(args) => explore::run(tool, &args),
             Command::Streams(args) => streams::run(tool, &args),
             Command::Types(args) => types::run(tool, &args),
             Command::Tail(args) => tail::run(tool, &args),
