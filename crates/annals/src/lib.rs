@@ -29,6 +29,8 @@
 //! # Where to go on
 //! - [`Store`]: open, append, wait, close. [`Options`]: how to open. [`Batch`]: several streams at once.
 //! - [`View`]: read, as of any moment. [`Query`]: which events.
+//! - [`View::document`], [`View::history`], [`View::replay`]: states at any moment, how they came to be, and events at
+//!   their old pace. `docs/time-travel.md` tells which question is which.
 //! - [`Batch::expect`], [`Batch::fail_if`], [`Store::decide`]: three ways to let nobody come between reading and appending:
 //!   by the versions of streams, by criteria over all streams, and in the writer's own order.
 //! - [`verify`] and [`inspect`]: look at the files themselves. [`repair`]: copy what is sound of a damaged store.
@@ -136,3 +138,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/aggregates.md")]
 struct AggregatesGuide;
+
+/// So are those of the page about time travel.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/time-travel.md")]
+struct TimeTravel;

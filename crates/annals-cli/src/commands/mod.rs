@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod diff;
 mod events;
+mod explore;
 mod export;
 mod get;
 mod history;
@@ -35,6 +36,7 @@ pub(crate) enum Command {
     Diff(diff::Args),
     History(history::Args),
     Replay(replay::Args),
+    Explore(explore::Args),
     Snapshot(snapshot::Args),
     Streams(streams::Args),
     Types(types::Args),
@@ -59,6 +61,7 @@ impl Command {
             Command::Diff(args) => diff::run(tool, &args),
             Command::History(args) => history::run(tool, &args),
             Command::Replay(args) => replay::run(tool, &args),
+            Command::Explore(args) => explore::run(tool, &args),
             Command::Snapshot(args) => snapshot::run(tool, &args),
             Command::Streams(args) => streams::run(tool, &args),
             Command::Types(args) => types::run(tool, &args),

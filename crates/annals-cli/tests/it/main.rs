@@ -6,6 +6,7 @@ mod append;
 mod bad_input;
 mod common;
 mod demo;
+mod explore;
 mod export;
 mod golden;
 mod history;

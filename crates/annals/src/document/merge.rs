@@ -54,6 +54,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "exact-numbers")]
     #[test]
     fn numbers_are_never_rounded() {
         let mut target = Value::Null;

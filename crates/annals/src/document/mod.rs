@@ -35,12 +35,12 @@ use serde_json::Value;
 /// # let store = annals::Store::open(directory.path().join("store"))?;
 /// use annals::{Document, Expected, NewEvent};
 /// let events = [
-///     NewEvent::json("placed", r#"{"status":"placed","total":20.50}"#),
+///     NewEvent::json("placed", r#"{"status":"placed","total":20.5}"#),
 ///     NewEvent::json("paid", r#"{"status":"paid"}"#),
 /// ];
 /// store.append("order-1", Expected::NoStream, &events)?;
 /// let order: Document = store.view().document("order-1")?;
-/// assert_eq!(order.value().map(ToString::to_string).as_deref(), Some(r#"{"status":"paid","total":20.50}"#));
+/// assert_eq!(order.value().map(ToString::to_string).as_deref(), Some(r#"{"status":"paid","total":20.5}"#));
 /// assert_eq!(order.version().get(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
