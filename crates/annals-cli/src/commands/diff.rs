@@ -1,7 +1,8 @@
 //! `diff`: what changed in the state of a stream between two moments.
 
-use super::state::fold;
+use super::state::fold_shown;
 use crate::args::filters::{as_of, must_exist};
+use crate::args::shown::Shown;
 use crate::args::values::{ClockName, Moment, parse_stream};
 use crate::json::diff::{Change, changes};
 use crate::output::Out;
@@ -33,6 +34,8 @@ pub(crate) struct Args {
     /// The clock that times are on
     #[arg(long, value_enum, default_value_t, value_name = "CLOCK")]
     clock: ClockName,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 #[derive(Serialize)]
@@ -66,7 +69,7 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
 
 fn state_at(view: &View, args: &Args, moment: Moment) -> Result<(Version, Option<Value>)> {
     let view = view.as_of(as_of(moment, args.clock))?;
-    let fold = fold(&view, Query::stream(&args.stream), &Reduce::Merge)?;
+    let fold = fold_shown(&view, Query::stream(&args.stream), &Reduce::Merge, args.shown)?;
     Ok((fold.version(), fold.into_merged()))
 }
 

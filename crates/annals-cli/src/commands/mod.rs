@@ -11,6 +11,7 @@ mod import;
 mod inspect;
 mod read;
 mod repair;
+mod schema;
 mod state;
 mod stats;
 mod streams;
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Streams(streams::Args),
     Types(types::Args),
     Tail(tail::Args),
+    Schema(schema::Args),
     Stats(stats::Args),
     Verify(verify::Args),
     Repair(repair::Args),
@@ -54,6 +56,7 @@ impl Command {
             Command::Streams(args) => streams::run(tool, &args),
             Command::Types(args) => types::run(tool, &args),
             Command::Tail(args) => tail::run(tool, &args),
+            Command::Schema(args) => schema::run(tool, &args),
             Command::Stats(args) => stats::run(tool, &args),
             Command::Verify(args) => verify::run(tool, &args),
             Command::Repair(args) => repair::run(tool, &args),

@@ -1,6 +1,7 @@
 //! `state`: a stream folded into one value.
 
 use crate::args::filters::{AsOfArgs, must_exist};
+use crate::args::shown::Shown;
 use crate::args::values::parse_stream;
 use crate::json::text;
 use crate::output::Out;
@@ -32,6 +33,8 @@ pub(crate) struct Args {
     /// The fold
     #[arg(long, value_name = "FOLD", default_value = "merge")]
     reduce: Reduce,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
@@ -44,16 +47,19 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
         query = query.to_version(version);
     }
     let view = args.moment.narrow(view)?;
-    let fold = fold(&view, query, &args.reduce)?;
+    let fold = fold_shown(&view, query, &args.reduce, args.shown)?;
     show(&mut tool.out(), &args.stream, fold)
 }
 
 /// Folds the events that the query selects.
 pub(crate) fn fold(view: &View, query: Query, reduce: &Reduce) -> Result<Fold> {
+    fold_shown(view, query, reduce, Shown::default())
+}
+
+/// The same, of events shown in a way that was asked for.
+pub(crate) fn fold_shown(view: &View, query: Query, reduce: &Reduce, shown: Shown) -> Result<Fold> {
     let mut fold = Fold::new(reduce);
-    for event in view.read(query)? {
-        fold.apply(&event?)?;
-    }
+    shown.each(view, query, |event, _| fold.apply(event))?;
     Ok(fold)
 }
 

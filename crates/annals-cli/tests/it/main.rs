@@ -16,6 +16,7 @@ mod opening;
 mod output;
 mod read;
 mod repair;
+mod schema;
 mod state;
 mod tail;
 mod times;
