@@ -1,7 +1,7 @@
 //! From an error to one line on standard error and an exit status.
 
 use crate::output::StdoutClosed;
-use annals::{AppendError, OpenError, ReadError};
+use annals::{AppendError, OpenError, ReadError, SchemaError};
 use anyhow::Error;
 
 /// Exit statuses, as scripts know them.
@@ -32,6 +32,12 @@ pub(crate) fn status(error: &Error) -> u8 {
 fn status_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<Usage>() {
         return Some(USAGE);
+    }
+    // Their own source is what these would say themselves.
+    match cause.downcast_ref() {
+        Some(SchemaError::Append(error)) => return status_of(error),
+        Some(SchemaError::Read(error)) => return status_of(error),
+        _ => {}
     }
     if let Some(AppendError::Conflict(_) | AppendError::ConditionFailed { .. }) = cause.downcast_ref() {
         return Some(CONFLICT);
@@ -76,12 +82,16 @@ fn advice(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     if let Some(error) = cause.downcast_ref::<AppendError>() {
         return match error {
             AppendError::Conflict(_) => Some("read the stream again and decide anew"),
+            AppendError::SchemaViolation(_) => Some("`annals schema list` shows what is registered"),
             AppendError::IdTaken { .. } => Some("give the event an id of its own"),
             _ if error.is_corruption() => Some("`annals verify` tells more"),
             _ => None,
         };
     }
-    cause.downcast_ref::<ReadError>()?.is_corruption().then_some("`annals verify` tells more")
+    match cause.downcast_ref::<ReadError>()? {
+        ReadError::Upcast(_) => Some("--stored shows what is stored"),
+        error => error.is_corruption().then_some("`annals verify` tells more"),
+    }
 }
 
 fn one_line(text: &str) -> String {

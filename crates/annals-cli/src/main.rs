@@ -12,6 +12,7 @@ mod json;
 mod output;
 mod progress;
 mod reduce;
+mod saved;
 mod table;
 mod terminal;
 mod time;

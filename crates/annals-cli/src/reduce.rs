@@ -63,6 +63,11 @@ impl Fold {
         Fold { version: Version::ZERO, state }
     }
 
+    /// The state that a document is, with the version at which it stands.
+    pub(crate) fn of_document(version: Version, document: Document) -> Self {
+        Fold { version, state: State::Merge(document) }
+    }
+
     /// Takes the next event.
     ///
     /// # Errors

@@ -225,6 +225,8 @@ bugs! {
     SnapshotOfOtherEvents = "snapshot-of-other-events",
     /// A snapshot is put though the events behind which it was taken may still be lost.
     SnapshotBeforeItsEvents = "snapshot-before-its-events",
+    /// A snapshot is used though other rules to read events by have been registered since.
+    SnapshotOfOtherRules = "snapshot-of-other-rules",
     /// A snapshot counts as one of a time by which not all of its events had occurred.
     SnapshotBeforeItsTime = "snapshot-before-its-time",
     /// A reader beside a writer sees what is not durable yet.

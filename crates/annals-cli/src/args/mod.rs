@@ -2,6 +2,7 @@
 
 pub(crate) mod criteria;
 pub(crate) mod filters;
+pub(crate) mod shown;
 pub(crate) mod store;
 pub(crate) mod values;
 

@@ -1,11 +1,13 @@
 //! `diff`: what changed in the state of a stream between two moments.
 
 use crate::args::filters::{as_of, must_exist};
+use crate::args::shown::Shown;
 use crate::args::values::{ClockName, Moment, parse_stream};
 use crate::output::Out;
+use crate::saved::SavedDocuments;
 use crate::table;
 use crate::tool::Tool;
-use annals::{Change, Document, View, changes};
+use annals::{Change, Document, Version, View, changes};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -34,6 +36,8 @@ pub(crate) struct Args {
     /// Both states as the store knew them at a time on the recorded clock, or after the event at a position
     #[arg(long, value_name = "T|POSITION")]
     recorded_as_of: Option<Moment>,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 #[derive(Serialize)]
@@ -51,12 +55,13 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     if let Some(moment) = args.recorded_as_of {
         view = view.as_of(as_of(moment, ClockName::Recorded))?;
     }
-    let from = state_at(&view, args, args.from)?;
-    let to = state_at(&view, args, args.to)?;
+    let saved = SavedDocuments::of(&store);
+    let (from_version, from) = state_at(&saved, &view, args, args.from)?;
+    let (to_version, to) = state_at(&saved, &view, args, args.to)?;
     let report = Report {
         stream: &args.stream,
-        from_version: from.version().get(),
-        to_version: to.version().get(),
+        from_version: from_version.get(),
+        to_version: to_version.get(),
         changes: changes(from.value(), to.value()),
     };
     let mut out = tool.out();
@@ -68,8 +73,8 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     out.flush()
 }
 
-fn state_at(view: &View, args: &Args, moment: Moment) -> Result<Document> {
-    Ok(view.as_of(as_of(moment, args.clock))?.document(&args.stream)?)
+fn state_at(saved: &SavedDocuments, view: &View, args: &Args, moment: Moment) -> Result<(Version, Document)> {
+    saved.load(&view.as_of(as_of(moment, args.clock))?, &args.stream, args.shown)
 }
 
 fn show(out: &mut Out, report: &Report<'_>) -> Result<()> {

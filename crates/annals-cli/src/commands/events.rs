@@ -1,5 +1,6 @@
 //! Events on standard output: as JSON Lines, or as a table.
 
+use crate::args::shown::Shown;
 use crate::json::{event_out, text};
 use crate::output::Out;
 use crate::table::{self, Column, Table, number};
@@ -29,16 +30,29 @@ impl Printer {
 
     /// Writes all events that the query selects; also those before one that cannot be read.
     pub(crate) fn all(&mut self, out: &mut Out, view: &View, query: Query) -> Result<()> {
-        for event in view.read(query)? {
-            match event {
-                Ok(event) => self.one(out, &event)?,
-                Err(error) => {
-                    self.flush(out)?;
-                    return Err(error.into());
-                }
+        self.shown(out, view, query, Shown::default(), 0)
+    }
+
+    /// The same in a way that was asked for, without so many events at the front.
+    pub(crate) fn shown(
+        &mut self,
+        out: &mut Out,
+        view: &View,
+        query: Query,
+        shown: Shown,
+        mut left_out: usize,
+    ) -> Result<()> {
+        let read = shown.each(view, query, |event, _| match left_out.checked_sub(1) {
+            Some(fewer) => {
+                left_out = fewer;
+                Ok(())
             }
+            None => self.one(out, event),
+        });
+        if read.is_err() {
+            self.flush(out)?;
         }
-        Ok(())
+        read
     }
 
     /// Writes one event.

@@ -1,8 +1,9 @@
 //! `get`: one event by its id.
 
 use super::events;
+use crate::args::shown::Shown;
 use crate::json::{event_out, text};
-use crate::output::{Facts, Out};
+use crate::output::{Facts, Out, note};
 use crate::time;
 use crate::tool::Tool;
 use annals::{EventRef, Uuid};
@@ -14,6 +15,8 @@ use anyhow::{Result, bail};
 pub(crate) struct Args {
     /// The id: a UUID
     id: Uuid,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
@@ -29,15 +32,26 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
         bail!("no event has the id {}: `annals read` shows the ids that are there", args.id);
     };
     let mut out = tool.out();
-    if out.is_table() {
-        show(&mut out, &event)?;
+    if args.shown.stored {
+        one(&mut out, &event)?;
     } else {
-        let mut line = Vec::new();
-        event_out::push(&mut line, &event);
-        line.push(b'\n');
-        out.bytes(&line)?;
+        let parts = view.upcast(event)?;
+        if parts.is_empty() {
+            note("the event is dropped by what is registered; --stored shows it");
+        }
+        parts.iter().try_for_each(|part| one(&mut out, &part.event()))?;
     }
     out.flush()
+}
+
+fn one(out: &mut Out, event: &EventRef<'_>) -> Result<()> {
+    if out.is_table() {
+        return show(out, event);
+    }
+    let mut line = Vec::new();
+    event_out::push(&mut line, event);
+    line.push(b'\n');
+    out.bytes(&line)
 }
 
 fn show(out: &mut Out, event: &EventRef<'_>) -> Result<()> {

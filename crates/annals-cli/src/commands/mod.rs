@@ -14,6 +14,7 @@ mod inspect;
 mod read;
 mod repair;
 mod replay;
+mod schema;
 mod snapshot;
 mod state;
 mod stats;
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Streams(streams::Args),
     Types(types::Args),
     Tail(tail::Args),
+    Schema(schema::Args),
     Stats(stats::Args),
     Verify(verify::Args),
     Repair(repair::Args),
@@ -66,6 +68,7 @@ impl Command {
             Command::Streams(args) => streams::run(tool, &args),
             Command::Types(args) => types::run(tool, &args),
             Command::Tail(args) => tail::run(tool, &args),
+            Command::Schema(args) => schema::run(tool, &args),
             Command::Stats(args) => stats::run(tool, &args),
             Command::Verify(args) => verify::run(tool, &args),
             Command::Repair(args) => repair::run(tool, &args),

@@ -2,6 +2,7 @@
 
 use super::events::Printer;
 use crate::args::filters::Filters;
+use crate::args::shown::Shown;
 use crate::tool::Tool;
 use anyhow::Result;
 
@@ -14,6 +15,8 @@ use anyhow::Result;
 pub(crate) struct Args {
     #[command(flatten)]
     filters: Filters,
+    #[command(flatten)]
+    shown: Shown,
     /// Newest first
     #[arg(long)]
     backwards: bool,
@@ -34,6 +37,6 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     }
     let mut out = tool.out();
     let mut printer = Printer::new(&out);
-    printer.all(&mut out, &view, query)?;
+    printer.shown(&mut out, &view, query, args.shown, 0)?;
     printer.flush(&mut out)
 }

@@ -4,10 +4,11 @@ use crate::args::filters::{AsOfArgs, must_exist};
 use crate::args::values::{ClockName, Moment, parse_stream};
 use crate::failure::Usage;
 use crate::output::{Facts, Out};
+use crate::saved::{SavedDocuments, TAG};
 use crate::table::{Column, number, text};
 use crate::time;
 use crate::tool::Tool;
-use annals::{Codec, Document, SnapshotInfo, SnapshotPolicy, Version};
+use annals::{Codec, SnapshotInfo, Version};
 use anyhow::Result;
 
 /// Save the state of a stream, list what is saved, or remove what is superseded
@@ -80,9 +81,8 @@ fn create(tool: &Tool, args: &Create) -> Result<()> {
     }
     let store = tool.writing_existing()?;
     must_exist(&store.view(), &args.stream)?;
-    let documents = store
-        .aggregates::<Document>()
-        .with_snapshots(Document::SNAPSHOT_TAG, SnapshotPolicy::only_when_told());
+    let saved = SavedDocuments::of(&store);
+    let documents = saved.aggregates();
     let mut loaded = match args.at_version.map(Version::new) {
         Some(version) => documents.load_at_version(&args.stream, version)?,
         None => documents.load_from(&args.moment.narrow(store.view())?, &args.stream)?,
@@ -90,7 +90,7 @@ fn create(tool: &Tool, args: &Create) -> Result<()> {
     documents.save(&mut loaded)?;
     let facts = Facts::new()
         .text("stream", &args.stream)
-        .text("tag", Document::SNAPSHOT_TAG)
+        .text("tag", TAG)
         .number("version", loaded.version())
         .number("position", loaded.position());
     store.close()?;

@@ -1,6 +1,7 @@
 //! `state`: a stream folded into one value.
 
 use crate::args::filters::{AsOfArgs, must_exist};
+use crate::args::shown::Shown;
 use crate::args::values::parse_stream;
 use crate::json::text;
 use crate::output::Out;
@@ -32,28 +33,32 @@ pub(crate) struct Args {
     /// The fold
     #[arg(long, value_name = "FOLD", default_value = "merge")]
     reduce: Reduce,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     let store = tool.reading()?;
     let view = store.view();
     must_exist(&view, &args.stream)?;
-    let mut query = Query::stream(&args.stream);
-    if let Some(version) = args.at_version.map(Version::new) {
+    let version = args.at_version.map(Version::new);
+    if let Some(version) = version {
         must_reach(&view, &args.stream, version)?;
-        query = query.to_version(version);
     }
-    let view = args.moment.narrow(view)?;
-    let fold = fold(&view, query, &args.reduce)?;
+    let fold = fold(&store, &args.moment.narrow(view)?, args, version)?;
     show(&mut tool.out(), &args.stream, fold)
 }
 
-/// Folds the events that the query selects.
-pub(crate) fn fold(view: &View, query: Query, reduce: &Reduce) -> Result<Fold> {
-    let mut fold = Fold::new(reduce);
-    for event in view.read_upcast(query)? {
-        fold.apply(&event?.event())?;
+/// Folds the events of the stream, up to a version.
+fn fold(store: &Store, view: &View, args: &Args, version: Option<Version>) -> Result<Fold> {
+    if args.reduce == Reduce::Merge && version.is_none() {
+        let (version, document) = SavedDocuments::of(store).load(view, &args.stream, args.shown)?;
+        return Ok(Fold::of_document(version, document));
     }
+    let query = Query::stream(&args.stream);
+    let query = version.map_or(query.clone(), |version| query.to_version(version));
+    let mut fold = Fold::new(&args.reduce);
+    args.shown.each(view, query, |event, _| fold.apply(event))?;
     Ok(fold)
 }
 

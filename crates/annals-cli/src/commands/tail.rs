@@ -2,6 +2,7 @@
 
 use super::events::Printer;
 use crate::args::filters::Filters;
+use crate::args::shown::Shown;
 use crate::failure::Usage;
 use crate::output::Out;
 use crate::tool::Tool;
@@ -26,6 +27,8 @@ pub(crate) struct Args {
     lines: u64,
     #[command(flatten)]
     filters: Filters,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
@@ -37,22 +40,29 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     let view = args.filters.view(&store)?;
     let mut out = tool.out();
     let mut printer = Printer::new(&out);
-    if let Some(first) = first_of_newest(&view, args)? {
-        printer.all(&mut out, &view, args.filters.query_from(first)?)?;
+    if let Some((first, left_out)) = first_of_newest(&view, args)? {
+        printer.shown(&mut out, &view, args.filters.query_from(first)?, args.shown, left_out)?;
     }
     printer.flush(&mut out)?;
     if args.follow { follow(&store, view.position(), args, &mut printer, &mut out) } else { Ok(()) }
 }
 
-/// The position of the first event to show. The events are read twice so that none need be kept.
-fn first_of_newest(view: &View, args: &Args) -> Result<Option<Position>> {
-    let mut first = None;
-    if args.lines > 0 {
-        for event in view.read(args.filters.query()?.backwards().limit(args.lines))? {
-            first = Some(event?.position);
-        }
-    }
-    Ok(first)
+/// The position of the first event to show, and how many of those that its stored event became are left out. The events are read
+/// twice so that none need be kept.
+fn first_of_newest(view: &View, args: &Args) -> Result<Option<(Position, usize)>> {
+    let (mut first, mut of_first) = (None, 0);
+    args.shown.each(view, args.filters.query()?.backwards().limit(args.lines), |event, _| {
+        of_first = if first == Some(event.position) { of_first + 1 } else { 1 };
+        first = Some(event.position);
+        Ok(())
+    })?;
+    let Some(first) = first else { return Ok(None) };
+    let mut all = 0;
+    args.shown.each(view, args.filters.query_from(first)?.to_position(first), |_, _| {
+        all += 1;
+        Ok(())
+    })?;
+    Ok(Some((first, all - of_first)))
 }
 
 fn follow(
@@ -65,7 +75,7 @@ fn follow(
     loop {
         if store.wait_beyond(seen, WAIT)? {
             let view = store.view();
-            printer.all(out, &view, args.filters.query_from(seen.next())?)?;
+            printer.shown(out, &view, args.filters.query_from(seen.next())?, args.shown, 0)?;
             printer.flush(out)?;
             seen = view.position();
         }

@@ -19,6 +19,7 @@ mod output;
 mod read;
 mod repair;
 mod replay;
+mod schema;
 mod state;
 mod tail;
 mod times;

@@ -115,6 +115,7 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::AsOfExcludesItsMoment => store("views::what_is_recorded_in_a_moment"),
         Bug::SnapshotOfOtherEvents => store("aggregate_crashes::a_snapshot_of_another_history"),
         Bug::SnapshotBeforeItsEvents => store("aggregate_crashes::a_snapshot_of_events_that_were_lost"),
+        Bug::SnapshotOfOtherRules => store("aggregates::rules_that_are_registered_later"),
         Bug::SnapshotBeforeItsTime => store("aggregate_moments::a_state_at_a_moment"),
         Bug::ReaderShowsWhatIsNotDurable => store("regressions::a_reader_follows_into_the_next_segment"),
         Bug::FailedMendShown => store("regressions::a_reader_whose_sync_fails"),

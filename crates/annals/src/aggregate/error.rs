@@ -11,7 +11,7 @@ use std::error::Error;
 #[non_exhaustive]
 pub enum LoadError {
     /// Its events cannot be read.
-    #[error(transparent)]
+    #[error("the events of the stream cannot be read")]
     Read(#[from] ReadError),
     /// The aggregate does not understand one of its events. The event itself can be read.
     #[error(

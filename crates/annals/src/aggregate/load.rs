@@ -69,7 +69,7 @@ impl<A: Aggregate> Aggregates<A> {
     fn load_up_to(&self, view: &View, stream: &str, version: Version) -> Result<Loaded<A>, LoadError> {
         let mut loaded = Loaded::nothing(stream, view.occurred.is_none());
         if let Some(saving) = &self.saving {
-            saving.begin(&self.store, view, version, &mut loaded);
+            saving.begin(&self.store, view, version, &mut loaded)?;
         }
         self.catch_up(view, version, &mut loaded)?;
         self.save_if_due(&mut loaded);

@@ -14,6 +14,8 @@ pub struct Loaded<A> {
     pub(super) occurred_max: Timestamp,
     /// Whether the state has all events up to its version.
     pub(super) has_all: bool,
+    /// Which registered rules its events were read by.
+    pub(super) rules_at: Position,
     pub(super) snapshot: Option<Version>,
     pub(super) events_read: u64,
     /// Events since the state was loaded from a snapshot or saved as one.
@@ -53,6 +55,7 @@ impl<A: Default> Loaded<A> {
             last: None,
             occurred_max: Timestamp::MIN,
             has_all,
+            rules_at: Position::ZERO,
             snapshot: None,
             events_read: 0,
             unsaved: 0,

@@ -5,14 +5,15 @@ use super::codec::Codec;
 use super::error::SaveError;
 use super::loaded::Loaded;
 use super::policy::SnapshotPolicy;
-use crate::error::with_causes;
+use crate::error::{ReadError, with_causes};
 use crate::store::Store;
 use crate::view::View;
 use annals_snapshot::{NewSnapshot, Snapshot};
 use annals_types::planted::{Bug, planted};
-use annals_types::{EventRef, Version};
+use annals_types::{EventRef, Position, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
@@ -48,7 +49,30 @@ impl<A> Saving<A> {
 impl<A: Aggregate> Saving<A> {
     /// Puts the newest usable snapshot, at or before a version, in the place of a state without events. Whatever keeps one from
     /// being used costs reading more events.
-    pub(super) fn begin(&self, store: &Store, view: &View, version: Version, loaded: &mut Loaded<A>) {
+    pub(super) fn begin(
+        &self,
+        store: &Store,
+        view: &View,
+        version: Version,
+        loaded: &mut Loaded<A>,
+    ) -> Result<(), ReadError> {
+        loaded.rules_at = view.rules_at()?;
+        let tag = self.tag_by(loaded.rules_at);
+        self.find(store, view, &tag, version, loaded);
+        Ok(())
+    }
+
+    /// The tag under which states are saved that were read by the rules that are registered up to a position. What is
+    /// registered later may make other states of the same events, and no program that saves states has to know of it.
+    fn tag_by(&self, rules_at: Position) -> Cow<'_, str> {
+        match rules_at {
+            Position::ZERO => Cow::Borrowed(&*self.tag),
+            _ if planted(Bug::SnapshotOfOtherRules) => Cow::Borrowed(&*self.tag),
+            rules_at => Cow::Owned(format!("{}@{rules_at}", self.tag)),
+        }
+    }
+
+    fn find(&self, store: &Store, view: &View, tag: &str, version: Version, loaded: &mut Loaded<A>) {
         let mut at_most = version;
         for _ in 0..TRIES {
             if at_most == Version::ZERO {
@@ -58,7 +82,7 @@ impl<A: Aggregate> Saving<A> {
             let found = store
                 .shared()
                 .snapshots()
-                .and_then(|snapshots| snapshots.find(&loaded.stream, &self.tag, at_most, occurred));
+                .and_then(|snapshots| snapshots.find(&loaded.stream, tag, at_most, occurred));
             let found = match found {
                 Ok(found) => found,
                 Err(error) => return loaded.ignore(None, with_causes(&error)),
@@ -97,7 +121,7 @@ impl<A: Aggregate> Saving<A> {
         let payload = (self.encode)(self.codec, &loaded.state).map_err(SaveError::Encode)?;
         store.shared().put_snapshot(&NewSnapshot {
             stream: &loaded.stream,
-            tag: &self.tag,
+            tag: &self.tag_by(loaded.rules_at),
             version: last.version,
             position: last.position,
             event_id: last.id,

@@ -34,11 +34,6 @@ impl DomainEvent for JsonEvent {
     }
 }
 
-impl Document {
-    /// The schema tag under which documents are saved as snapshots, by the command line tool as well.
-    pub const SNAPSHOT_TAG: &'static str = "annals.document/1";
-}
-
 /// The state of a stream whose events need no types in Rust.
 ///
 /// ```
@@ -46,8 +41,7 @@ impl Document {
 /// # let store = annals::Store::open(directory.path().join("store"))?;
 /// use annals::{Document, Expected, NewEvent, SnapshotPolicy};
 /// store.append("order-1", Expected::NoStream, &[NewEvent::json("placed", r#"{"total":25}"#)])?;
-/// let documents =
-///     store.aggregates::<Document>().with_snapshots(Document::SNAPSHOT_TAG, SnapshotPolicy::every(1000));
+/// let documents = store.aggregates::<Document>().with_snapshots("document/1", SnapshotPolicy::every(1000));
 /// assert_eq!(documents.load("order-1")?.state().value().unwrap()["total"], 25);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -208,6 +208,11 @@ impl View {
         DryRun::new(self, Trial::of_chain(self.chain_with(upcasters)?))
     }
 
+    /// The position of the last registration of rules that this view reads by.
+    pub(crate) fn rules_at(&self) -> Result<Position, ReadError> {
+        Ok(self.registry()?.rules_at)
+    }
+
     fn registry(&self) -> Result<Arc<Registry>, ReadError> {
         self.parts.schemas.registry(self)
     }

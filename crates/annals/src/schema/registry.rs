@@ -39,6 +39,8 @@ pub(crate) struct Registry {
     pub(crate) version: u64,
     /// The position of that event.
     pub(crate) last: Position,
+    /// The position of the last registration with rules: with others the same stored events may be read as other ones.
+    pub(crate) rules_at: Position,
     /// Up to here nothing else is registered.
     covers: AtomicU64,
     types: HashMap<Box<str>, ByVersion, foldhash::quality::RandomState>,
@@ -78,6 +80,7 @@ impl Registry {
         Registry {
             version: 0,
             last: Position::ZERO,
+            rules_at: Position::ZERO,
             covers: AtomicU64::new(0),
             types: HashMap::default(),
             problems: Vec::new(),
@@ -90,6 +93,7 @@ impl Registry {
         Registry {
             version: self.version,
             last: self.last,
+            rules_at: self.rules_at,
             covers: AtomicU64::new(0),
             types: self.types.clone(),
             problems: self.problems.clone(),
@@ -186,6 +190,9 @@ impl Registry {
             None => chain.add_plain(&TypeVersion::new(&*event_type, schema_version)),
         }
         self.chain = Arc::new(chain);
+        if registration.upcast.is_some() {
+            self.rules_at = position;
+        }
         let entry = Arc::new(Entry::new(registration, position));
         self.types.entry(event_type.into_boxed_str()).or_default().insert(schema_version, entry);
         Ok(())

@@ -3,8 +3,9 @@
 use crate::common::{START, World};
 use annals::testing::{given, given_nothing};
 use annals::{
-    Aggregate, AppendError, AsOf, CommandContext, EventError, EventRef, ExecuteError, Expected, Handle,
-    LoadError, NewEvent, Position, Query, SaveError, Timestamp, Version,
+    Aggregate, AppendError, AsOf, Codec, CommandContext, EventError, EventRef, ExecuteError, Expected,
+    Handle, LoadError, NewEvent, Position, Query, Registration, Rule, SaveError, SnapshotOutcome,
+    SnapshotPolicy, Timestamp, UpcastStep, Version,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -371,4 +372,66 @@ fn aggregates_are_shared_between_threads() {
     let accounts = store.aggregates::<Account>();
     shared(&accounts);
     drop(Arc::new(accounts));
+}
+
+/// The program that saves the states does not know that somebody registers rules.
+#[test]
+fn rules_that_are_registered_later_hold_for_states_that_were_saved_before() {
+    let store = World::new(41).open();
+    let accounts = store.aggregates::<Account>().with_snapshots("account/1", SnapshotPolicy::every(1));
+    accounts.execute("account-1", &Open("Ada")).unwrap();
+    accounts.execute("account-1", &Deposit(5)).unwrap();
+    assert_eq!(accounts.load("account-1").unwrap().snapshot(), Some(Version::new(2)));
+    // Amounts had been in another unit, somebody finds out.
+    let in_cents = [Rule::remove("/cents"), Rule::set_default("/cents", 500)];
+    let step = UpcastStep::of("deposited", 1).into_type("deposited", 2, in_cents);
+    store.register_schema(&Registration::new("deposited", 2).upcast(step)).unwrap();
+    let loaded = accounts.load("account-1").unwrap();
+    assert_eq!((loaded.state().cents, loaded.snapshot()), (500, None));
+    assert_eq!(accounts.load("account-1").unwrap().snapshot(), Some(Version::new(2)), "saved anew");
+    assert_eq!(accounts.load_at_version("account-1", Version::FIRST).unwrap().state().cents, 0);
+    let executed = accounts.execute("account-1", &Deposit(7)).unwrap();
+    assert_eq!(executed.loaded.state().cents, 507);
+    let view = store.view();
+    let event = view.read(Query::stream("account-1").backwards()).unwrap().next().unwrap().unwrap();
+    assert_eq!(event.schema_version, 2, "new events are of the newest version");
+}
+
+#[test]
+fn a_snapshot_that_is_too_large_is_told_and_keeps_no_command_from_succeeding() {
+    let store = World::new(42).options().snapshot_bytes(10).open("memory").unwrap();
+    let accounts = store.aggregates::<Account>().with_snapshots("account/1", SnapshotPolicy::every(1));
+    let mut executed = accounts.execute("account-1", &Open("Ada")).unwrap();
+    let SnapshotOutcome::Failed(error) = executed.loaded.snapshot_outcome() else { panic!("saved") };
+    assert_eq!(error.to_string(), "a snapshot in this store has at most 10 bytes, this one has 25");
+    assert!(matches!(accounts.save(&mut executed.loaded), Err(SaveError::Snapshot(_))));
+    let unnamed = store.aggregates::<Account>().with_snapshots("", SnapshotPolicy::only_when_told());
+    assert!(unnamed.save(&mut executed.loaded).unwrap_err().to_string().contains("1 to 128 bytes"));
+    assert!(accounts.save(&mut accounts.load("account-2").unwrap()).is_err(), "nothing to save");
+    let as_of = store.aggregates::<Account>().load_as_of("account-1", AsOf::Occurred(Timestamp::MAX));
+    assert!(matches!(accounts.save(&mut as_of.unwrap()), Err(SaveError::NotOfAVersion)));
+}
+
+#[test]
+fn snapshots_in_all_codecs_are_used_and_those_of_other_tags_are_not() {
+    let store = World::new(43).open();
+    let plain = store.aggregates::<Account>();
+    plain.execute("account-1", &Open("Ada")).unwrap();
+    plain.execute("account-1", &Deposit(5)).unwrap();
+    for (version, codec) in [(1, Codec::Bincode), (2, Codec::Postcard)] {
+        let saving = plain.clone().with_snapshots_in(codec, "account/1", SnapshotPolicy::only_when_told());
+        saving.save(&mut plain.load_at_version("account-1", Version::new(version)).unwrap()).unwrap();
+    }
+    let saving = |tag: &str| plain.clone().with_snapshots(tag, SnapshotPolicy::only_when_told());
+    for version in [1, 2].map(Version::new) {
+        let loaded = saving("account/1").load_at_version("account-1", version).unwrap();
+        assert_eq!((loaded.snapshot(), loaded.events_read()), (Some(version), 0));
+        assert_eq!(loaded.state(), plain.load_at_version("account-1", version).unwrap().state());
+        assert_eq!(saving("account/2").load_at_version("account-1", version).unwrap().snapshot(), None);
+    }
+    let codecs: Vec<String> =
+        store.snapshots("").unwrap().map(|info| Codec::name_of(info.unwrap().codec)).collect();
+    assert_eq!(codecs, ["postcard", "bincode"]);
+    assert_eq!(store.prune_snapshots(1).unwrap().dropped, 1);
+    assert_eq!(store.stats().unwrap().snapshots, 1);
 }

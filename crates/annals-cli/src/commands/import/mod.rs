@@ -42,7 +42,8 @@ pub(crate) struct Args {
     /// Events per batch: each batch is appended as a whole
     #[arg(long, value_name = "N", default_value = "1000")]
     batch: NonZeroUsize,
-    /// Threads that append: the streams are shared out among them, the order within each is kept
+    /// Threads that append: the streams are shared out among them, the order within each is kept; registrations of schemas
+    /// come last
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
     writers: u16,
     /// Print `ACK first last` (positions) after each batch that is durable
@@ -96,7 +97,7 @@ fn import_file(
     source: &identity::Source,
 ) -> Result<()> {
     let name = input.name().to_owned();
-    thread::scope(|scope| {
+    let held = thread::scope(|scope| {
         let mut batches = Vec::new();
         for _ in 0..args.writers {
             let (sender, receiver) = sync_channel(1);
@@ -104,8 +105,12 @@ fn import_file(
             scope.spawn(move || writer.run(&receiver));
             batches.push(sender);
         }
-        reader::Reader::new(args, source, tally, batches).run(input);
+        reader::Reader::new(args, source, tally, batches).run(input)
     });
+    let (sender, receiver) = sync_channel(held.len());
+    held.into_iter().filter(|_| !tally.is_stopped()).for_each(|pending| drop(sender.send(pending)));
+    drop(sender);
+    writer::Writer { store, source, name: &name, tally }.run(&receiver);
     tally.first_failure()
 }
 

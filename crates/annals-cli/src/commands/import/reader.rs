@@ -21,6 +21,8 @@ pub(crate) struct Reader<'a> {
     batch_events: usize,
     batch_bytes: usize,
     writers: Vec<Writer>,
+    /// What is appended when everything else is.
+    held: Vec<Pending>,
 }
 
 /// A writer as the reader sees it: the batch being filled, and where it goes.
@@ -38,11 +40,13 @@ impl<'a> Reader<'a> {
     ) -> Self {
         let batch_bytes = (BATCH_BYTES_MAX / batches.len()).max(BATCH_BYTES_MIN);
         let writers = batches.into_iter().map(|batches| Writer { pending: Pending::default(), batches });
-        Reader { source, tally, batch_events: args.batch.get(), batch_bytes, writers: writers.collect() }
+        let (writers, held) = (writers.collect(), Vec::new());
+        Reader { source, tally, batch_events: args.batch.get(), batch_bytes, writers, held }
     }
 
-    /// Reads to the end, or to the first thing that ends the import. What was read by then goes out.
-    pub(crate) fn run(mut self, mut input: Input) {
+    /// Reads to the end, or to the first thing that ends the import. What was read by then goes out. Gives back what is to be
+    /// appended behind that.
+    pub(crate) fn run(mut self, mut input: Input) -> Vec<Pending> {
         let name = input.name().to_owned();
         let mut at = 0;
         while !self.tally.is_stopped() {
@@ -65,11 +69,15 @@ impl<'a> Reader<'a> {
             }
         }
         self.writers.iter_mut().for_each(Writer::send);
+        self.held
     }
 
     fn take(&mut self, number: u64, text: &[u8]) -> Result<(), String> {
         let mut event = event_in::parse(text)?;
         self.source.identify(&mut event, number, text);
+        if self.writers.len() > 1 && event.stream.starts_with("$annals.") {
+            return self.hold(&event, number, text);
+        }
         let writer = self.writer_of(&event);
         let (batch_events, batch_bytes) = (self.batch_events, self.batch_bytes);
         let writer = &mut self.writers[writer];
@@ -81,6 +89,15 @@ impl<'a> Reader<'a> {
         if writer.pending.len() >= batch_events || writer.pending.bytes() >= batch_bytes {
             writer.send();
         }
+        Ok(())
+    }
+
+    /// Several writers do not keep the order between streams, and what is registered counts for what comes behind it: what came
+    /// before it need not keep to it.
+    fn hold(&mut self, event: &EventIn<'_>, number: u64, text: &[u8]) -> Result<(), String> {
+        let mut pending = Pending::default();
+        pending.push(event, number, text).map_err(|invalid| invalid.to_string())?;
+        self.held.push(pending);
         Ok(())
     }
 

@@ -142,3 +142,25 @@ fn numbers_are_compared_with_schemas_at_any_size() {
     assert!(append(&store, "t", 1, r#"{"n":123456789012345678901234567890}"#).is_err());
     append(&store, "t", 1, r#"{"n":-123456789012345678901234567890}"#).unwrap();
 }
+
+#[test]
+fn a_schema_that_refers_to_itself_without_end_does_not_end_the_process() {
+    let store = World::new(7).open();
+    let endless = [
+        json!({"$ref": "#"}),
+        json!({"allOf": [{"$ref": "#"}]}),
+        json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"$ref": "#/$defs/a"}}}),
+        json!({"$defs": {"a": {"$ref": "#/$defs/a"}}, "properties": {"n": {"$ref": "#/$defs/a"}}}),
+    ];
+    for (number, schema) in endless.into_iter().enumerate() {
+        let event_type = format!("t{number}");
+        let refused = store.register_schema(&Registration::new(&event_type, 1).schema(schema.clone()));
+        if refused.is_ok() {
+            let _ = append(&store, &event_type, 1, r#"{"n":{"n":1}}"#);
+        }
+    }
+    let tree = json!({"type": "object", "properties": {"left": {"$ref": "#"}, "n": {"type": "integer"}}});
+    store.register_schema(&Registration::new("tree", 1).schema(tree)).unwrap();
+    append(&store, "tree", 1, r#"{"left":{"left":{"n":1}}}"#).unwrap();
+    assert!(append(&store, "tree", 1, r#"{"left":{"left":{"n":"x"}}}"#).is_err());
+}

@@ -41,5 +41,5 @@ fn upcast(store: &Store) -> Vec<String> {
         let shown = event.event();
         format!("{}/{} {}", shown.event_type, shown.schema_version, String::from_utf8_lossy(shown.data))
     };
-    events.map(|event| line(event)).collect()
+    events.map(line).collect()
 }

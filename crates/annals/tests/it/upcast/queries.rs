@@ -118,7 +118,7 @@ fn conditions_are_about_stored_types_and_stored_types_says_which() {
     let view = store.view();
     append(&store, "s", "old", 1, "{}");
     let guarded = |types: &[String]| {
-        let clause = types.iter().fold(Clause::new(), |clause, name| clause.of_type(name));
+        let clause = types.iter().fold(Clause::new(), Clause::of_type);
         let mut batch = Batch::new();
         batch.push("t", &NewEvent::json("new", "{}")).unwrap();
         batch.fail_if(Criteria::any_of([clause]).unwrap(), view.position()).unwrap();
