@@ -57,9 +57,9 @@ impl<'v> Upcasting<'v> {
     }
 
     /// An error is the last that is given out.
-    fn end<T>(&mut self, error: ReadError) -> Option<Result<T, ReadError>> {
+    fn end<T>(&mut self, error: ReadError) -> Result<T, ReadError> {
         self.left = 0;
-        Some(Err(error))
+        Err(error)
     }
 
     /// The next part of a stored event that became several.
@@ -111,7 +111,7 @@ impl<'v> Iterator for UpcastEvents<'v> {
                 Some(stored) => stored,
                 None => match self.events.next()? {
                     Ok(stored) => stored,
-                    Err(error) => return upcasting.end(error),
+                    Err(error) => return Some(upcasting.end(error)),
                 },
             };
             match upcasting.chain.walk(&stored) {
@@ -122,7 +122,7 @@ impl<'v> Iterator for UpcastEvents<'v> {
                     }
                 }
                 Ok(Walked::Changed(parts)) => upcasting.keep(stored, parts),
-                Err(error) => return upcasting.end(ReadError::Upcast(error)),
+                Err(error) => return Some(upcasting.end(ReadError::Upcast(error))),
             }
         }
         None
