@@ -6,9 +6,10 @@ use crate::args::values::parse_stream;
 use crate::json::text;
 use crate::output::Out;
 use crate::reduce::{Fold, Reduce};
+use crate::saved::SavedDocuments;
 use crate::table;
 use crate::tool::Tool;
-use annals::{Query, Version, View};
+use annals::{Query, Store, Version, View};
 use anyhow::{Result, bail};
 
 /// Show the state of a stream: its events folded into one JSON value
@@ -45,20 +46,25 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     if let Some(version) = version {
         must_reach(&view, &args.stream, version)?;
     }
-    let fold = fold(&store, &args.moment.narrow(view)?, args, version)?;
+    let fold = state(&store, &args.moment.narrow(view)?, args, version)?;
     show(&mut tool.out(), &args.stream, fold)
 }
 
-/// Folds the events of the stream, up to a version.
-fn fold(store: &Store, view: &View, args: &Args, version: Option<Version>) -> Result<Fold> {
+/// Folds the events of the stream, up to a version; from a snapshot, where there is one.
+fn state(store: &Store, view: &View, args: &Args, version: Option<Version>) -> Result<Fold> {
     if args.reduce == Reduce::Merge && version.is_none() {
         let (version, document) = SavedDocuments::of(store).load(view, &args.stream, args.shown)?;
         return Ok(Fold::of_document(version, document));
     }
     let query = Query::stream(&args.stream);
     let query = version.map_or(query.clone(), |version| query.to_version(version));
-    let mut fold = Fold::new(&args.reduce);
-    args.shown.each(view, query, |event, _| fold.apply(event))?;
+    fold(view, query, &args.reduce, args.shown)
+}
+
+/// Folds the events that the query selects.
+pub(crate) fn fold(view: &View, query: Query, reduce: &Reduce, shown: Shown) -> Result<Fold> {
+    let mut fold = Fold::new(reduce);
+    shown.each(view, query, |event, _| fold.apply(event))?;
     Ok(fold)
 }
 

@@ -22,6 +22,7 @@ pub(crate) struct Changed {
 }
 
 impl<'v> UpcastEvent<'v> {
+    #[inline]
     pub(crate) fn unchanged(stored: EventRef<'v>) -> Self {
         UpcastEvent { stored, changed: None }
     }
@@ -32,6 +33,7 @@ impl<'v> UpcastEvent<'v> {
 
     /// The event: the stored one, with the type, schema version and data that upcasting has given it.
     #[must_use]
+    #[inline]
     pub fn event(&self) -> EventRef<'_> {
         match self.changed.as_deref() {
             None => self.stored,
@@ -47,12 +49,14 @@ impl<'v> UpcastEvent<'v> {
 
     /// The event as it is stored.
     #[must_use]
+    #[inline]
     pub fn stored(&self) -> &EventRef<'v> {
         &self.stored
     }
 
     /// Whether upcasting has changed anything.
     #[must_use]
+    #[inline]
     pub fn is_changed(&self) -> bool {
         self.changed.is_some()
     }
@@ -60,6 +64,7 @@ impl<'v> UpcastEvent<'v> {
     /// Which one it is, from 0, of the events that the stored one has become. They have position, version and id in
     /// common.
     #[must_use]
+    #[inline]
     pub fn part(&self) -> usize {
         self.changed.as_ref().map_or(0, |changed| changed.part)
     }

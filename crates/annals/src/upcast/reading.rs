@@ -48,6 +48,20 @@ impl<'v> Upcasting<'v> {
         (wide, Some(Box::new(Upcasting { chain, filter, backwards, left, rest: None })))
     }
 
+    /// Keeps what a stored event became, the next part last.
+    fn keep(&mut self, stored: EventRef<'v>, mut parts: Vec<Changed>) {
+        if !self.backwards {
+            parts.reverse();
+        }
+        self.rest = Some((stored, parts));
+    }
+
+    /// An error is the last that is given out.
+    fn end<T>(&mut self, error: ReadError) -> Result<T, ReadError> {
+        self.left = 0;
+        Err(error)
+    }
+
     /// The next part of a stored event that became several.
     fn next_part(&mut self) -> Option<UpcastEvent<'v>> {
         let (stored, parts) = self.rest.as_mut()?;
@@ -59,23 +73,6 @@ impl<'v> Upcasting<'v> {
         }
         self.rest = None;
         None
-    }
-
-    /// Takes the next stored event; what it becomes, unless that is several or none.
-    fn take(&mut self, stored: EventRef<'v>) -> Result<Option<UpcastEvent<'v>>, Box<UpcastError>> {
-        match self.chain.walk(&stored)? {
-            Walked::Unchanged => {
-                let event = UpcastEvent::unchanged(stored);
-                Ok(is_meant(self.filter.as_ref(), &event).then_some(event))
-            }
-            Walked::Changed(mut parts) => {
-                if !self.backwards {
-                    parts.reverse();
-                }
-                self.rest = Some((stored, parts));
-                Ok(None)
-            }
-        }
     }
 }
 
@@ -99,27 +96,33 @@ impl<'v> Iterator for UpcastEvents<'v> {
     type Item = Result<UpcastEvent<'v>, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Some(upcasting) = &mut self.upcasting else {
+        let Some(upcasting) = self.upcasting.as_deref_mut() else {
+            if let Some(event) = self.events.next_of_scan() {
+                return Some(Ok(UpcastEvent::unchanged(event)));
+            }
             return Some(self.events.next()?.map(UpcastEvent::unchanged));
         };
         while upcasting.left > 0 {
-            let next = match upcasting.next_part() {
-                Some(event) => Ok(Some(event)),
+            if let Some(event) = upcasting.next_part() {
+                upcasting.left -= 1;
+                return Some(Ok(event));
+            }
+            let stored = match self.events.next_of_scan() {
+                Some(stored) => stored,
                 None => match self.events.next()? {
-                    Ok(stored) => upcasting.take(stored).map_err(ReadError::Upcast),
-                    Err(error) => Err(error),
+                    Ok(stored) => stored,
+                    Err(error) => return Some(upcasting.end(error)),
                 },
             };
-            match next {
-                Ok(None) => {}
-                Ok(Some(event)) => {
-                    upcasting.left -= 1;
-                    return Some(Ok(event));
+            match upcasting.chain.walk(&stored) {
+                Ok(Walked::Unchanged) => {
+                    if upcasting.filter.as_ref().is_none_or(|query| query.matches(&stored)) {
+                        upcasting.left -= 1;
+                        return Some(Ok(UpcastEvent::unchanged(stored)));
+                    }
                 }
-                Err(error) => {
-                    upcasting.left = 0;
-                    return Some(Err(error));
-                }
+                Ok(Walked::Changed(parts)) => upcasting.keep(stored, parts),
+                Err(error) => return Some(upcasting.end(ReadError::Upcast(error))),
             }
         }
         None

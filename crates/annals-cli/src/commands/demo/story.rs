@@ -2,6 +2,7 @@
 
 use super::head;
 use crate::commands::events::Printer;
+use crate::args::shown::Shown;
 use crate::commands::state::fold;
 use crate::output::Out;
 use crate::reduce::Reduce;
@@ -99,10 +100,10 @@ fn time_travel(out: &mut Out, store: &Store) -> Result<()> {
     let now = store.view();
     let then = now.as_of(AsOf::Occurred(moment("2024-05-04T00:00:00Z")?))?;
     for (when, view) in [("as of 4 May 2024", &then), ("now", &now)] {
-        let order = fold(view, Query::stream("order-1001"), &Reduce::Merge)?;
+        let order = fold(view, Query::stream("order-1001"), &Reduce::Merge, Shown::default())?;
         let (version, order) = (order.version(), order.into_json());
         let sum = Reduce::Sum("/cents".to_owned());
-        let cents = fold(view, Query::stream("account-ada"), &sum)?.into_json();
+        let cents = fold(view, Query::stream("account-ada"), &sum, Shown::default())?.into_json();
         out.line(format_args!("{when:>16}  order-1001 (version {version})  {order}"))?;
         out.line(format_args!("{:>16}  account-ada holds {cents} cents", ""))?;
     }
