@@ -60,8 +60,8 @@ struct List {
 
 #[derive(Debug, clap::Args)]
 struct Prune {
-    /// How many snapshots of each stream and schema tag are kept
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// How many snapshots of each stream and schema tag are kept; 0 removes all, damaged ones included
+    #[arg(long, value_name = "N")]
     keep: u64,
 }
 

@@ -20,6 +20,7 @@ mod read;
 mod repair;
 mod replay;
 mod schema;
+mod snapshot;
 mod state;
 mod tail;
 mod times;

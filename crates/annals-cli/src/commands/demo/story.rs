@@ -1,8 +1,8 @@
 //! The story: accounts and orders in May 2024, a conflict, and a look back.
 
 use super::head;
-use crate::commands::events::Printer;
 use crate::args::shown::Shown;
+use crate::commands::events::Printer;
 use crate::commands::state::fold;
 use crate::output::Out;
 use crate::reduce::Reduce;
