@@ -140,3 +140,8 @@ fn whatever_a_word_of_the_manifest_says_the_store_answers_or_refuses() {
 fn whatever_is_done_with_a_store_it_answers_as_the_model() {
     replay("store", MUTATIONS_OF_STORES);
 }
+
+#[test]
+fn whatever_a_file_of_snapshots_has_it_is_looked_into_and_worked_on() {
+    replay("snapshots", MUTATIONS_OF_STORES);
+}

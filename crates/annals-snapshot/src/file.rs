@@ -3,6 +3,7 @@
 use crate::sorted::Sorted;
 use crate::written::Written;
 use annals_format::Binding;
+use annals_vfs::sync::atomic::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -39,6 +40,13 @@ impl AnyFile {
         match self {
             AnyFile::Written(file) => file.records(),
             AnyFile::Sorted(file) => file.records(),
+        }
+    }
+
+    /// Has the background make a file again in which damage was found. Written ones are sorted anyway.
+    pub(crate) fn tell_damaged(&self) {
+        if let AnyFile::Sorted(file) = self {
+            file.damaged.store(true, Ordering::Relaxed);
         }
     }
 }

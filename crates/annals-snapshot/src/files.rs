@@ -6,7 +6,8 @@ use crate::model::Unusable;
 use crate::sorted::Sorted;
 use crate::written::Written;
 use annals_format::snapshot::{
-    SNAPSHOT_HEADER_BYTES, SnapshotFileHeader, SnapshotFileKind, SnapshotFilePreamble,
+    SNAPSHOT_HEADER_BYTES, SNAPSHOT_TRAILER_BYTES, SnapshotFileHeader, SnapshotFileKind,
+    SnapshotFilePreamble, SnapshotTrailer,
 };
 use annals_format::{Damage, FormatError, StoreId, names};
 use annals_vfs::{Access, Disk, EntryKind, File, read_up_to};
@@ -183,12 +184,20 @@ fn open(disk: &dyn Disk, store_id: &StoreId, id: u64, before: &Files) -> io::Res
     }
 }
 
-/// Reads the header of a file: `None` if none was written, which a crash explains.
+/// Reads the header of a file: `None` if none was written to its end, which a crash explains. It does not in a sorted file, which was
+/// whole before it got its name.
 pub(crate) fn read_header(file: &dyn File) -> io::Result<Option<Result<SnapshotFileHeader, FormatError>>> {
     let mut first = [0; SNAPSHOT_HEADER_BYTES];
     let read = read_up_to(file, &mut first, 0)?;
-    if read < SNAPSHOT_HEADER_BYTES || first.iter().all(|byte| *byte == 0) {
+    if read < SNAPSHOT_HEADER_BYTES {
         return Ok(None);
+    }
+    if SnapshotFilePreamble::is_unfinished(&first) {
+        let mut last = [0; SNAPSHOT_TRAILER_BYTES];
+        let start = file.length()?.saturating_sub(SNAPSHOT_TRAILER_BYTES as u64);
+        let read = read_up_to(file, &mut last, start)?;
+        let sorted = SnapshotTrailer::may_be(&last[..read]);
+        return Ok(sorted.then_some(Err(FormatError::Foreign { expected: "a sorted file of snapshots" })));
     }
     let preamble = match SnapshotFilePreamble::decode(&first) {
         Ok(preamble) => preamble,

@@ -77,7 +77,10 @@ impl Snapshots {
         let Some(entry) = &cursor.current else { return Ok(Looked::Other) };
         let file = &cursor.file;
         let doing = || format!("read {}", file.path());
-        let damaged = |damage| Ok(Looked::Unusable(Unusable::damaged(&file.path(), damage)));
+        let damaged = |damage| {
+            file.tell_damaged();
+            Ok(Looked::Unusable(Unusable::damaged(&file.path(), damage)))
+        };
         let read =
             match read_head(file, entry, self.seed).map_err(|error| SnapshotError::io(doing())(error))? {
                 Ok(read) => read,

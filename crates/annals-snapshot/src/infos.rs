@@ -71,7 +71,10 @@ impl Infos {
         }
         let head = match head {
             Ok(head) => head,
-            Err(damage) => return Some(Err(damage.in_file(path).into())),
+            Err(damage) => {
+                self.cursors[index].file.tell_damaged();
+                return Some(Err(damage.in_file(path).into()));
+            }
         };
         if !head.stream.starts_with(&self.prefix) {
             return None;

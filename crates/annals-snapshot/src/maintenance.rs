@@ -5,6 +5,7 @@ use crate::files::{Broken, Files, Rest};
 use crate::merge::{Job, Kind, Progress, Sources, Survey, choose};
 use crate::sorted::Sorted;
 use crate::store::Snapshots;
+use crate::verify::verify_sorted;
 use crate::written::Written;
 use annals_format::snapshot::REPLACED_MAX;
 use annals_vfs::sync::MutexGuard;
@@ -76,7 +77,7 @@ impl Snapshots {
     }
 
     /// Drops all but the newest `keep` snapshots of each pair of stream and tag, 0 for all of them, from what was put before,
-    /// and gives the space back. Also leaves behind whatever is damaged. Others may read and put meanwhile; what is done in
+    /// and gives the space back. Also reads everything and leaves behind whatever is damaged. Others may read and put meanwhile; what is done in
     /// the background waits.
     ///
     /// # Errors
@@ -102,6 +103,7 @@ impl Snapshots {
         while !survey.step(u64::MAX) {}
         let mut ids: BTreeSet<u64> = survey.superseded().into_keys().collect();
         ids.extend(self.files().to_make_again());
+        ids.extend(self.damaged_anywhere()?);
         for id in ids {
             if let Some(sources) = rewriting(&self.files(), id) {
                 self.complete_job(&mut maintenance, Kind::Rewrite, &sources, Some(keep))?;
@@ -201,6 +203,20 @@ impl Snapshots {
         };
         maintenance.rewrites = files.sorted.iter().filter(half).map(|file| file.id).collect();
         maintenance.superseded = Some(superseded);
+    }
+
+    /// Sorted files in which any byte is not as written.
+    fn damaged_anywhere(&self) -> Result<Vec<u64>, SnapshotError> {
+        let mut damaged = Vec::new();
+        for file in &self.files().sorted {
+            let mut sound = true;
+            verify_sorted(file, &mut |_| sound = false)
+                .map_err(SnapshotError::io(format!("read {}", file.path())))?;
+            if !sound {
+                damaged.push(file.id);
+            }
+        }
+        Ok(damaged)
     }
 
     /// Has files go in which nothing is left, unless somebody else can read them.

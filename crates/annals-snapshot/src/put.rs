@@ -174,7 +174,8 @@ impl Snapshots {
         let (bytes, written) = (header.encode(), Arc::new(Written::begin(header, file)));
         let start = written.end();
         if let Err(error) = write_record(&written, &bytes, head, payload, start) {
-            self.removal.add(id);
+            // On a full disk, each try would leave a file.
+            self.removal.remove_at_once(&*self.env.disk, id);
             return Err(SnapshotError::io(format!("write {path}"))(error));
         }
         let entry = entry_of(head, start, &written.header);
@@ -185,12 +186,15 @@ impl Snapshots {
     }
 
     /// Makes the directory of snapshots if it is not there.
-    pub(crate) fn make_directory(&self) -> Result<(), SnapshotError> {
-        match self.env.disk.create_dir(names::SNAPSHOT_DIR) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(SnapshotError::io(format!("create {}", names::SNAPSHOT_DIR))(error))
+    fn make_directory(&self) -> Result<(), SnapshotError> {
+        let made = self.env.disk.create_dir(names::SNAPSHOT_DIR);
+        match made {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => {
+                // Also after an error: it may be there all the same.
+                self.removal.directory_made();
+                made.map_err(SnapshotError::io(format!("create {}", names::SNAPSHOT_DIR)))
             }
-            _ => Ok(()),
         }
     }
 }

@@ -48,6 +48,15 @@ impl Removal {
         self.sets.lock().named.insert(id);
     }
 
+    /// Removes a file at once that holds nothing which anybody was told is there.
+    pub(crate) fn remove_at_once(&self, disk: &dyn Disk, id: u64) {
+        let removed = disk.remove(&names::snapshots(id)).is_ok();
+        self.names_changed();
+        let mut sets = self.sets.lock();
+        let set = if removed { &mut sets.unnamed } else { &mut sets.named };
+        set.insert(id);
+    }
+
     /// Has a file go that has not taken its name.
     pub(crate) fn add_temporary(&self, id: u64) {
         self.sets.lock().temporaries.insert(id);
@@ -56,6 +65,11 @@ impl Removal {
     /// Tells that names have changed.
     pub(crate) fn names_changed(&self) {
         self.names_changed.store(true, Ordering::SeqCst);
+    }
+
+    /// Tells that the directory of snapshots is new itself.
+    pub(crate) fn directory_made(&self) {
+        self.directory_new.store(true, Ordering::SeqCst);
     }
 
     /// The files that must not come back.
@@ -75,9 +89,11 @@ impl Removal {
     /// # Errors
     /// What the system says; then they are made durable the next time.
     pub(crate) fn sync_names(&self, disk: &dyn Disk) -> Result<(), SnapshotError> {
-        if self.directory_new.load(Ordering::SeqCst) {
-            disk.sync_dir("").map_err(SnapshotError::io("sync the directory of the store"))?;
-            self.directory_new.store(false, Ordering::SeqCst);
+        if self.directory_new.swap(false, Ordering::SeqCst)
+            && let Err(error) = disk.sync_dir("")
+        {
+            self.directory_made();
+            return Err(SnapshotError::io("sync the directory of the store")(error));
         }
         if !self.names_changed.swap(false, Ordering::SeqCst) {
             return Ok(());

@@ -100,9 +100,12 @@ impl Sorted {
     /// What is damaged.
     pub(crate) fn lower_bound(&self, order: &Order, least: u64) -> Result<u64, Damage> {
         let count = self.trailer.count;
+        if least >= count {
+            return Ok(count);
+        }
         let guess = ((u128::from(order.0.stream) * u128::from(count)) >> 64) as u64;
         let (mut low, mut high) = (least, count);
-        let (mut at, mut step) = (guess.clamp(low, count.max(1) - 1), 16);
+        let (mut at, mut step) = (guess.clamp(low, count - 1), 16);
         // The bounds close in on the place from one side, in steps that grow.
         while low < high {
             let before = self.is_before(at, order)?;

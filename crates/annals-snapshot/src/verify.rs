@@ -134,7 +134,8 @@ fn verify_written(
     Ok(sound)
 }
 
-fn verify_sorted(file: &Sorted, report: &mut dyn FnMut(Damage)) -> io::Result<u64> {
+/// All damage in a sorted file; says how many of its snapshots are sound.
+pub(crate) fn verify_sorted(file: &Sorted, report: &mut dyn FnMut(Damage)) -> io::Result<u64> {
     file.check_pages(report);
     for gap in file.gaps() {
         let bytes = file.mapping.bytes(gap.clone()).unwrap_or_default();

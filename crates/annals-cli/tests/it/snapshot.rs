@@ -103,7 +103,6 @@ fn what_cannot_be_meant_is_told() {
     assert!(fails(2, &["order-1", "--as-of", "2024-05-04T00:00:00"]).contains("offset"));
     place.fails(2, &["snapshot", "prune", "--keep", "-1"]);
     place.fails(2, &["snapshot", "prune"]);
-    place.fails(2, &["snapshot"]);
     assert!(place.fails(1, &["snapshot", "list", "--stream", "order-9"]).contains("never had an event"));
     let nothing = Place::new();
     assert!(nothing.fails(1, &["snapshot", "create", "--stream", "s"]).contains("no store"));

@@ -16,6 +16,10 @@ const REPLACED_COUNT: usize = 48;
 const REPLACED_CHECKSUM: usize = 52;
 const KIND: usize = 56;
 const RESERVED: usize = 57;
+const END: usize = 63;
+
+/// The last byte of the first part of every header. A crash leaves zero in its place if it has lost the end of the first write.
+const END_MARK: u8 = 0xFF;
 
 /// The first version of the format that has snapshots.
 const VERSION_MIN: u32 = 3;
@@ -24,7 +28,7 @@ pub const SNAPSHOT_HEADER_BYTES: usize = 64;
 /// Most files that one file may replace.
 pub const REPLACED_MAX: usize = 4096;
 
-const _: () = assert!(RESERVED + 7 == SNAPSHOT_HEADER_BYTES);
+const _: () = assert!(RESERVED + 6 == END && END + 1 == SNAPSHOT_HEADER_BYTES);
 
 /// What a file of snapshots is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +100,7 @@ impl SnapshotFileHeader {
         put_u32(&mut bytes, REPLACED_COUNT, count as u32);
         put_u32(&mut bytes, REPLACED_CHECKSUM, crc32fast::hash(&list));
         bytes[KIND] = self.kind.code();
+        bytes[END] = END_MARK;
         let checksum = preamble_checksum(&bytes);
         put_u32(&mut bytes, CHECKSUM, checksum);
         bytes.extend_from_slice(&list);
@@ -104,8 +109,14 @@ impl SnapshotFileHeader {
 }
 
 impl SnapshotFilePreamble {
+    /// Whether the first write of a file has not come as far as the end of the first part of the header, as after a crash.
+    #[must_use]
+    pub fn is_unfinished(bytes: &[u8; SNAPSHOT_HEADER_BYTES]) -> bool {
+        bytes[END] == 0
+    }
+
     /// Reads the first part of a header. The checks, in order: magic, checksum, version, kind, number of replaced files,
-    /// reserved bytes.
+    /// end mark, reserved bytes.
     ///
     /// # Errors
     /// The first check that fails. A header that was never written is `Foreign`.
@@ -128,7 +139,11 @@ impl SnapshotFilePreamble {
             let what = "number of files that a file of snapshots replaces";
             return Err(Damage::new(REPLACED_COUNT as u64, what, count, REPLACED_MAX as u64).into());
         }
-        let reserved = u64_at(bytes, KIND) >> 8;
+        if bytes[END] != END_MARK {
+            let what = "end of the snapshot file header";
+            return Err(Damage::new(END as u64, what, bytes[END], END_MARK).into());
+        }
+        let reserved = (u64_at(bytes, KIND) << 8) >> 16;
         if reserved != 0 {
             let what = "reserved bytes of the snapshot file header";
             return Err(Damage::new(RESERVED as u64, what, reserved, 0u64).into());

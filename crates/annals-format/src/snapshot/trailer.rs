@@ -87,6 +87,12 @@ impl SnapshotTrailer {
         SnapshotParts::new(self.records_end, self.count, self.filter)
     }
 
+    /// Whether bytes begin as a trailer does. Nothing is verified.
+    #[must_use]
+    pub fn may_be(bytes: &[u8]) -> bool {
+        bytes.starts_with(&MAGIC)
+    }
+
     /// The trailer as bytes.
     #[must_use]
     pub fn encode(&self, binding: Binding) -> [u8; SNAPSHOT_TRAILER_BYTES] {

@@ -12,3 +12,4 @@ mod names;
 mod offsets;
 mod places;
 mod round_trips;
+mod snapshots;

@@ -16,6 +16,7 @@ mod mutate;
 mod run;
 mod seeds;
 mod segment;
+mod snapshots;
 mod store;
 mod structures;
 
@@ -28,18 +29,20 @@ pub use mutate::mutate;
 pub use run::run;
 pub use seeds::{Seed, seeds};
 pub use segment::segment;
+pub use snapshots::snapshots;
 pub use store::store;
 
 /// A target: its name in `fuzz/` and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("frame", frame),
     ("record", record),
     ("segment", segment),
     ("footer", footer),
     ("run", run),
+    ("snapshots", snapshots),
     ("manifest", manifest),
     ("inspect", inspect),
     ("directory", directory),

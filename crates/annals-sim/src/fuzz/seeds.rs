@@ -20,6 +20,7 @@ pub fn seeds(target: &str) -> Vec<Seed> {
         "segment" => with_modes(vec![[segment(), vec![0; 64]].concat()]),
         "footer" => with_modes(vec![sealed().0]),
         "run" => with_modes(vec![run(), run_without_ids()]),
+        "snapshots" => with_modes(super::snapshots::seeds()),
         "manifest" => with_modes(manifests()),
         "inspect" => with_modes(vec![sealed().0, run(), golden().closed[names::MANIFEST].clone()]),
         "directory" => super::directory::seeds(),

@@ -93,7 +93,6 @@ pub(crate) fn settle(snapshots: &Snapshots) {
 }
 
 /// A number that looks like chance and is the same every time.
-#[expect(dead_code, reason = "for the tests of crashes")]
 pub(crate) fn scrambled(seed: u64) -> u64 {
     let word = (seed ^ (seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -3,4 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test should end it")]
 
 mod common;
+mod crashes;
+mod damage;
+mod faults;
+mod files;
 mod finding;
+mod model;
+mod pruning;
+mod threads;
