@@ -1,6 +1,8 @@
 //! Cost of loading a state: what a snapshot saves, now and at a past moment. The files lie in the current folder.
 
-use annals::{Aggregate, Aggregates, AsOf, Batch, Durability, NewEvent, SnapshotPolicy, Store, Timestamp, Version};
+use annals::{
+    Aggregate, Aggregates, AsOf, Batch, Durability, NewEvent, SnapshotPolicy, Store, Timestamp, Version,
+};
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
@@ -42,11 +44,15 @@ fn fill(store: &Store) {
         let mut batch = Batch::new();
         for number in first..first + 1000 {
             let data = format!(r#"{{"cents":{},"branch":"branch-{}"}}"#, number % 977, number % 40);
-            batch.push("long", &NewEvent::json("deposited", data).at(happened(number))).expect("within the limits");
+            batch
+                .push("long", &NewEvent::json("deposited", data).at(happened(number)))
+                .expect("within the limits");
         }
         // Other streams lie between.
         for number in 0..20 {
-            batch.push(&format!("other-{}", (first / 7 + number) % 5000), &NewEvent::json("deposited", "{}")).expect("small");
+            batch
+                .push(&format!("other-{}", (first / 7 + number) % 5000), &NewEvent::json("deposited", "{}"))
+                .expect("small");
         }
         store.append_batch(batch).expect("appended");
     }
@@ -58,7 +64,8 @@ fn fill(store: &Store) {
 
 fn benches(criterion: &mut Criterion) {
     let folder = tempfile::tempdir_in(".").expect("a folder");
-    let store = Store::options().durability(Durability::Os).open(folder.path().join("store")).expect("a store");
+    let store =
+        Store::options().durability(Durability::Os).open(folder.path().join("store")).expect("a store");
     fill(&store);
     let plain: Aggregates<Account> = store.aggregates();
     let saving = plain.clone().with_snapshots("account/1", SnapshotPolicy::only_when_told());
@@ -69,7 +76,8 @@ fn benches(criterion: &mut Criterion) {
     }
     let view = store.view();
     let recorded = {
-        let event = view.read(annals::Query::stream("long").from_version(Version::new(past))).expect("read").next();
+        let event =
+            view.read(annals::Query::stream("long").from_version(Version::new(past))).expect("read").next();
         event.expect("there").expect("sound")
     };
 

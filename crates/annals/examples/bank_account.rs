@@ -5,6 +5,8 @@
 //! $ cargo run --example bank_account -- ./bank  # in a new store that stays
 //! ```
 
+#![allow(clippy::inconsistent_digit_grouping, reason = "cents stand apart")]
+
 use annals::testing::{given, given_nothing};
 use annals::{
     Aggregate, AsOf, Clause, Clock, CommandContext, Criteria, ExecuteError, Handle, Query, SnapshotPolicy,

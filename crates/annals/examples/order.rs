@@ -5,6 +5,8 @@
 //! $ cargo run --example order
 //! ```
 
+#![allow(clippy::inconsistent_digit_grouping, reason = "cents stand apart")]
+
 use annals::testing::given;
 use annals::{Aggregate, Batch, CommandContext, DomainEvent, ExecuteError, Expected, Handle, Query, Store};
 use serde::{Deserialize, Serialize};

@@ -166,7 +166,7 @@ fn who_is_alone_with_the_sink_finds_it_between_groups() {
         let look = |sink: &mut Toy| {
             switch();
             assert!(!sink.at_work);
-            assert_eq!(sink.items.len(), sink.groups.iter().sum());
+            assert_eq!(sink.items.len(), sink.groups.iter().sum::<usize>());
             sink.items.len()
         };
         let impatient = {
