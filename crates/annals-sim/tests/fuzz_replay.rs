@@ -143,5 +143,5 @@ fn whatever_is_done_with_a_store_it_answers_as_the_model() {
 
 #[test]
 fn whatever_a_file_of_snapshots_has_it_is_looked_into_and_worked_on() {
-    replay("snapshots", MUTATIONS_OF_STORES);
+    replay("snapshots", MUTATIONS);
 }

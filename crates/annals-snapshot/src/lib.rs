@@ -20,6 +20,7 @@ mod maintenance;
 mod merge;
 mod model;
 mod options;
+mod prune;
 mod put;
 mod read;
 mod removal;
@@ -34,11 +35,11 @@ mod written;
 
 pub use error::SnapshotError;
 pub use infos::Infos;
-pub use maintenance::Pruned;
 pub use model::{Found, NewSnapshot, Snapshot, SnapshotInfo, Unusable, check_schema_tag};
 pub use options::{
     FILE_BYTES_DEFAULT, FILE_RECORDS_DEFAULT, MERGED_BYTES_DEFAULT, MERGED_BYTES_MAX, SnapshotOptions,
 };
+pub use prune::Pruned;
 pub use stats::SnapshotStats;
 pub use store::Snapshots;
 pub use verify::{Verified, verify};

@@ -5,12 +5,11 @@ use crate::files::{Broken, Files, Rest};
 use crate::merge::{Job, Kind, Progress, Sources, Survey, choose};
 use crate::sorted::Sorted;
 use crate::store::Snapshots;
-use crate::verify::verify_sorted;
 use crate::written::Written;
 use annals_format::snapshot::REPLACED_MAX;
 use annals_vfs::sync::MutexGuard;
 use annals_vfs::sync::atomic::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Most written files that are sorted at once.
@@ -31,17 +30,6 @@ pub(crate) struct Maintenance {
     /// Since the snapshots were opened.
     pub(crate) dropped: u64,
     pub(crate) damaged: u64,
-}
-
-/// What [`Snapshots::prune`] has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pruned {
-    /// Snapshots that were dropped.
-    pub dropped: u64,
-    /// Bytes of files before and after; what was put meanwhile included.
-    pub bytes_before: u64,
-    /// See [`Pruned::bytes_before`].
-    pub bytes_after: u64,
 }
 
 impl Snapshots {
@@ -76,46 +64,6 @@ impl Snapshots {
         Ok(true)
     }
 
-    /// Drops all but the newest `keep` snapshots of each pair of stream and tag, 0 for all of them, from what was put before,
-    /// and gives the space back. Also reads everything and leaves behind whatever is damaged. Others may read and put meanwhile; what is done in
-    /// the background waits.
-    ///
-    /// # Errors
-    /// [`SnapshotError::ReadOnly`], [`SnapshotError::Closed`]; [`SnapshotError::Io`], then some of it may be done. Nothing is
-    /// found any more that was dropped, also after a crash, once this has returned without an error.
-    pub fn prune(&self, keep: u64) -> Result<Pruned, SnapshotError> {
-        self.check_writable()?;
-        let mut maintenance = self.maintenance.lock();
-        self.abandon(&mut maintenance)?;
-        {
-            let mut writer = self.writer.lock();
-            if writer.closed {
-                return Err(SnapshotError::Closed);
-            }
-            writer.end_active();
-        }
-        let (before, dropped) = (self.files().bytes()?, maintenance.dropped);
-        self.discard_broken();
-        while let Some(sources) = self.full_written(&maintenance) {
-            self.complete_job(&mut maintenance, Kind::Sort, &sources, Some(keep))?;
-        }
-        let mut survey = Survey::new(&self.files(), Some(keep));
-        while !survey.step(u64::MAX) {}
-        let mut ids: BTreeSet<u64> = survey.superseded().into_keys().collect();
-        ids.extend(self.files().to_make_again());
-        ids.extend(self.damaged_anywhere()?);
-        for id in ids {
-            if let Some(sources) = rewriting(&self.files(), id) {
-                self.complete_job(&mut maintenance, Kind::Rewrite, &sources, Some(keep))?;
-            }
-        }
-        self.removal.run(&*self.env.disk)?;
-        self.removal.sync_names(&*self.env.disk)?;
-        maintenance.superseded = Some(BTreeMap::new());
-        let (dropped, bytes_after) = (maintenance.dropped - dropped, self.files().bytes()?);
-        Ok(Pruned { dropped, bytes_before: before, bytes_after })
-    }
-
     /// Makes all full written files into sorted ones.
     pub(crate) fn sort_written(&self) -> Result<(), SnapshotError> {
         let mut maintenance = self.maintenance.lock();
@@ -142,7 +90,7 @@ impl Snapshots {
     }
 
     /// Written files that do not grow any more and that nobody works on.
-    fn full_written(&self, maintenance: &Maintenance) -> Option<Sources> {
+    pub(crate) fn full_written(&self, maintenance: &Maintenance) -> Option<Sources> {
         let (active, files) = {
             let writer = self.writer.lock();
             (writer.active_id(), self.files())
@@ -168,7 +116,7 @@ impl Snapshots {
         let files = self.files();
         let keep = self.options.keep_last;
         if let Some(id) = files.to_make_again().first()
-            && let Some(sources) = rewriting(&files, *id)
+            && let Some(sources) = Sources::rewriting(&files, *id)
         {
             self.begin_job(maintenance, Kind::Rewrite, &sources, keep)?;
             return Ok(true);
@@ -178,7 +126,7 @@ impl Snapshots {
             return Ok(true);
         }
         while let Some(id) = maintenance.rewrites.pop() {
-            if let Some(sources) = rewriting(&files, id) {
+            if let Some(sources) = Sources::rewriting(&files, id) {
                 self.begin_job(maintenance, Kind::Rewrite, &sources, keep)?;
                 return Ok(true);
             }
@@ -205,22 +153,8 @@ impl Snapshots {
         maintenance.superseded = Some(superseded);
     }
 
-    /// Sorted files in which any byte is not as written.
-    fn damaged_anywhere(&self) -> Result<Vec<u64>, SnapshotError> {
-        let mut damaged = Vec::new();
-        for file in &self.files().sorted {
-            let mut sound = true;
-            verify_sorted(file, &mut |_| sound = false)
-                .map_err(SnapshotError::io(format!("read {}", file.path())))?;
-            if !sound {
-                damaged.push(file.id);
-            }
-        }
-        Ok(damaged)
-    }
-
     /// Has files go in which nothing is left, unless somebody else can read them.
-    fn discard_broken(&self) {
+    pub(crate) fn discard_broken(&self) {
         let files = self.files();
         let nothing = files.broken.iter().filter(|broken| matches!(broken.rest, Rest::Nothing));
         let ids: Vec<u64> = nothing.map(|broken| broken.id).collect();
@@ -249,7 +183,7 @@ impl Snapshots {
     }
 
     /// Begins something and works on it to its end.
-    fn complete_job(
+    pub(crate) fn complete_job(
         &self,
         maintenance: &mut Maintenance,
         kind: Kind,
@@ -291,7 +225,7 @@ impl Snapshots {
     }
 
     /// Gives up what is under way.
-    fn abandon(&self, maintenance: &mut Maintenance) -> Result<(), SnapshotError> {
+    pub(crate) fn abandon(&self, maintenance: &mut Maintenance) -> Result<(), SnapshotError> {
         maintenance.survey = None;
         maintenance.rewrites.clear();
         for job in std::mem::take(&mut maintenance.jobs) {
@@ -312,15 +246,9 @@ impl Maintenance {
     }
 }
 
-impl Sources {
-    fn count(&self) -> usize {
-        self.written.len() + self.sorted.len() + self.broken.len()
-    }
-}
-
 impl Files {
     /// Files that are damaged where only their records are needed.
-    fn to_make_again(&self) -> Vec<u64> {
+    pub(crate) fn to_make_again(&self) -> Vec<u64> {
         let sorted =
             self.sorted.iter().filter(|file| file.damaged.load(Ordering::Relaxed)).map(|file| file.id);
         let records = |broken: &&Broken| matches!(broken.rest, Rest::Records(..));
@@ -337,12 +265,4 @@ impl Files {
         }
         Ok(sorted + broken + written)
     }
-}
-
-/// What is needed to make a file again: itself, and all others beside it.
-fn rewriting(files: &Files, id: u64) -> Option<Sources> {
-    let (sorted, beside): (Vec<_>, Vec<_>) = files.sorted.iter().cloned().partition(|file| file.id == id);
-    let broken: Vec<Broken> = files.broken.iter().filter(|broken| broken.id == id).cloned().collect();
-    let found = !sorted.is_empty() || !broken.is_empty();
-    found.then_some(Sources { written: Vec::new(), sorted, broken, beside })
 }

@@ -3,7 +3,7 @@
 use super::input::{Mode, split};
 use super::structures::STORE_ID;
 use annals_format::snapshot::{SNAPSHOT_HEADER_BYTES, SnapshotFilePreamble};
-use annals_format::{names, reseal};
+use annals_format::{Corruption, names, reseal};
 use annals_snapshot::{NewSnapshot, SnapshotOptions, Snapshots, verify};
 use annals_types::{Position, Timestamp, Uuid, Version};
 use annals_vfs::{Env, ManualClock, MemoryDisk, SeededRandom};
@@ -28,7 +28,7 @@ pub fn snapshots(input: &[u8]) {
     let disk = MemoryDisk::new();
     disk.set_content(&names::snapshots(id), &bytes).expect("memory for a small file");
 
-    let sound = verified(&disk, bytes.len() as u64);
+    check_verification(&disk, bytes.len() as u64);
     let mut options = SnapshotOptions::writing();
     options.file_records = 4;
     let snapshots = open(&disk, options);
@@ -40,11 +40,9 @@ pub fn snapshots(input: &[u8]) {
     }
     assert!(!snapshots.step(1 << 16).expect("a disk in memory has no errors"), "the work does not end");
     let after = look(&snapshots, bytes.len());
-    assert!(mode == Mode::Resealed || before <= after, "what was found is gone");
-    assert!(
-        mode == Mode::Resealed || after as u64 <= sound.max(before as u64),
-        "more is found than is sound"
-    );
+    // Under made-up checksums, one may stand in the place of another.
+    let kept = before.iter().zip(&after).all(|(before, after)| before <= after);
+    assert!(mode == Mode::Resealed || kept, "what was found is gone: {before:?}, then {after:?}");
     put(&snapshots, "account-1", u64::MAX);
     snapshots.prune(1).expect("a disk in memory has no errors");
     let found = snapshots.find("account-1", TAG, Version::new(u64::MAX), None);
@@ -52,29 +50,29 @@ pub fn snapshots(input: &[u8]) {
     assert_eq!(found.version, Version::new(u64::MAX));
 }
 
-/// How many snapshots are sound. What is damaged lies within the file.
-fn verified(disk: &MemoryDisk, length: u64) -> u64 {
-    let check =
-        &mut |corruption: annals_format::Corruption| assert!(corruption.offset <= length, "{corruption}");
-    verify(disk, &STORE_ID, check).expect("a disk in memory has no errors").snapshots
+/// What is damaged lies within the file.
+fn check_verification(disk: &MemoryDisk, length: u64) {
+    let check = &mut |corruption: Corruption| assert!(corruption.offset <= length, "{corruption}");
+    verify(disk, &STORE_ID, check).expect("a disk in memory has no errors");
 }
 
-/// Looks up and lists; says how many are listed without damage.
-fn look(snapshots: &Snapshots, length: usize) -> usize {
+/// Looks up and lists; gives the versions that are found, 0 for none.
+fn look(snapshots: &Snapshots, length: usize) -> Vec<u64> {
+    let mut versions = Vec::new();
     for stream in ["account-1", "account-2", "account-3", "nobody"] {
         for at_most in [0, 1, 2, 5, u64::MAX] {
             for by in [None, Some(Timestamp::from_nanos(3))] {
                 let found = snapshots.find(stream, TAG, Version::new(at_most), by);
-                let found = found.expect("a disk in memory has no errors");
-                let Some(found) = found.snapshot else { continue };
+                let found = found.expect("a disk in memory has no errors").snapshot;
+                versions.push(found.as_ref().map_or(0, |found| found.version.get()));
+                let Some(found) = found else { continue };
                 assert!(found.version.get() <= at_most && found.payload.len() <= length);
                 assert!(by.is_none_or(|by| found.occurred_max <= by));
             }
         }
     }
-    let listed: Vec<_> = snapshots.list("").collect();
-    assert!(listed.len() <= length, "more is listed than there can be");
-    listed.into_iter().flatten().count()
+    assert!(snapshots.list("").count() <= length, "more is listed than there can be");
+    versions
 }
 
 fn open(disk: &MemoryDisk, options: SnapshotOptions) -> Snapshots {

@@ -4,15 +4,15 @@ use super::group::Group;
 use super::index::{Indexing, Totals};
 use super::input::Input;
 use super::output::Output;
+use super::sources::Sources;
 use crate::cursor::{Cursor, START};
 use crate::error::SnapshotError;
 use crate::file::AnyFile;
-use crate::files::{Broken, Rest};
 use crate::read::read_head;
 use crate::sorted::Sorted;
 use crate::store::Snapshots;
 use crate::walk::PIECE_BYTES;
-use crate::written::{Order, Written};
+use crate::written::Order;
 use annals_format::names;
 use annals_format::snapshot::{
     PayloadChecksum, SnapshotEntry, SnapshotFileHeader, SnapshotFileKind, SnapshotHead, SnapshotKey,
@@ -32,16 +32,6 @@ pub(crate) enum Kind {
     Merge,
     /// Much of a file is not wanted any more, or it is damaged.
     Rewrite,
-}
-
-/// What a merge is made of.
-#[derive(Debug, Default)]
-pub(crate) struct Sources {
-    pub(crate) written: Vec<Arc<Written>>,
-    pub(crate) sorted: Vec<Arc<Sorted>>,
-    pub(crate) broken: Vec<Broken>,
-    /// Files that stay, and whose snapshots take the place of older ones in the sources.
-    pub(crate) beside: Vec<Arc<Sorted>>,
 }
 
 /// How far a step has come.
@@ -86,33 +76,6 @@ struct Copying {
     end: u64,
     checksum: PayloadChecksum,
     verified: bool,
-}
-
-impl Sources {
-    /// The numbers of the files that go.
-    fn ids(&self) -> Vec<u64> {
-        let written = self.written.iter().map(|file| file.id);
-        let sorted = self.sorted.iter().map(|file| file.id);
-        let mut ids: Vec<u64> = written.chain(sorted).chain(self.broken.iter().map(|file| file.id)).collect();
-        ids.sort_unstable();
-        ids
-    }
-
-    fn inputs(&self) -> io::Result<Vec<Input>> {
-        let mut inputs = Vec::new();
-        for file in &self.written {
-            inputs.push(Input::of_written(file)?);
-        }
-        for file in &self.sorted {
-            inputs.push(Input::of_sorted(file)?);
-        }
-        for broken in &self.broken {
-            if let Rest::Records(header, file) = &broken.rest {
-                inputs.push(Input::of_rest(header, file, broken.length)?);
-            }
-        }
-        Ok(inputs)
-    }
 }
 
 impl Job {

@@ -10,8 +10,10 @@ mod index;
 mod input;
 mod job;
 mod output;
+mod sources;
 mod survey;
 
 pub(crate) use choose::choose;
-pub(crate) use job::{Job, Kind, Progress, Sources};
+pub(crate) use job::{Job, Kind, Progress};
+pub(crate) use sources::Sources;
 pub(crate) use survey::Survey;

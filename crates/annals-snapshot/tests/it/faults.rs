@@ -105,3 +105,25 @@ fn without_descriptors_a_lookup_is_an_error_and_not_damage() {
     assert!(matches!(failed, Err(SnapshotError::Io { .. })), "{failed:?}");
     assert_eq!(find(&snapshots, "s", 1), Some((1, 0)));
 }
+
+/// The file has its name, nobody was told so, it cannot be removed, and the next one is made of the same sources.
+#[test]
+fn a_rename_that_was_done_and_said_to_have_failed_lets_nothing_count_twice() {
+    let disk = MemoryDisk::new();
+    let faulty = FaultyDisk::new(Arc::new(disk.clone()));
+    faulty.arm(When::nth(Call::Rename, 1), Fault::ErrorAfter(ErrorKind::Other));
+    faulty.arm(When::nth(Call::Remove, 1).from_then_on(), Fault::Error(ErrorKind::Other));
+    let snapshots = open(&faulty, small());
+    for version in 1..=60 {
+        // Those that sort fail, since what they were sorted from stays.
+        let _ = put(&snapshots, "s", version, 0);
+    }
+    let count = snapshots.stats().unwrap().snapshots;
+    assert!(faulty.calls(Call::Rename) > 3 && count > 30);
+    for survival in [Survival::All, Survival::Synced] {
+        let after = open(&disk.crash(survival), SnapshotOptions::reading());
+        let listed = after.list("").map(Result::unwrap).count() as u64;
+        let found = after.stats().unwrap().snapshots;
+        assert!(found == listed && found <= count, "{found} for {listed} of {count}");
+    }
+}
