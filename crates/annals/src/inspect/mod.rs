@@ -4,6 +4,7 @@ mod frame;
 mod manifest;
 mod run;
 mod segment;
+mod snapshots;
 
 pub use frame::{InspectedRecord, inspect_frame};
 
@@ -76,7 +77,7 @@ pub struct InspectedFrame {
     pub recorded_at: Timestamp,
 }
 
-/// Looks into a segment, a run or a manifest; `frame` gets the whole frames of a segment, in order. Memory is bounded
+/// Looks into a segment, a run, a manifest or a file of snapshots; `frame` gets the whole frames of a segment, in order. Memory is bounded
 /// whatever the length of the file; of zeros behind the last frame, a quarter of a gigabyte is looked at.
 ///
 /// ```
@@ -133,8 +134,11 @@ fn look(
         b"ANNALSEG" => inspector.segment(frame)?,
         b"ANNALRUN" => inspector.run()?,
         b"ANNALMAN" => inspector.manifest()?,
+        b"ANNALSNP" => inspector.snapshots()?,
         _ => {
-            let reason = "the file begins with the magic number of no segment, run or manifest".into();
+            let reason =
+                "the file begins with the magic number of no segment, run, manifest or file of snapshots"
+                    .into();
             return Err(OpenError::NotAStore { path: path.to_owned(), reason });
         }
     }

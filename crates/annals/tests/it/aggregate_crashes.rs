@@ -3,8 +3,8 @@
 use crate::common::{START, World};
 use annals::vfs::{Fate, Fault, FaultyDisk, MemoryDisk, Survival, Unsynced, When};
 use annals::{
-    Aggregate, Aggregates, Durability, Expected, NewEvent, SnapshotOutcome, SnapshotPolicy, Store, Timestamp,
-    Version,
+    Aggregate, Aggregates, Durability, Expected, Fact, NewEvent, SnapshotOutcome, SnapshotPolicy, Store,
+    Timestamp, Version, inspect_in,
 };
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
@@ -200,6 +200,9 @@ fn a_damaged_snapshot_costs_replay_and_is_told() {
     store.close().unwrap();
     let [file] = world.files("snapshots/").try_into().unwrap();
     let length = world.disk().image()[&file].len();
+    let inspected = inspect_in(&world.disk(), &file, &mut |_| {}).unwrap();
+    assert_eq!((inspected.kind, inspected.findings), ("snapshots", Vec::new()));
+    assert!(inspected.facts.contains(&("snapshots", Fact::Number(4))), "{:?}", inspected.facts);
     let mut older = 0;
     for offset in (0..length).step_by(3) {
         world.flip(&file, offset, u32::try_from(offset % 8).unwrap());
