@@ -67,6 +67,8 @@ fn benches(criterion: &mut Criterion) {
     let store =
         Store::options().durability(Durability::Os).open(folder.path().join("store")).expect("a store");
     fill(&store);
+    // A snapshot waits until its events are durable.
+    store.sync().expect("synced");
     let plain: Aggregates<Account> = store.aggregates();
     let saving = plain.clone().with_snapshots("account/1", SnapshotPolicy::only_when_told());
     let past = EVENTS / 2;

@@ -2,7 +2,9 @@
 
 use crate::core::Core;
 use crate::error::ReadError;
-use annals_snapshot::{NewSnapshot, SnapshotError, SnapshotOptions, Snapshots, check_schema_tag};
+use annals_snapshot::{
+    Found, NewSnapshot, Snapshot, SnapshotError, SnapshotOptions, Snapshots, check_schema_tag,
+};
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp, Uuid, Version};
 use annals_vfs::sync::Mutex;
@@ -61,6 +63,12 @@ impl Owned {
         Owned { stream, tag, version, position, event_id, recorded_at, occurred_max, codec, payload }
     }
 
+    fn to_snapshot(&self) -> Snapshot {
+        let Owned { version, position, event_id, recorded_at, occurred_max, codec, .. } = *self;
+        let (taken_at, payload) = (recorded_at, self.payload.clone());
+        Snapshot { version, position, event_id, recorded_at, occurred_max, taken_at, codec, payload }
+    }
+
     fn borrowed(&self) -> NewSnapshot<'_> {
         let Owned { version, position, event_id, recorded_at, occurred_max, codec, .. } = *self;
         let (stream, tag, payload) = (&*self.stream, &*self.tag, &*self.payload);
@@ -75,6 +83,23 @@ impl Waiting {
         while self.bytes > WAITING_BYTES_MAX || self.snapshots.len() > WAITING_MAX {
             self.pop();
         }
+    }
+
+    /// The newest one of a stream and tag at or before a version, with events that had all occurred by a time.
+    fn find(
+        &self,
+        stream: &str,
+        tag: &str,
+        at_most: Version,
+        occurred_by: Option<Timestamp>,
+    ) -> Option<Snapshot> {
+        let usable = self.snapshots.iter().filter(|waiting| {
+            waiting.stream == stream
+                && waiting.tag == tag
+                && waiting.version <= at_most
+                && occurred_by.is_none_or(|time| waiting.occurred_max <= time)
+        });
+        usable.max_by_key(|waiting| waiting.version).map(Owned::to_snapshot)
     }
 
     fn pop(&mut self) -> Option<Owned> {
@@ -155,6 +180,23 @@ impl Core {
             self.wake_worker();
         }
         Ok(())
+    }
+
+    /// Finds the newest usable snapshot, also among those that wait: this process sees their events.
+    pub(crate) fn find_snapshot(
+        &self,
+        stream: &str,
+        tag: &str,
+        at_most: Version,
+        occurred_by: Option<Timestamp>,
+    ) -> Result<Found, SnapshotError> {
+        let waiting = self.snapshots.waiting.lock().find(stream, tag, at_most, occurred_by);
+        let mut found = self.snapshots()?.find(stream, tag, at_most, occurred_by)?;
+        let version = |snapshot: &Option<Snapshot>| snapshot.as_ref().map(|snapshot| snapshot.version);
+        if version(&waiting) > version(&found.snapshot) {
+            found.snapshot = waiting;
+        }
+        Ok(found)
     }
 
     /// Puts those whose events have become durable.

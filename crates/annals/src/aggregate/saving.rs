@@ -79,10 +79,7 @@ impl<A: Aggregate> Saving<A> {
                 return;
             }
             let occurred = view.occurred.filter(|_| !planted(Bug::SnapshotBeforeItsTime));
-            let found = store
-                .shared()
-                .snapshots()
-                .and_then(|snapshots| snapshots.find(&loaded.stream, tag, at_most, occurred));
+            let found = store.shared().find_snapshot(&loaded.stream, tag, at_most, occurred);
             let found = match found {
                 Ok(found) => found,
                 Err(error) => return loaded.ignore(None, with_causes(&error)),

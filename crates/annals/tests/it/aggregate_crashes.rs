@@ -154,6 +154,11 @@ fn a_snapshot_waits_for_its_events_to_be_durable() {
     (0..10).for_each(|number| assert!(say(&store, STREAMS[0], number)));
     saving(&store, 10).load(STREAMS[0]).unwrap();
     assert_eq!(store.snapshots("").unwrap().count(), 0);
+    // Whoever sees the events may use it meanwhile.
+    let loaded = saving(&store, 10).load(STREAMS[0]).unwrap();
+    assert_eq!((loaded.snapshot(), loaded.events_read()), (Some(Version::new(10)), 0));
+    let earlier = saving(&store, 10).load_at_version(STREAMS[0], Version::new(9)).unwrap();
+    assert_eq!((earlier.snapshot(), earlier.state().0.len()), (None, 9));
     store.sync().unwrap();
     store.maintain().unwrap();
     assert_eq!(store.snapshots("").unwrap().count(), 1);

@@ -2,8 +2,8 @@
 
 use crate::common::{START, World};
 use annals::{
-    Aggregate, AsOf, EventError, EventRef, Expected, NewEvent, Position, SnapshotPolicy, Store, Timestamp,
-    Version,
+    Aggregate, AsOf, Durability, EventError, EventRef, Expected, NewEvent, Position, SnapshotPolicy, Store,
+    Timestamp, Version,
 };
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -111,9 +111,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
-    fn a_state_at_a_moment_has_the_events_that_it_had_then(steps in steps(), every in 1..5_u64) {
+    fn a_state_at_a_moment_has_the_events_that_it_had_then(steps in steps(), every in 1..5_u64, os in any::<bool>()) {
         let world = World::new(11);
-        let mut store = world.open();
+        // With `os` durability snapshots wait for a sync, and are used meanwhile.
+        let durability = if os { Durability::Os } else { Durability::Sync };
+        let open = || world.options().durability(durability).open("memory").unwrap();
+        let mut store = open();
         let (mut events, mut now) = (Vec::<Happened>::new(), 0);
         for step in steps {
             match step {
@@ -142,7 +145,7 @@ proptest! {
                 }
                 Step::Reopen => {
                     store.close().unwrap();
-                    store = world.open();
+                    store = open();
                 }
             }
         }
