@@ -4,14 +4,13 @@ use crate::args::criteria::{any_of, parse_clause};
 use crate::args::store::StoreArgs;
 use crate::args::values::{JsonArg, parse_expected, parse_stream, parse_time};
 use crate::failure::Usage;
+use crate::input::read_whole;
 use crate::json::text;
 use crate::output::Facts;
 use crate::time;
 use crate::tool::Tool;
 use annals::{Appended, Batch, Clause, Expected, NewEvent, Position, Store, Timestamp, Uuid, Version};
 use anyhow::{Context, Result, bail};
-use std::io::Read;
-use std::path::Path;
 
 /// Append one event
 #[derive(Debug, clap::Args)]
@@ -107,20 +106,11 @@ fn read(given: Option<&JsonArg>) -> Result<String> {
         None => Ok(String::new()),
         Some(JsonArg::Text(text)) => Ok(text.clone()),
         Some(JsonArg::File(path)) => {
-            let bytes = bytes_of(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let bytes = read_whole(path).with_context(|| format!("cannot read {}", path.display()))?;
             match text::value(&bytes) {
                 Some(json) => Ok(json.to_owned()),
                 None => bail!("{} does not hold one JSON value: mend the file", path.display()),
             }
         }
     }
-}
-
-fn bytes_of(path: &Path) -> std::io::Result<Vec<u8>> {
-    if path != Path::new("-") {
-        return std::fs::read(path);
-    }
-    let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

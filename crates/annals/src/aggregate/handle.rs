@@ -33,7 +33,8 @@ impl<A: Aggregate> Aggregates<A> {
     /// Saves states as snapshots, when the policy says so, and loads from the newest usable one at or before the moment asked
     /// for.
     ///
-    /// The tag says what the state is: name and version, say `"account/2"`. Snapshots of another tag are not looked at. **Give
+    /// The tag says what the state is: name and version, say `"account/2"`, of at most 100 bytes (28 more are for what the store adds
+    /// to it when rules are registered; a longer one is told when a state is saved). Snapshots of another tag are not looked at. **Give
     /// it a new one whenever the same events would give another state**: when the fields of the state change, what `apply`
     /// does, or what the upcasters of its events do.
     ///

@@ -67,17 +67,22 @@ impl<A: Aggregate> Aggregates<A> {
 
     /// The state of events up to a version, as far as the view shows them.
     fn load_up_to(&self, view: &View, stream: &str, version: Version) -> Result<Loaded<A>, LoadError> {
-        let mut loaded = Loaded::nothing(stream, view.occurred.is_none());
+        let mut loaded = Loaded::nothing(stream, view.occurred.is_none(), view.rules_at()?);
         if let Some(saving) = &self.saving {
-            saving.begin(&self.store, view, version, &mut loaded)?;
+            saving.begin(&self.store, view, version, &mut loaded);
         }
         self.catch_up(view, version, &mut loaded)?;
         self.save_if_due(&mut loaded);
         Ok(loaded)
     }
 
-    /// Folds the events behind the state, up to a version.
+    /// Folds the events behind the state, up to a version; all of them, if rules have been registered meanwhile by which those
+    /// before it are read as other ones.
     pub(super) fn catch_up(&self, view: &View, to: Version, loaded: &mut Loaded<A>) -> Result<(), LoadError> {
+        if view.rules_at()? != loaded.rules_at {
+            *loaded = self.load_up_to(view, &loaded.stream, to)?;
+            return Ok(());
+        }
         let patience = self.saving.as_ref().and_then(|saving| saving.policy.patience());
         fold(view, to, patience, loaded)
     }

@@ -48,14 +48,14 @@ impl LastEvent {
 
 impl<A: Default> Loaded<A> {
     /// The state of a stream without events.
-    pub(super) fn nothing(stream: &str, has_all: bool) -> Self {
+    pub(super) fn nothing(stream: &str, has_all: bool, rules_at: Position) -> Self {
         Loaded {
             stream: stream.into(),
             state: A::default(),
             last: None,
             occurred_max: Timestamp::MIN,
             has_all,
-            rules_at: Position::ZERO,
+            rules_at,
             snapshot: None,
             events_read: 0,
             unsaved: 0,

@@ -5,7 +5,7 @@ use super::codec::Codec;
 use super::error::SaveError;
 use super::loaded::Loaded;
 use super::policy::SnapshotPolicy;
-use crate::error::{ReadError, with_causes};
+use crate::error::with_causes;
 use crate::store::Store;
 use crate::view::View;
 use annals_snapshot::{NewSnapshot, Snapshot};
@@ -47,21 +47,6 @@ impl<A> Saving<A> {
 }
 
 impl<A: Aggregate> Saving<A> {
-    /// Puts the newest usable snapshot, at or before a version, in the place of a state without events. Whatever keeps one from
-    /// being used costs reading more events.
-    pub(super) fn begin(
-        &self,
-        store: &Store,
-        view: &View,
-        version: Version,
-        loaded: &mut Loaded<A>,
-    ) -> Result<(), ReadError> {
-        loaded.rules_at = view.rules_at()?;
-        let tag = self.tag_by(loaded.rules_at);
-        self.find(store, view, &tag, version, loaded);
-        Ok(())
-    }
-
     /// The tag under which states are saved that were read by the rules that are registered up to a position. What is
     /// registered later may make other states of the same events, and no program that saves states has to know of it.
     fn tag_by(&self, rules_at: Position) -> Cow<'_, str> {
@@ -72,14 +57,17 @@ impl<A: Aggregate> Saving<A> {
         }
     }
 
-    fn find(&self, store: &Store, view: &View, tag: &str, version: Version, loaded: &mut Loaded<A>) {
+    /// Puts the newest usable snapshot, at or before a version, in the place of a state without events. Whatever keeps one from
+    /// being used costs reading more events.
+    pub(super) fn begin(&self, store: &Store, view: &View, version: Version, loaded: &mut Loaded<A>) {
+        let tag = self.tag_by(loaded.rules_at);
         let mut at_most = version;
         for _ in 0..TRIES {
             if at_most == Version::ZERO {
                 return;
             }
             let occurred = view.occurred.filter(|_| !planted(Bug::SnapshotBeforeItsTime));
-            let found = store.shared().find_snapshot(&loaded.stream, tag, at_most, occurred);
+            let found = store.shared().find_snapshot(&loaded.stream, &tag, at_most, occurred);
             let found = match found {
                 Ok(found) => found,
                 Err(error) => return loaded.ignore(None, with_causes(&error)),

@@ -435,3 +435,44 @@ fn snapshots_in_all_codecs_are_used_and_those_of_other_tags_are_not() {
     assert_eq!(store.prune_snapshots(1).unwrap().dropped, 1);
     assert_eq!(store.stats().unwrap().snapshots, 1);
 }
+
+/// A command during whose first decision somebody registers rules, and appends an event.
+struct WithNewRules {
+    store: annals::Store,
+    disturb: AtomicU32,
+}
+
+impl Handle<WithNewRules> for Account {
+    type Error = Refused;
+
+    fn handle(&self, command: &WithNewRules) -> Result<Vec<AccountEvent>, Refused> {
+        if command.disturb.swap(0, Ordering::SeqCst) > 0 {
+            let fixed = [Rule::remove("/cents"), Rule::set_default("/cents", 500)];
+            let step = UpcastStep::of("deposited", 1).into_type("deposited", 2, fixed);
+            command.store.register_schema(&Registration::new("deposited", 2).upcast(step)).unwrap();
+            let other = Deposited { cents: 7 }.into_new().with_schema_version(2);
+            command.store.append("account-1", Expected::Any, &[other]).unwrap();
+        }
+        Ok(vec![Withdrawn { cents: self.cents }])
+    }
+}
+
+#[test]
+fn a_command_is_decided_again_on_a_state_by_the_rules_that_came_between() {
+    for saves in [false, true] {
+        let store = World::new(44).open();
+        let plain = store.aggregates::<Account>();
+        let saving = plain.clone().with_snapshots("account/1", SnapshotPolicy::every(1));
+        let accounts = if saves { saving } else { plain };
+        accounts.execute("account-1", &Open("Ada")).unwrap();
+        accounts.execute("account-1", &Deposit(5)).unwrap();
+        let command = WithNewRules { store: store.clone(), disturb: AtomicU32::new(1) };
+        let executed = accounts.execute("account-1", &command).unwrap();
+        assert_eq!(
+            (executed.attempts, executed.loaded.state().cents),
+            (2, 0),
+            "507 were there and withdrawn"
+        );
+        assert_eq!(accounts.load("account-1").unwrap().state().cents, 0);
+    }
+}

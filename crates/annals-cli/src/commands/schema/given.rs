@@ -1,10 +1,10 @@
 //! A registration on the command line.
 
 use crate::failure::Usage;
+use crate::input::read_whole;
 use annals::serde_json::{self, Value};
 use annals::{Compatibility, NewEvent, Registration, UpcastStep};
 use anyhow::{Context, Result, anyhow};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What is to be registered.
@@ -57,15 +57,6 @@ fn parse_mode(name: &str) -> Result<Compatibility, String> {
 }
 
 fn json_of(path: &Path) -> Result<Value> {
-    let bytes = bytes_of(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = read_whole(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&bytes).with_context(|| format!("{} does not hold one JSON value", path.display()))
-}
-
-fn bytes_of(path: &Path) -> std::io::Result<Vec<u8>> {
-    if path != Path::new("-") {
-        return std::fs::read(path);
-    }
-    let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
