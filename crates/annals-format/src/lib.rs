@@ -28,7 +28,7 @@ mod wire;
 pub use binding::{Binding, StoreId};
 pub use damage::{Corruption, Damage, FormatError};
 pub use footer::{
-    BLOCK_RECORDS, FOOTER_TRAILER_BYTES, Footer, FooterBuilder, SPAN_BYTES, TIME_STRIDE, TimeRange,
+    BLOCK_RECORDS, FOOTER_TRAILER_BYTES, Footer, FooterBuilder, SPAN_BYTES, Stretch, TIME_STRIDE, TimeRange,
     span_checksum,
 };
 pub use frame::{
@@ -36,7 +36,8 @@ pub use frame::{
 };
 pub use id::position_of_made_id;
 pub use manifest::{
-    CleanMark, MANIFEST_HEADER_BYTES, Manifest, OpenSegment, RunEntry, SealedSegment, manifest_length,
+    CleanMark, CompactionEntry, MANIFEST_HEADER_BYTES, Manifest, OpenSegment, REASONS, Removed, Rewritten,
+    RunEntry, SealedSegment, manifest_length,
 };
 pub use pages::{PAGE_BYTES, page_checksums, page_count};
 pub use record::{
@@ -46,4 +47,4 @@ pub use record::{
 pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 
 /// Version of the format that this build writes. It reads this one and older ones, and refuses newer ones.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;

@@ -1,9 +1,14 @@
 //! The manifest: which files make up the store. It is small, and always replaced as a whole.
 
+mod compaction;
+mod segments;
+
+pub use compaction::{CompactionEntry, REASONS, Removed};
+pub use segments::{OpenSegment, Rewritten, SealedSegment};
+
 use crate::FORMAT_VERSION;
-use crate::binding::{Binding, StoreId};
+use crate::binding::StoreId;
 use crate::damage::{Damage, FormatError};
-use crate::footer::TimeRange;
 use crate::wire::{Reader, put_i64, put_u32, put_u64, u32_at, u64_at};
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp};
@@ -32,6 +37,9 @@ const SECTION_SEALED: u32 = 1;
 const SECTION_OPEN: u32 = 2;
 const SECTION_RUNS: u32 = 3;
 const SECTION_CLEAN: u32 = 4;
+const SECTION_REWRITTEN: u32 = 5;
+const SECTION_REMOVED: u32 = 6;
+const SECTION_COMPACTIONS: u32 = 7;
 
 /// The flag of a store in which event ids are not indexed.
 const FLAG_IDS_NOT_INDEXED: u8 = 1;
@@ -71,58 +79,10 @@ pub struct Manifest {
     pub runs: Vec<RunEntry>,
     /// Where the log ended when the store was last closed in good order.
     pub clean: Option<CleanMark>,
-}
-
-/// A segment that will not change any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SealedSegment {
-    /// Its number.
-    pub id: u64,
-    /// Its salt.
-    pub salt: u64,
-    /// Position of its first event.
-    pub first_position: Position,
-    /// How many events it has.
-    pub count: u64,
-    /// Where its frames end.
-    pub frames_end: u64,
-    /// Length of the file.
-    pub length: u64,
-    /// Range of recorded_at.
-    pub recorded: TimeRange,
-    /// Range of occurred_at.
-    pub occurred: TimeRange,
-}
-
-impl SealedSegment {
-    /// The seed of the segment's checksums.
-    #[must_use]
-    pub fn binding(&self, store_id: &StoreId) -> Binding {
-        Binding::new(store_id, self.id, self.salt)
-    }
-
-    /// Position of its last event.
-    #[must_use]
-    pub fn last_position(&self) -> Position {
-        self.first_position.plus(self.count).previous()
-    }
-}
-
-/// A segment that is being written, waits for its footer, or waits to be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenSegment {
-    /// Its number.
-    pub id: u64,
-    /// Its salt.
-    pub salt: u64,
-}
-
-impl OpenSegment {
-    /// The seed of the segment's checksums.
-    #[must_use]
-    pub fn binding(&self, store_id: &StoreId) -> Binding {
-        Binding::new(store_id, self.id, self.salt)
-    }
+    /// What compaction has removed so far; `None` in a store in which it never removed anything.
+    pub removed: Option<Removed>,
+    /// Compactions that are not in the ledger yet, in order.
+    pub compactions: Vec<CompactionEntry>,
 }
 
 /// A run of the index.
@@ -165,13 +125,7 @@ impl Manifest {
         bytes[DURABILITY] = self.durability;
         bytes[FLAGS] = if self.ids_indexed { 0 } else { FLAG_IDS_NOT_INDEXED };
         put_u64(&mut bytes, HASH_SEED, self.hash_seed);
-        section(&mut bytes, SECTION_SEALED, &self.sealed, |out, segment| {
-            out.extend([segment.id, segment.salt, segment.first_position.get(), segment.count]);
-            out.extend([segment.frames_end, segment.length]);
-            for range in [segment.recorded, segment.occurred] {
-                out.extend([range.min, range.max].map(|time| time.as_nanos().cast_unsigned()));
-            }
-        });
+        section(&mut bytes, SECTION_SEALED, &self.sealed, |out, segment| segment.encode(out));
         section(&mut bytes, SECTION_OPEN, &self.open, |out, segment| out.extend([segment.id, segment.salt]));
         section(&mut bytes, SECTION_RUNS, &self.runs, |out, run| {
             out.extend([
@@ -187,6 +141,14 @@ impl Manifest {
                 out.extend([clean.segment_id, clean.frames_end]);
             });
         }
+        let rewritten: Vec<(u64, Rewritten)> =
+            self.sealed.iter().filter_map(|segment| Some((segment.id, segment.rewritten?))).collect();
+        section(&mut bytes, SECTION_REWRITTEN, &rewritten, |out, (id, rewritten)| {
+            out.push(*id);
+            rewritten.encode(out);
+        });
+        section(&mut bytes, SECTION_REMOVED, self.removed.as_slice(), |out, removed| removed.encode(out));
+        section(&mut bytes, SECTION_COMPACTIONS, &self.compactions, |out, entry| entry.encode(out));
         let length = bytes.len() as u64;
         put_u64(&mut bytes, LENGTH, length);
         let checksum = manifest_checksum(&bytes);
@@ -242,6 +204,8 @@ impl Manifest {
             open: Vec::new(),
             runs: Vec::new(),
             clean: None,
+            removed: None,
+            compactions: Vec::new(),
         };
         while reader.remaining() > 0 {
             manifest.decode_section(&mut reader)?;
@@ -259,8 +223,11 @@ impl Manifest {
             SECTION_SEALED => 10,
             SECTION_OPEN | SECTION_CLEAN => 2,
             SECTION_RUNS => 5,
+            SECTION_REWRITTEN => 4,
+            SECTION_REMOVED => 3,
+            SECTION_COMPACTIONS => compaction::WORDS,
             // Kinds are only added together with a new format version, which was looked at before.
-            _ => return Err(Damage::new(at, "kind of a manifest section", kind, SECTION_CLEAN).into()),
+            _ => return Err(Damage::new(at, "kind of a manifest section", kind, SECTION_COMPACTIONS).into()),
         };
         if words != wanted {
             return Err(Damage::new(
@@ -277,11 +244,14 @@ impl Manifest {
         }
         for _ in 0..count {
             match kind {
-                SECTION_SEALED => self.sealed.push(sealed_segment(reader)?),
+                SECTION_SEALED => self.sealed.push(SealedSegment::decode(reader)?),
                 SECTION_OPEN => {
                     self.open.push(OpenSegment { id: reader.u64("segment")?, salt: reader.u64("salt")? });
                 }
                 SECTION_RUNS => self.runs.push(run_entry(reader)?),
+                SECTION_REWRITTEN => self.decode_rewritten(reader)?,
+                SECTION_REMOVED => self.removed = Some(Removed::decode(reader)?),
+                SECTION_COMPACTIONS => self.compactions.push(CompactionEntry::decode(reader)?),
                 _ => {
                     let (segment_id, frames_end) = (reader.u64("segment")?, reader.u64("end of frames")?);
                     self.clean = Some(CleanMark { segment_id, frames_end });
@@ -291,8 +261,22 @@ impl Manifest {
         Ok(())
     }
 
-    /// What must hold between the parts: segments follow each other without gaps, numbers ascend, and there is room to
-    /// count on.
+    fn decode_rewritten(&mut self, reader: &mut Reader<'_>) -> Result<(), Damage> {
+        let at = reader.offset();
+        let id = reader.u64("rewritten segment")?;
+        let rewritten = Rewritten::decode(reader)?;
+        // Both are in the order of the numbers, which is checked at the end.
+        match self.sealed.binary_search_by_key(&id, |segment| segment.id) {
+            Ok(place) if self.sealed[place].rewritten.is_none() => {
+                self.sealed[place].rewritten = Some(rewritten);
+                Ok(())
+            }
+            _ => Err(Damage::new(at, "number of a rewritten segment", id, 0u64)),
+        }
+    }
+
+    /// What must hold between the parts: segments follow each other, without gaps unless something was removed, numbers
+    /// ascend, and there is room to count on.
     fn check(&self) -> Result<(), Damage> {
         for (at, what, counter) in [
             (GENERATION, "generation of the manifest", self.generation),
@@ -305,7 +289,11 @@ impl Manifest {
         let mut next = self.sealed.first().map_or(Position::FIRST, |segment| segment.first_position);
         let mut last_id = 0;
         for segment in &self.sealed {
-            if segment.first_position != next || segment.count == 0 || segment.count > u64::from(u32::MAX) {
+            let follows = match self.removed {
+                None => segment.first_position == next,
+                Some(_) => segment.first_position >= next,
+            };
+            if !follows || !segment.is_plausible() {
                 let (found, expected) = (segment.first_position.get(), next.get());
                 return Err(Damage::new(
                     HEADER_BYTES as u64,
@@ -314,7 +302,7 @@ impl Manifest {
                     expected,
                 ));
             }
-            next = next.plus(segment.count);
+            next = segment.last_position().next();
         }
         if next > Position::MAX.next() {
             let (found, most) = (next.get(), Position::MAX.get());
@@ -352,24 +340,6 @@ fn section<T>(bytes: &mut Vec<u8>, kind: u32, entries: &[T], encode: impl Fn(&mu
     bytes.extend_from_slice(&u32::try_from(words).unwrap_or(0).to_le_bytes());
     bytes.extend_from_slice(&(entries.len() as u64).to_le_bytes());
     all.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
-}
-
-fn sealed_segment(reader: &mut Reader<'_>) -> Result<SealedSegment, Damage> {
-    Ok(SealedSegment {
-        id: reader.u64("segment")?,
-        salt: reader.u64("salt")?,
-        first_position: Position::new(reader.u64("first position")?),
-        count: reader.u64("event count")?,
-        frames_end: reader.u64("end of frames")?,
-        length: reader.u64("segment length")?,
-        recorded: time_range(reader)?,
-        occurred: time_range(reader)?,
-    })
-}
-
-fn time_range(reader: &mut Reader<'_>) -> Result<TimeRange, Damage> {
-    let min = Timestamp::from_nanos(reader.i64("time")?);
-    Ok(TimeRange { min, max: Timestamp::from_nanos(reader.i64("time")?) })
 }
 
 fn run_entry(reader: &mut Reader<'_>) -> Result<RunEntry, Damage> {

@@ -1,7 +1,7 @@
 //! Every file name of a store, made and parsed here and nowhere else.
 //!
 //! Segments and runs are numbered in the order in which they were made, so their names sort in the order
-//! of the positions that they hold.
+//! of the positions that they hold. A segment that compaction writes anew keeps the number and is another edition.
 
 /// The list of live files.
 pub const MANIFEST: &str = "MANIFEST";
@@ -29,6 +29,17 @@ pub fn segment(id: u64) -> String {
     format!("{LOG_DIR}/{id:012}.seg")
 }
 
+/// The path of an edition of a segment: 0 is the one that was appended to.
+///
+/// ```
+/// assert_eq!(annals_format::names::edition(7, 0), "log/000000000007.seg");
+/// assert_eq!(annals_format::names::edition(7, 2), "log/000000000007.2.seg");
+/// ```
+#[must_use]
+pub fn edition(id: u64, edition: u64) -> String {
+    if edition == 0 { segment(id) } else { format!("{LOG_DIR}/{id:012}.{edition}.seg") }
+}
+
 /// The path of a run.
 #[must_use]
 pub fn run(id: u64) -> String {
@@ -45,6 +56,23 @@ pub fn run(id: u64) -> String {
 #[must_use]
 pub fn parse_segment(name: &str) -> Option<u64> {
     parse(name, ".seg")
+}
+
+/// The number and the edition of a segment, from its name within [`LOG_DIR`]; `None` if no segment is named so.
+///
+/// ```
+/// use annals_format::names::parse_edition;
+/// assert_eq!(parse_edition("000000000007.seg"), Some((7, 0)));
+/// assert_eq!(parse_edition("000000000007.2.seg"), Some((7, 2)));
+/// assert_eq!(parse_edition("000000000007.0.seg"), None);
+/// ```
+#[must_use]
+pub fn parse_edition(name: &str) -> Option<(u64, u64)> {
+    if let Some(id) = parse_segment(name) {
+        return Some((id, 0));
+    }
+    let (id, edition) = parse_numbered(name, ".seg")?;
+    (edition > 0).then_some((id, edition))
 }
 
 /// The number of a run, from its name within [`INDEX_DIR`]; `None` if no run is named so.
@@ -74,10 +102,7 @@ pub fn scratch(run_id: u64, number: u64) -> String {
 /// ```
 #[must_use]
 pub fn parse_scratch(name: &str) -> Option<(u64, u64)> {
-    let (run, number) = name.strip_suffix(".tmp")?.split_once('.')?;
-    let plain =
-        number.bytes().all(|byte| byte.is_ascii_digit()) && (number == "0" || !number.starts_with('0'));
-    if plain { Some((parse(run, "")?, number.parse().ok()?)) } else { None }
+    parse_numbered(name, ".tmp")
 }
 
 /// The path of a file of snapshots. These are numbered by themselves, in the order in which they were made.
@@ -122,6 +147,14 @@ pub fn parse_snapshots(name: &str) -> Option<u64> {
 #[must_use]
 pub fn parse_snapshots_temporary(name: &str) -> Option<u64> {
     parse(name, ".tmp")
+}
+
+/// A padded number, and one that is not, between two dots.
+fn parse_numbered(name: &str, ending: &str) -> Option<(u64, u64)> {
+    let (id, number) = name.strip_suffix(ending)?.split_once('.')?;
+    let plain =
+        number.bytes().all(|byte| byte.is_ascii_digit()) && (number == "0" || !number.starts_with('0'));
+    if plain { Some((parse(id, "")?, number.parse().ok()?)) } else { None }
 }
 
 fn parse(name: &str, ending: &str) -> Option<u64> {

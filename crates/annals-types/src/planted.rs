@@ -219,6 +219,14 @@ bugs! {
     SegmentsOfOneTimeLeftOut = "segments-of-one-time-left-out",
     /// A scan as of a time ends where the first segment is that has nothing of that time. What lies behind it is not found.
     ScanEndsAtHiddenSegment = "scan-ends-at-hidden-segment",
+    /// The stretches of a footer are believed as they are. Events seem to have been removed that are there.
+    StretchesNotVerified = "stretches-not-verified",
+    /// In a damaged segment of which events were removed, what cannot be found is taken for removed. Damage is passed over.
+    DamagedTakenForRemoved = "damaged-taken-for-removed",
+    /// Where compaction removes events, those behind them get their positions.
+    RewrittenPositionsClosed = "rewritten-positions-closed",
+    /// The name of a file that compaction has written is not synced. The manifest may name a file that is not there.
+    RewrittenNameNotSynced = "rewritten-name-not-synced",
     /// What is hidden is leapt over to the end of the log. What is shown behind it is not found.
     LeapToTheEnd = "leap-to-the-end",
     /// A view as of a time does not show what was recorded in that very moment.

@@ -3,7 +3,8 @@
 use crate::error::LogError;
 use crate::segment::{Ahead, Segment};
 use annals_format::{
-    Damage, FooterBuilder, FrameFault, SEGMENT_HEADER_BYTES, SPAN_BYTES, SealedSegment, check_frame, names,
+    Damage, FooterBuilder, FrameFault, Rewritten, SEGMENT_HEADER_BYTES, SPAN_BYTES, SealedSegment,
+    check_frame,
 };
 use annals_types::Position;
 use annals_types::planted::{Bug, planted};
@@ -28,6 +29,25 @@ pub fn seal_segment(
     last_position: Position,
     frames_end: u64,
 ) -> Result<SealedSegment, LogError> {
+    write_footer(disk, segment, &Sealing { salt, last_position, frames_end, rewritten: None })
+}
+
+/// What a segment is told to be that gets its footer.
+pub(crate) struct Sealing {
+    pub(crate) salt: u64,
+    /// The last position that it covers.
+    pub(crate) last_position: Position,
+    pub(crate) frames_end: u64,
+    /// With this, positions may be missing.
+    pub(crate) rewritten: Option<Rewritten>,
+}
+
+pub(crate) fn write_footer(
+    disk: &dyn Disk,
+    segment: &Segment,
+    sealing: &Sealing,
+) -> Result<SealedSegment, LogError> {
+    let frames_end = sealing.frames_end;
     let mut footer = FooterBuilder::new();
     let mapping = segment.mapping()?;
     let bytes = mapping.bytes(0..frames_end).unwrap_or_default();
@@ -39,24 +59,25 @@ pub fn seal_segment(
         ahead.reach((number * PIECE_BYTES) as u64);
         footer.push_bytes(piece);
     }
-    push_records(&mut footer, segment, bytes, last_position)?;
+    push_records(&mut footer, segment, bytes, sealing)?;
     let (bytes, footer) = footer.finish(segment.binding(), segment.id(), segment.first_position());
-    let name = names::segment(segment.id());
+    let name = segment.path();
     let length = frames_end + bytes.len() as u64;
-    let file = disk.open(&name, Access::ReadWrite).map_err(LogError::io(format!("open {name}")))?;
+    let file = disk.open(name, Access::ReadWrite).map_err(LogError::io(format!("open {name}")))?;
     write_all_at(&*file, &mut [IoSlice::new(&bytes)], frames_end)
         .and_then(|()| file.set_len(length))
         .and_then(|()| if planted(Bug::FooterNotSynced) { Ok(()) } else { file.sync_data() })
         .map_err(LogError::io(format!("write the footer of {name}")))?;
     Ok(SealedSegment {
         id: segment.id(),
-        salt,
+        salt: sealing.salt,
         first_position: footer.first_position,
         count: footer.count,
         frames_end,
         length,
         recorded: footer.recorded,
         occurred: footer.occurred,
+        rewritten: sealing.rewritten,
     })
 }
 
@@ -65,13 +86,19 @@ fn push_records(
     footer: &mut FooterBuilder,
     segment: &Segment,
     bytes: &[u8],
-    last_position: Position,
+    sealing: &Sealing,
 ) -> Result<(), LogError> {
+    let (last_position, sparse) = (sealing.last_position, sealing.rewritten.is_some());
     let (mut offset, mut next) = (SEGMENT_HEADER_BYTES, segment.first_position());
-    while next <= last_position || offset < bytes.len() {
+    while (next <= last_position && !sparse) || offset < bytes.len() {
         let at = offset as u64;
         let rest = bytes.get(offset..).unwrap_or_default();
+        let mut frame_begins = sparse;
         let checked = check_frame(rest, segment.binding(), at, |within, event| {
+            if std::mem::take(&mut frame_begins) {
+                let distance = event.position.events_since(segment.first_position());
+                footer.begin_stretch(u32::try_from(distance).unwrap_or(u32::MAX));
+            }
             let offset = u32::try_from(at + within as u64).unwrap_or(0);
             if event.is_lost() {
                 footer.push_lost(offset, event.recorded_at);
@@ -81,6 +108,7 @@ fn push_records(
         });
         let header = match checked {
             Ok(header) if header.first_position == next => header,
+            Ok(header) if sparse && header.first_position > next => header,
             Ok(header) => {
                 let found = header.first_position.get();
                 return Err(damaged(
@@ -91,13 +119,19 @@ fn push_records(
                 ));
             }
             Err(fault) => {
-                return Err(damaged(segment, next, last_position, damage_of(fault, at, rest.len())));
+                let damage = damage_of(fault, at, rest.len());
+                // Nothing tells yet where the records of a rewritten segment are.
+                let error = match sparse {
+                    true => LogError::corrupt(segment.path(), damage),
+                    false => damaged(segment, next, last_position, damage),
+                };
+                return Err(error);
             }
         };
         next = header.last_position().next();
         offset += usize::try_from(header.length).unwrap_or(usize::MAX);
     }
-    if next != last_position.next() {
+    if next > last_position.next() || (next != last_position.next() && !sparse) {
         let found = next.previous().get();
         let damage =
             Damage::new(offset as u64, "last position of a full segment", found, last_position.get());
@@ -106,7 +140,7 @@ fn push_records(
     Ok(())
 }
 
-fn damage_of(fault: FrameFault, offset: u64, room: usize) -> Damage {
+pub(crate) fn damage_of(fault: FrameFault, offset: u64, room: usize) -> Damage {
     match fault {
         FrameFault::Damaged(damage) => damage,
         FrameFault::Blank => Damage::new(offset, "frame magic", 0u64, 1u64),

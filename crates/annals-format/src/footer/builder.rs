@@ -1,5 +1,6 @@
 //! Collecting a footer while its segment is sealed.
 
+use super::stretches::{STRETCH_BYTES, Stretch};
 use super::{
     BLOCK_RECORDS, FOOTER_TRAILER_BYTES, Footer, SPAN_BYTES, TIME_STRIDE, TimeRange, offsets, span_checksum,
 };
@@ -18,6 +19,7 @@ pub struct FooterBuilder {
     times: Vec<Timestamp>,
     blocks: Vec<TimeRange>,
     recorded: TimeRange,
+    stretches: Vec<Stretch>,
 }
 
 impl Default for FooterBuilder {
@@ -37,6 +39,7 @@ impl FooterBuilder {
             times: Vec::new(),
             blocks: Vec::new(),
             recorded: TimeRange::EMPTY,
+            stretches: Vec::new(),
         }
     }
 
@@ -49,6 +52,23 @@ impl FooterBuilder {
         debug_assert!(self.frames_end.is_multiple_of(SPAN_BYTES as u64), "a span in the middle is whole");
         self.spans.extend(bytes.chunks(SPAN_BYTES).map(span_checksum));
         self.frames_end += bytes.len() as u64;
+    }
+
+    /// Says which position the next record has, counted from the segment's first position. Without this each record has the
+    /// position behind that of the record before it.
+    pub fn begin_stretch(&mut self, position: u32) {
+        // A segment has less than 2^32 records.
+        let record = u32::try_from(self.offsets.len()).unwrap_or(u32::MAX);
+        let follows = match self.stretches.last() {
+            None => record == position,
+            Some(last) => record - last.record == position - last.position,
+        };
+        if !follows {
+            if self.stretches.is_empty() && record > 0 {
+                self.stretches.push(Stretch { position: 0, record: 0 });
+            }
+            self.stretches.push(Stretch { position, record });
+        }
     }
 
     /// Adds the next record, which begins at `offset` of the file.
@@ -75,7 +95,11 @@ impl FooterBuilder {
     #[must_use]
     pub fn finish(&self, binding: Binding, segment_id: u64, first_position: Position) -> (Vec<u8>, Footer) {
         let (mut bytes, distances) = offsets::encode(&self.offsets);
-        let tables = self.blocks.len() * 16 + self.times.len() * 8 + distances.len() + self.spans.len() * 4;
+        let tables = self.blocks.len() * 16
+            + self.times.len() * 8
+            + distances.len()
+            + self.spans.len() * 4
+            + self.stretches.len() * STRETCH_BYTES;
         bytes.reserve(tables + (bytes.len() + tables) / PAGE_BYTES * 4 + 16 + FOOTER_TRAILER_BYTES);
         let blocks = self.blocks.iter().flat_map(|block| [block.min, block.max]);
         for time in blocks.chain(self.times.iter().copied()) {
@@ -83,6 +107,7 @@ impl FooterBuilder {
         }
         bytes.extend_from_slice(&distances);
         bytes.extend(self.spans.iter().flat_map(|sum| sum.to_le_bytes()));
+        bytes.extend(self.stretches.iter().flat_map(|stretch| stretch.encode()));
         let table: Vec<u8> = page_checksums(&bytes).flat_map(u32::to_le_bytes).collect();
         let pages_checksum = hash(&table);
         bytes.extend_from_slice(&table);
@@ -100,6 +125,7 @@ impl FooterBuilder {
             pages_checksum,
             // A segment has less than 2^32 records, and each of them at most 32 bits here.
             distance_units: u32::try_from(distances.len() / offsets::UNIT_BYTES).unwrap_or(u32::MAX),
+            stretches: u32::try_from(self.stretches.len()).unwrap_or(u32::MAX),
         };
         bytes.extend_from_slice(&footer.encode_trailer(binding));
         (bytes, footer)

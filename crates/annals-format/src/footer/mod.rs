@@ -4,15 +4,17 @@
 //! Everything in it can be computed again from the frames before it. It lies behind the last frame:
 //! tables, page checksums, trailer; the trailer ends the file.
 //!
-//! Version 2 has other tables than version 1, and version 3 one more; [`Footer`] reads all of them.
+//! Version 2 has other tables than version 1, and versions 3 and 4 one more each; [`Footer`] reads all of them.
 
 mod builder;
 mod offsets;
 mod range;
+mod stretches;
 mod tables;
 
 pub use builder::FooterBuilder;
 pub use range::TimeRange;
+pub use stretches::Stretch;
 
 use crate::FORMAT_VERSION;
 use crate::binding::Binding;
@@ -30,6 +32,8 @@ const CHECKSUM: usize = 12;
 const SEGMENT_ID: usize = 16;
 const FIRST_POSITION: usize = 24;
 const COUNT: usize = 32;
+/// The upper half of the count up to version 3, and zero.
+const STRETCHES: usize = 36;
 const FRAMES_END: usize = 40;
 const RECORDED_MIN: usize = 48;
 const RECORDED_MAX: usize = 56;
@@ -79,6 +83,8 @@ pub struct Footer {
     pages_checksum: u32,
     /// How long the table of distances is, which is none in version 1.
     distance_units: u32,
+    /// How many stretches of positions there are, if positions are missing; otherwise 0.
+    stretches: u32,
 }
 
 impl Footer {
@@ -88,7 +94,7 @@ impl Footer {
         put_u32(&mut bytes, VERSION, self.version);
         put_u64(&mut bytes, SEGMENT_ID, self.segment_id);
         put_u64(&mut bytes, FIRST_POSITION, self.first_position.get());
-        put_u64(&mut bytes, COUNT, self.count);
+        put_u64(&mut bytes, COUNT, self.count | u64::from(self.stretches) << 32);
         put_u64(&mut bytes, FRAMES_END, self.frames_end);
         put_i64(&mut bytes, RECORDED_MIN, self.recorded.min.as_nanos());
         put_i64(&mut bytes, RECORDED_MAX, self.recorded.max.as_nanos());
@@ -131,19 +137,26 @@ impl Footer {
             let at = at(DISTANCE_UNITS);
             return Err(Damage::new(at, "reserved bytes of the footer", distance_units, 0u32).into());
         }
+        // Up to version 3 a count with an upper half is too large.
+        let (count, stretches) = match version {
+            ..=3 => (u64_at(bytes, COUNT), 0),
+            _ => (u32_at(bytes, COUNT).into(), u32_at(bytes, STRETCHES)),
+        };
         let footer = Footer {
             version,
             segment_id: u64_at(bytes, SEGMENT_ID),
             first_position: Position::new(u64_at(bytes, FIRST_POSITION)),
-            count: u64_at(bytes, COUNT),
+            count,
             frames_end: u64_at(bytes, FRAMES_END),
             recorded: range_at(bytes, RECORDED_MIN),
             occurred: range_at(bytes, OCCURRED_MIN),
             pages_checksum: u32_at(bytes, PAGES_CHECKSUM),
             distance_units,
+            stretches,
         };
         // A segment never has 2^32 records; bounding the count first keeps the sums below from overflowing.
         let fits = footer.count <= u64::from(u32::MAX)
+            && u64::from(footer.stretches) <= footer.count
             && footer.frames_end <= file_length.min(LENGTH_MAX)
             && footer.trailer_end() == file_length;
         if !fits {

@@ -3,6 +3,7 @@
 //! All of these get the **tables**: the bytes of the file from `frames_end` up to its end. Ranges are offsets in the file.
 
 use super::offsets::{self, ENTRY_BYTES, UNIT_BYTES};
+use super::stretches::STRETCH_BYTES;
 use super::{BLOCK_RECORDS, Footer, SPAN_BYTES, TIME_STRIDE, TimeRange, range_at};
 use crate::damage::Damage;
 use crate::pages::{PAGE_BYTES, page_checksums, page_count};
@@ -64,10 +65,17 @@ impl Footer {
         start..start + self.span_count() * 4
     }
 
+    /// Where the stretches of positions lie, eight bytes for each; empty where no position is missing.
+    #[must_use]
+    pub fn stretches(&self) -> Range<u64> {
+        let start = self.spans().end;
+        start..start + u64::from(self.stretches) * STRETCH_BYTES as u64
+    }
+
     /// Where the page checksums lie. They cover everything from `frames_end` up to here.
     #[must_use]
     pub fn page_table(&self) -> Range<u64> {
-        let start = self.spans().end;
+        let start = self.stretches().end;
         start..start + (start - self.frames_end).div_ceil(PAGE_BYTES as u64) * 4
     }
 
@@ -257,7 +265,7 @@ impl Footer {
     }
 
     /// A range of the file as a range of the tables.
-    fn within(&self, range: &Range<u64>) -> Option<Range<usize>> {
+    pub(super) fn within(&self, range: &Range<u64>) -> Option<Range<usize>> {
         let place = |at: u64| at.checked_sub(self.frames_end).and_then(|at| usize::try_from(at).ok());
         Some(place(range.start)?..place(range.end)?)
     }

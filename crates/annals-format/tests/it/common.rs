@@ -126,11 +126,12 @@ pub(crate) fn manifest() -> Manifest {
                 id: 1,
                 salt: SALT,
                 first_position: Position::new(1),
-                count: 40,
+                count: 30,
                 frames_end: 4096,
                 length: 4352,
                 recorded: range(5, 6),
                 occurred: range(i64::MIN, i64::MAX),
+                rewritten: Some(Rewritten { edition: 2, positions: 40, compaction: 5 }),
             },
             SealedSegment {
                 id: 3,
@@ -141,6 +142,7 @@ pub(crate) fn manifest() -> Manifest {
                 length: 424,
                 recorded: range(6, 7),
                 occurred: range(-1, 9),
+                rewritten: None,
             },
         ],
         open: vec![OpenSegment { id: 7, salt: 0x77 }, OpenSegment { id: 8, salt: 0x88 }],
@@ -152,6 +154,19 @@ pub(crate) fn manifest() -> Manifest {
             trailer_checksum: 0xDEAD_BEEF,
         }],
         clean: Some(CleanMark { segment_id: 7, frames_end: 640 }),
+        removed: Some(Removed { events: 10, through: Position::new(38), compaction: 5 }),
+        compactions: vec![CompactionEntry {
+            number: 5,
+            at: RECORDED_AT,
+            first: Position::new(2),
+            last: Position::new(38),
+            bytes_before: 9000,
+            bytes_after: 4352,
+            dropped: 0,
+            rewritten: 1,
+            merged: 0,
+            events: [1, 2, 3, 0, 0, 0, 0, 0],
+        }],
     }
 }
 

@@ -110,7 +110,7 @@ pub(super) fn make_tail_durable(file: &OpenFile, walk: &Walk, capacity: u64) -> 
 pub(super) fn copy_offsets(from: &Segment, to: &Segment, end: Position) {
     let mut position = from.first_position();
     while position < end {
-        if let Ok(offset) = from.offset_of(position) {
+        if let Ok(Some(offset)) = from.offset_of(position) {
             to.set_offset(position, offset);
         }
         position = position.next();

@@ -21,12 +21,13 @@ impl Segment {
         if first >= end || self.mapping().is_err() {
             return;
         }
+        let Some((first, end)) = self.present(first, end) else { return };
         if let Body::Sealed(sealed) = &self.body
             && let Some(loaded) = sealed.loaded.get()
             && let Some(tables) = &loaded.tables
+            && let (Ok(start), Ok(behind)) = (self.rank(first), self.rank(end))
         {
-            let records = self.index_of(first)..self.index_of(end);
-            loaded.mapping.prefetch(tables.places_of_offsets(&loaded.mapping, &records));
+            loaded.mapping.prefetch(tables.places_of_offsets(&loaded.mapping, &(start..behind)));
         }
         let place =
             |position| self.known_place(position).map(|(mapping, offset)| (mapping, u64::from(offset)));
@@ -37,6 +38,16 @@ impl Segment {
         // How long the last record is nobody knows before it is read, if no other one follows it.
         let behind = place(end).map_or(last + PAGE_BYTES as u64, |(_, next)| next);
         mapping.prefetch(start..behind.min(most).max(start));
+    }
+
+    /// The first of some positions that has an event, and the first one behind the last that has; `None` if none has one.
+    fn present(&self, first: Position, end: Position) -> Option<(Position, Position)> {
+        if self.is_whole() {
+            return Some((first, end));
+        }
+        let (start, behind) = (self.rank(first).ok()?, self.rank(end).ok()?);
+        let last = behind.checked_sub(1).filter(|last| *last >= start)?;
+        Some((self.position_of(start).ok()?, self.position_of(last).ok()?.next()))
     }
 }
 

@@ -7,10 +7,10 @@ use annals_types::Position;
 use std::ops::Range;
 
 impl Segment {
-    /// The block of records that a position of the segment is in, and the range of their occurred_at: no event of the block
-    /// occurred outside of it, and if the range is empty, all of them are lost. `None` where this is not known: with a footer
-    /// of version 1, or if the footer is damaged. What is told was verified. Of a live segment it holds for those events of the
-    /// block that are visible by now.
+    /// The block of records that a position of the segment is in, and the range of their occurred_at: no event at the positions
+    /// told occurred outside of it, and if the range is empty, all of them are lost. `None` where this is not known: with a
+    /// footer of version 1, or if the footer is damaged. What is told was verified. Of a live segment it holds for those events
+    /// of the block that are visible by now. The position must be at or after the segment's first.
     ///
     /// # Errors
     /// That the file cannot be read.
@@ -18,11 +18,18 @@ impl Segment {
         &self,
         position: Position,
     ) -> Result<Option<(Range<Position>, TimeRange)>, LogError> {
-        if position < self.first_position {
-            return Ok(None);
+        let Some(record) = self.record_or_next(position)? else { return Ok(None) };
+        let found = match &self.body {
+            Body::Live(live) => live.occurred.get(record),
+            Body::Sealed(sealed) => {
+                let loaded = self.loaded(sealed)?;
+                loaded.tables.as_ref().and_then(|tables| tables.occurred(&loaded.mapping, record))
+            }
+        };
+        match found {
+            Some((records, occurred)) => Ok(Some((self.positions_of(&records, position)?, occurred))),
+            None => Ok(None),
         }
-        let found = self.block(self.index_of(position))?;
-        Ok(found.map(|(records, occurred)| (self.positions_of(&records), occurred)))
     }
 
     /// The stretch of blocks from that of a position on, towards the end of the segment or its beginning, none of whose events
@@ -36,40 +43,44 @@ impl Segment {
         times: TimeRange,
         backwards: bool,
     ) -> Result<Range<Position>, LogError> {
-        if position < self.first_position {
-            return Ok(position..position);
-        }
-        let index = self.index_of(position);
+        let Some(record) = self.record_or_next(position)? else { return Ok(position..position) };
         let outside = match &self.body {
-            Body::Live(live) => live.occurred.outside(index, times, backwards),
+            Body::Live(live) => live.occurred.outside(record, times, backwards),
             Body::Sealed(sealed) => {
                 let loaded = self.loaded(sealed)?;
                 let tables = loaded.tables.as_ref();
-                tables.map_or(index..index, |tables| tables.outside(&loaded.mapping, index, times, backwards))
+                tables.map_or(record..record, |tables| {
+                    tables.outside(&loaded.mapping, record, times, backwards)
+                })
             }
         };
-        Ok(self.positions_of(&outside))
+        if outside.is_empty() { Ok(position..position) } else { self.positions_of(&outside, position) }
     }
 
     /// Notes that no event of some positions occurred outside of a range, before any of them is visible.
     pub(crate) fn set_occurred(&self, positions: Range<Position>, occurred: TimeRange) {
         if let Body::Live(live) = &self.body {
-            live.occurred.widen(self.index_of(positions.start)..self.index_of(positions.end), occurred);
+            live.occurred.widen(self.distance(positions.start)..self.distance(positions.end), occurred);
         }
     }
 
-    #[inline]
-    fn block(&self, index: u64) -> Result<Option<(Range<u64>, TimeRange)>, LogError> {
-        Ok(match &self.body {
-            Body::Live(live) => live.occurred.get(index),
-            Body::Sealed(sealed) => {
-                let loaded = self.loaded(sealed)?;
-                loaded.tables.as_ref().and_then(|tables| tables.occurred(&loaded.mapping, index))
-            }
-        })
+    /// The number of the record at a position, or of the one that comes next; `None` if there is none or if damage has moved the
+    /// numbers of the records.
+    fn record_or_next(&self, position: Position) -> Result<Option<u64>, LogError> {
+        if position < self.first_position {
+            return Ok(None);
+        }
+        if self.is_whole() {
+            return Ok(Some(self.distance(position)));
+        }
+        let record = self.rank(position)?;
+        Ok((self.has_all_records()? && record < self.count()).then_some(record))
     }
 
-    fn positions_of(&self, records: &Range<u64>) -> Range<Position> {
-        self.first_position.plus(records.start)..self.first_position.plus(records.end)
+    /// The positions of some records, of which the first may be the one behind `asked`.
+    fn positions_of(&self, records: &Range<u64>, asked: Position) -> Result<Range<Position>, LogError> {
+        let (first, last) =
+            (self.position_of(records.start)?, self.position_of(records.end.saturating_sub(1))?);
+        Ok(first.min(asked)..last.next())
     }
 }

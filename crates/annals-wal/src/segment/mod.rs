@@ -2,9 +2,11 @@
 
 mod ahead;
 mod blocks;
+mod positions;
 mod sealed;
 mod steps;
 mod tables;
+mod times;
 mod walk;
 
 pub(crate) use ahead::Ahead;
@@ -13,15 +15,14 @@ use crate::error::LogError;
 use crate::occurred::OccurredTable;
 use crate::offsets::OffsetTable;
 use annals_format::{
-    Binding, Corruption, Damage, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, SealedSegment, StoreId,
-    TIME_STRIDE, names, parse_record, record_length,
+    Binding, Corruption, Damage, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, SealedSegment, StoreId, names,
+    parse_record, record_length,
 };
 use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX};
 use annals_types::planted::{Bug, planted};
-use annals_types::{EventRef, Position, Timestamp};
+use annals_types::{EventRef, Position};
 use annals_vfs::{Disk, Mapping};
 use sealed::Sealed;
-use std::ops::Range;
 use std::sync::Arc;
 pub use steps::Place;
 pub use walk::Walk;
@@ -60,12 +61,25 @@ impl Segment {
         Segment { id, path: names::segment(id), binding, first_position, body }
     }
 
+    /// A segment that compaction has written, and that has no footer yet.
+    pub(crate) fn written(
+        path: String,
+        id: u64,
+        binding: Binding,
+        first_position: Position,
+        mapping: Mapping,
+    ) -> Self {
+        let body =
+            Body::Live(Live { mapping, offsets: OffsetTable::new(0), occurred: OccurredTable::new(0) });
+        Segment { id, path, binding, first_position, body }
+    }
+
     /// A sealed segment of the manifest. The file is not touched before it is read.
     #[must_use]
     pub fn sealed(disk: Arc<dyn Disk>, store_id: &StoreId, entry: SealedSegment) -> Self {
         Segment {
             id: entry.id,
-            path: names::segment(entry.id),
+            path: entry.path(),
             binding: entry.binding(store_id),
             first_position: entry.first_position,
             body: Body::Sealed(Box::new(Sealed::new(entry, disk))),
@@ -105,44 +119,27 @@ impl Segment {
         }
     }
 
-    /// The event at a position, verified. The position must be visible and at or after the segment's first.
+    /// The event at a position, verified; `None` if it was removed. The position must be visible and at or after the segment's
+    /// first.
     ///
     /// # Errors
     /// That the file cannot be read, or that the bytes are wrong; then with file, offset and position.
     #[inline]
-    pub fn event(&self, position: Position) -> Result<EventRef<'_>, LogError> {
-        let offset = self.offset_of(position)?;
-        self.event_at(position, self.place_at(self.mapping()?, offset))
+    pub fn event(&self, position: Position) -> Result<Option<EventRef<'_>>, LogError> {
+        let Some(offset) = self.offset_of(position)? else { return Ok(None) };
+        self.event_at(position, self.place_at(self.mapping()?, offset)).map(Some)
     }
 
-    /// The bytes of the record at a position, verified.
+    /// The bytes of the record at a position, verified; `None` if its event was removed.
     ///
     /// # Errors
     /// As [`Segment::event`].
-    pub fn record(&self, position: Position) -> Result<&[u8], LogError> {
-        self.event(position)?;
-        let (bytes, _) = self.bytes_at(position)?;
-        Ok(record_length(bytes).and_then(|length| bytes.get(..length)).unwrap_or(bytes))
-    }
-
-    /// The last position in `range` (of this segment, ascending) whose event was recorded at or before `time`;
-    /// the position before the range if there is none. Logarithmic: recorded_at never goes backwards.
-    ///
-    /// # Errors
-    /// As [`Segment::event`].
-    pub fn position_at(&self, time: Timestamp, range: Range<Position>) -> Result<Position, LogError> {
-        let (mut low, mut high) = (range.start, range.end);
-        if let Some((from, to)) = self.narrow_by_footer(time, &range) {
-            let before = from == range.start || self.event(from.previous())?.recorded_at <= time;
-            if before && (to == range.end || self.event(to)?.recorded_at > time) {
-                (low, high) = (from, to);
-            }
+    pub fn record(&self, position: Position) -> Result<Option<&[u8]>, LogError> {
+        if self.event(position)?.is_none() {
+            return Ok(None);
         }
-        while low < high {
-            let middle = Position::new(low.get() + high.events_since(low) / 2);
-            if self.event(middle)?.recorded_at <= time { low = middle.next() } else { high = middle }
-        }
-        Ok(low.previous())
+        let Some((bytes, _)) = self.bytes_at(position)? else { return Ok(None) };
+        Ok(Some(record_length(bytes).and_then(|length| bytes.get(..length)).unwrap_or(bytes)))
     }
 
     /// All bytes of the segment that are mapped, for walking its frames.
@@ -156,41 +153,45 @@ impl Segment {
 
     pub(crate) fn set_offset(&self, position: Position, offset: u32) {
         if let Body::Live(live) = &self.body {
-            live.offsets.set(self.index_of(position), offset);
+            live.offsets.set(self.distance(position), offset);
         }
     }
 
     pub(crate) fn has_room_for(&self, position: Position) -> bool {
         match &self.body {
-            Body::Live(live) => live.offsets.has_room_for(self.index_of(position)),
+            Body::Live(live) => live.offsets.has_room_for(self.distance(position)),
             Body::Sealed(_) => false,
         }
     }
 
-    /// Where the record of a position begins in the file, as far as is known without looking at it. The position must
-    /// be visible and at or after the segment's first.
+    /// Where the record of a position begins in the file, as far as is known without looking at it; `None` if its event was
+    /// removed. The position must be visible and at or after the segment's first.
     ///
     /// # Errors
     /// As [`Segment::event`].
     #[inline]
-    pub fn offset_of(&self, position: Position) -> Result<u32, LogError> {
-        let index = self.index_of(position);
+    pub fn offset_of(&self, position: Position) -> Result<Option<u32>, LogError> {
+        let Some(record) = self.record_of(position)? else { return Ok(None) };
         let offset = match &self.body {
-            Body::Live(live) => live.offsets.get(index),
+            Body::Live(live) => live.offsets.get(record),
             Body::Sealed(sealed) => match sealed.rebuilt.get() {
-                Some(rebuilt) => offset_in(rebuilt, index),
-                None => match self.footer_offset(index)? {
+                Some(rebuilt) => rebuilt.offset(record),
+                None => match self.footer_offset(record)? {
                     Some(offset) => Some(offset),
-                    None => offset_in(self.rebuild_offsets()?, index),
+                    None => return self.rebuilt_offset(position),
                 },
             },
         };
-        offset.ok_or_else(|| self.unreadable(position))
+        offset.map(Some).ok_or_else(|| self.unreadable(position))
     }
 
-    #[inline]
-    fn index_of(&self, position: Position) -> u64 {
-        position.events_since(self.first_position)
+    /// The same, found in the frames.
+    #[cold]
+    fn rebuilt_offset(&self, position: Position) -> Result<Option<u32>, LogError> {
+        let rebuilt = self.rebuild()?;
+        // Of a segment from which events were removed, the numbers of the records may be others now.
+        let Some(record) = self.record_of(position)? else { return Ok(None) };
+        rebuilt.offset(record).map(Some).ok_or_else(|| self.unreadable(position))
     }
 
     #[inline]
@@ -201,10 +202,10 @@ impl Segment {
         }
     }
 
-    fn bytes_at(&self, position: Position) -> Result<(&[u8], u64), LogError> {
-        let offset = self.offset_of(position)?;
+    fn bytes_at(&self, position: Position) -> Result<Option<(&[u8], u64)>, LogError> {
+        let Some(offset) = self.offset_of(position)? else { return Ok(None) };
         let place = self.place_at(self.mapping()?, offset);
-        Ok((place.bytes, place.offset))
+        Ok(Some((place.bytes, place.offset)))
     }
 
     fn unreadable(&self, position: Position) -> LogError {
@@ -232,32 +233,15 @@ impl Segment {
         };
         let Body::Sealed(sealed) = &self.body else { return Err(corrupt(damage)) };
         // The frames may have been walked since the footer was asked: for another event, or by another thread.
-        let found = sealed.rebuilt.get().and_then(|rebuilt| offset_in(rebuilt, self.index_of(position)));
         let told = match sealed.rebuilt.get() {
-            Some(_) => found.is_none_or(|offset| u64::from(offset) == tried),
+            Some(_) => self.rebuilt_offset(position)?.is_none_or(|offset| u64::from(offset) == tried),
             None => planted(Bug::FooterNotMadeAgain) || self.footer_is_sound()?,
         };
         if told {
             return Err(corrupt(damage));
         }
-        self.rebuild_offsets()?;
-        let (bytes, offset) = self.bytes_at(position)?;
+        self.rebuild()?;
+        let Some((bytes, offset)) = self.bytes_at(position)? else { return Err(corrupt(damage)) };
         parse_record(bytes, self.binding, position, offset).map_err(corrupt)
     }
-
-    /// The stretch of `range` in which `time` falls according to the footer's sparse table, which is not
-    /// trusted: the caller looks at the events at both ends.
-    fn narrow_by_footer(&self, time: Timestamp, range: &Range<Position>) -> Option<(Position, Position)> {
-        let Body::Sealed(sealed) = &self.body else { return None };
-        let loaded = self.loaded(sealed).ok()?;
-        let after = tables::not_after(loaded.tables.as_ref()?.times(&loaded.mapping)?, time);
-        let stride = TIME_STRIDE as u64;
-        let from = self.first_position.plus(after.saturating_sub(1) * stride);
-        let to = self.first_position.plus(after * stride);
-        Some((from.clamp(range.start, range.end), to.clamp(range.start, range.end)))
-    }
-}
-
-fn offset_in(offsets: &[u32], index: u64) -> Option<u32> {
-    offsets.get(usize::try_from(index).ok()?).copied().filter(|offset| *offset != 0)
 }

@@ -4,7 +4,8 @@ use super::tables::Tables;
 use super::{Ahead, Body, Segment};
 use crate::error::LogError;
 use crate::scan::{Step, scan_mapped};
-use annals_format::{Damage, RECORD_HEADER_BYTES, SealedSegment};
+use annals_format::{Damage, RECORD_HEADER_BYTES, SealedSegment, Stretch};
+use annals_types::Position;
 use annals_vfs::sync::OnceLock;
 use annals_vfs::{Access, Disk, Mapping};
 use std::sync::Arc;
@@ -15,7 +16,24 @@ pub(super) struct Sealed {
     pub(super) entry: SealedSegment,
     disk: Arc<dyn Disk>,
     pub(super) loaded: OnceLock<Loaded>,
-    pub(super) rebuilt: OnceLock<Box<[u32]>>,
+    pub(super) rebuilt: OnceLock<Rebuilt>,
+}
+
+/// What the footer would say of records, found in the frames.
+#[derive(Debug, Default)]
+pub(super) struct Rebuilt {
+    /// Where records begin: by the number of the record, 0 where none was found. Where positions are missing only those have a
+    /// number that were found.
+    pub(super) offsets: Box<[u32]>,
+    /// Where positions are missing: which ones there are.
+    pub(super) stretches: Box<[Stretch]>,
+}
+
+impl Rebuilt {
+    pub(super) fn offset(&self, record: u64) -> Option<u32> {
+        let offset = self.offsets.get(usize::try_from(record).ok()?);
+        offset.copied().filter(|offset| *offset != 0)
+    }
 }
 
 #[derive(Debug)]
@@ -76,8 +94,8 @@ impl Segment {
     }
 
     /// Finds every record by walking the frames, over damage where there is some. Bounded by the segment.
-    pub(super) fn rebuild_offsets(&self) -> Result<&[u32], LogError> {
-        let Body::Sealed(sealed) = &self.body else { return Ok(&[]) };
+    pub(super) fn rebuild(&self) -> Result<&Rebuilt, LogError> {
+        let Body::Sealed(sealed) = &self.body else { return Err(self.unreadable(self.first_position)) };
         let entry = &sealed.entry;
         let frames = usize::try_from(entry.frames_end).unwrap_or(usize::MAX);
         let mapping = self.mapping()?;
@@ -86,22 +104,58 @@ impl Segment {
         let most = usize::try_from(entry.count).unwrap_or(usize::MAX).min(bytes.len() / RECORD_HEADER_BYTES);
         let mut ahead = Ahead::new(mapping, bytes.len() as u64);
         ahead.reach(0);
-        // Grows with the records that are found, not with what the manifest claims.
-        let mut offsets = Vec::new();
+        let mut found = Found { segment: self, most, offsets: Vec::new(), stretches: Vec::new() };
         scan_mapped(bytes, self.binding, |step| {
             if let Step::Record { offset, event } = step {
                 ahead.reach(offset);
-                if event.position >= self.first_position
-                    && let Ok(index) = usize::try_from(self.index_of(event.position))
-                    && index < most
-                {
-                    if index >= offsets.len() {
-                        offsets.resize(index + 1, 0);
-                    }
-                    offsets[index] = u32::try_from(offset).unwrap_or(0);
-                }
+                found.push(event.position, u32::try_from(offset).unwrap_or(0));
             }
         });
-        Ok(sealed.rebuilt.get_or_init(|| offsets.into_boxed_slice()))
+        let Found { offsets, stretches, .. } = found;
+        Ok(sealed.rebuilt.get_or_init(|| Rebuilt { offsets: offsets.into(), stretches: stretches.into() }))
+    }
+}
+
+/// Records as they are found. Grows with these, not with what the manifest claims.
+struct Found<'s> {
+    segment: &'s Segment,
+    most: usize,
+    offsets: Vec<u32>,
+    stretches: Vec<Stretch>,
+}
+
+impl Found<'_> {
+    fn push(&mut self, position: Position, offset: u32) {
+        if position < self.segment.first_position {
+            return;
+        }
+        let distance = self.segment.distance(position);
+        if !self.segment.is_whole() {
+            self.push_sparse(distance, offset);
+            return;
+        }
+        if let Ok(index) = usize::try_from(distance)
+            && index < self.most
+        {
+            if index >= self.offsets.len() {
+                self.offsets.resize(index + 1, 0);
+            }
+            self.offsets[index] = offset;
+        }
+    }
+
+    fn push_sparse(&mut self, distance: u64, offset: u32) {
+        let (Ok(position), Ok(record)) = (u32::try_from(distance), u32::try_from(self.offsets.len())) else {
+            return;
+        };
+        let next = self.stretches.last().map(|last| last.position.saturating_add(record - last.record));
+        // Behind damage something may be found that lies within what was found before.
+        if self.offsets.len() >= self.most || next.is_some_and(|next| position < next) {
+            return;
+        }
+        if next != Some(position) {
+            self.stretches.push(Stretch { position, record });
+        }
+        self.offsets.push(offset);
     }
 }

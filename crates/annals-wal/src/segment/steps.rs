@@ -41,10 +41,11 @@ impl Segment {
     pub fn ask_for_block(&self, position: Position) {
         if let Body::Sealed(sealed) = &self.body
             && position >= self.first_position
+            && self.is_whole()
             && let Some(loaded) = sealed.loaded.get()
             && let Some(tables) = &loaded.tables
         {
-            loaded.mapping.prefetch_lines(tables.entry_of(self.index_of(position)), 1);
+            loaded.mapping.prefetch_lines(tables.entry_of(self.distance(position)), 1);
         }
     }
 
@@ -53,9 +54,10 @@ impl Segment {
     pub fn ask_for_offset(&self, position: Position) {
         if let Body::Sealed(sealed) = &self.body
             && position >= self.first_position
+            && self.is_whole()
             && let Some(loaded) = sealed.loaded.get()
             && let Some(tables) = &loaded.tables
-            && let Some(place) = tables.place_of_offset(&loaded.mapping, self.index_of(position))
+            && let Some(place) = tables.place_of_offset(&loaded.mapping, self.distance(position))
         {
             loaded.mapping.prefetch_lines(place, 1);
         }
@@ -99,14 +101,14 @@ impl Segment {
         if position < self.first_position {
             return None;
         }
-        let index = self.index_of(position);
         match &self.body {
-            Body::Live(live) => Some((&live.mapping, live.offsets.get(index)?)),
+            Body::Live(live) => Some((&live.mapping, live.offsets.get(self.distance(position))?)),
             Body::Sealed(sealed) => {
                 let loaded = sealed.loaded.get()?;
+                let record = self.record_of(position).ok()??;
                 let offset = match sealed.rebuilt.get() {
-                    Some(rebuilt) => super::offset_in(rebuilt, index),
-                    None => loaded.tables.as_ref()?.offset(&loaded.mapping, index),
+                    Some(rebuilt) => rebuilt.offset(record),
+                    None => loaded.tables.as_ref()?.offset(&loaded.mapping, record),
                 };
                 Some((&loaded.mapping, offset?))
             }

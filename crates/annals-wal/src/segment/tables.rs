@@ -1,8 +1,8 @@
 //! The footer of a mapped segment: what is looked up in its tables, and which of their pages were found sound.
 
 use annals_format::{
-    BLOCK_RECORDS, Binding, FOOTER_TRAILER_BYTES, Footer, PAGE_BYTES, SPAN_BYTES, SealedSegment, TimeRange,
-    span_checksum,
+    BLOCK_RECORDS, Binding, FOOTER_TRAILER_BYTES, Footer, PAGE_BYTES, SPAN_BYTES, SealedSegment, Stretch,
+    TimeRange, span_checksum,
 };
 use annals_types::Timestamp;
 use annals_types::planted::{Bug, planted};
@@ -16,6 +16,8 @@ pub(super) struct Tables {
     footer: Footer,
     /// Whether the page checksums are as written.
     sums: OnceLock<bool>,
+    /// Whether the stretches of positions, all of which are verified together, are as written.
+    stretches: OnceLock<bool>,
     /// A bit for each page of the tables, set once it was found sound. Nothing is read because of the bit but what the mapping
     /// has held all along, so no order between threads is needed; two may verify the same page.
     sound: Box<[AtomicU64]>,
@@ -34,7 +36,7 @@ impl Tables {
         // The tables lie within the file, so this is bounded by its length.
         let pages = (footer.page_table().start - footer.frames_end).div_ceil(PAGE_BYTES as u64);
         let sound = (0..pages.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        same.then(|| Tables { footer, sums: OnceLock::new(), sound })
+        same.then(|| Tables { footer, sums: OnceLock::new(), stretches: OnceLock::new(), sound })
     }
 
     /// Where a record begins, as far as the tables say, which are not verified.
@@ -92,6 +94,29 @@ impl Tables {
         let block = index / BLOCK_RECORDS as u64;
         let (first, end) = if backwards { (block + 1 - blocks, block + 1) } else { (block, block + blocks) };
         first * BLOCK_RECORDS as u64..(end * BLOCK_RECORDS as u64).min(self.footer.count)
+    }
+
+    /// How many stretches of positions there are.
+    pub(super) fn stretch_count(&self) -> u32 {
+        self.footer.stretch_count()
+    }
+
+    /// A stretch, which was verified.
+    #[inline]
+    pub(super) fn stretch(&self, mapping: &Mapping, number: u32) -> Option<Stretch> {
+        self.footer.stretch(self.bytes(mapping), number)
+    }
+
+    /// Whether the stretches are as written, and ones that a segment of so many positions can have. Events are taken for
+    /// removed because of them.
+    pub(super) fn stretches_are_sound(&self, mapping: &Mapping, positions: u64) -> bool {
+        *self.stretches.get_or_init(|| {
+            let tables = self.bytes(mapping);
+            let mut pages = self.footer.pages_of_stretches();
+            let sound = pages.all(|page| self.is_sound(page) || self.check(tables, page))
+                || planted(Bug::StretchesNotVerified);
+            sound && self.footer.check_stretches(tables, positions).is_ok()
+        })
     }
 
     /// Whether there are sums of spans.

@@ -13,6 +13,7 @@ use annals_format::{
 };
 use annals_types::{EventRef, Position};
 use annals_vfs::Mapping;
+use std::ops::Range;
 
 /// The events of a segment from some position on, each verified.
 ///
@@ -28,6 +29,10 @@ pub struct Walk<'s> {
     /// The tables with the sums, if there are any.
     sums: Option<(&'s Tables, &'s Mapping)>,
     next: Position,
+    /// The first position that is not walked any more.
+    end: Position,
+    /// Whether positions may be missing.
+    sparse: bool,
     /// Where the next record begins or, behind the last one of a frame, where the next frame does once it is aligned; 0 if
     /// that is not known.
     offset: usize,
@@ -41,11 +46,11 @@ pub struct Walk<'s> {
 }
 
 impl Segment {
-    /// Walks the events from a position on, which must be at or after the segment's first.
+    /// Walks the events at some positions, which must lie at or after the segment's first, and be visible.
     ///
     /// # Errors
     /// That the file cannot be read.
-    pub fn walk(&self, from: Position) -> Result<Walk<'_>, LogError> {
+    pub fn walk(&self, positions: Range<Position>) -> Result<Walk<'_>, LogError> {
         let mapping = self.mapping()?;
         let end = self.sealed_entry().map_or(mapping.len(), |entry| entry.frames_end);
         let sums = match &self.body {
@@ -55,12 +60,14 @@ impl Segment {
                 tables.filter(|tables| tables.has_spans()).map(|tables| (tables, mapping))
             }
         };
-        let first = from == self.first_position;
+        let first = positions.start == self.first_position;
         Ok(Walk {
             segment: self,
             bytes: mapping.bytes(0..end).unwrap_or_default(),
             sums,
-            next: from,
+            next: positions.start,
+            end: positions.end,
+            sparse: !self.is_whole(),
             offset: if first { SEGMENT_HEADER_BYTES } else { 0 },
             framed: first,
             left: 0,
@@ -71,15 +78,23 @@ impl Segment {
 }
 
 impl<'s> Walk<'s> {
-    /// The event at the next position, which must be one of the segment, and visible.
+    /// The next event; `None` behind the last one that is walked.
     ///
     /// # Errors
     /// As [`Segment::event`]. Asked again, the walk tries the same event again.
-    pub fn next_event(&mut self) -> Result<EventRef<'s>, LogError> {
+    pub fn next_event(&mut self) -> Result<Option<EventRef<'s>>, LogError> {
+        if self.next >= self.end {
+            return Ok(None);
+        }
         if let Some(event) = self.next_sound() {
-            return Ok(event);
+            return Ok(Some(event));
         }
         self.step()
+    }
+
+    /// Walks further than was said at first.
+    pub fn go_on_to(&mut self, end: Position) {
+        self.end = end;
     }
 
     /// The same, if the event is in the same frame and in the same span as the one before it, and its record has no optional
@@ -133,23 +148,26 @@ impl<'s> Walk<'s> {
 
     /// The next event, where something has to be looked at before: a span, the header of a frame, or the record's own
     /// checksums.
-    fn step(&mut self) -> Result<EventRef<'s>, LogError> {
+    fn step(&mut self) -> Result<Option<EventRef<'s>>, LogError> {
         // In the middle of a frame whose header was not seen, a header may follow each record. The record is tried first,
         // so that bytes within a record are never looked at as a header.
         if !self.framed
             && let Some(event) = self.verify()
         {
-            return Ok(event);
+            return Ok(Some(event));
         }
         self.enter_frame();
+        if self.next >= self.end {
+            return Ok(None);
+        }
         if self.framed && self.left > 0 {
             if self.sum_up()
                 && let Some(event) = self.next_sound()
             {
-                return Ok(event);
+                return Ok(Some(event));
             }
             if let Some(event) = self.verify() {
-                return Ok(event);
+                return Ok(Some(event));
             }
         }
         self.search()
@@ -169,11 +187,17 @@ impl<'s> Walk<'s> {
             let at = self.offset.next_multiple_of(FRAME_ALIGNMENT);
             let rest = self.bytes.get(at..).unwrap_or_default();
             let header = FrameHeader::decode(rest, self.segment.binding, at as u64).ok();
-            let Some(header) = header.filter(|header| header.first_position == self.next) else {
+            // Where positions are missing a frame begins behind them. Nothing lies between the two frames.
+            let follows = |header: &FrameHeader| match self.sparse {
+                true => header.first_position >= self.next,
+                false => header.first_position == self.next,
+            };
+            let Some(header) = header.filter(follows) else {
                 self.framed = false;
                 return;
             };
             self.framed = true;
+            self.next = header.first_position;
             self.left = header.record_count;
             self.offset = match header.record_count {
                 0 => at + usize::try_from(header.length).unwrap_or(FRAME_HEADER_BYTES),
@@ -210,12 +234,18 @@ impl<'s> Walk<'s> {
     }
 
     /// The next event by the tables of the segment; then it is not known which frame it is in.
-    fn search(&mut self) -> Result<EventRef<'s>, LogError> {
+    fn search(&mut self) -> Result<Option<EventRef<'s>>, LogError> {
+        let next = if self.sparse { self.segment.next_position(self.next)? } else { Some(self.next) };
+        self.next = next.unwrap_or(self.end);
+        if self.next >= self.end {
+            return Ok(None);
+        }
         let event = self.segment.event(self.next)?;
         (self.framed, self.left) = (false, 0);
         // The tables may lead anywhere, so nothing is known of what lies behind.
         (self.sound, self.unsound) = (0, 0);
-        self.offset = usize::try_from(self.segment.offset_of(self.next)?).unwrap_or(0);
+        let offset = self.segment.offset_of(self.next)?.unwrap_or(0);
+        self.offset = usize::try_from(offset).unwrap_or(0);
         let length = self.bytes.get(self.offset..).and_then(record_length).unwrap_or(0);
         self.advance(length);
         Ok(event)
