@@ -93,15 +93,15 @@ impl Counting<'_> {
 
     fn count_all(&self, lost: u64) -> Result<u64, ReadError> {
         if self.times.is_ever() {
-            return Ok(self.last.next().events_since(self.first) - lost);
+            return Ok(self.parts.events_between(self.first, self.last)? - lost);
         }
         let mut teller = Teller::new(self.parts, self.times, self.lost, self.last);
         let mut count = 0;
         for (first, last, shown) in self.times.stretches(self.parts, self.first, self.last) {
             count += match shown {
                 Shown::None => 0,
-                Shown::All if !self.lost => last.next().events_since(first),
-                Shown::All => last.next().events_since(first) - lost_within(self.part, first, last)?,
+                Shown::All if !self.lost => self.parts.events_between(first, last)?,
+                Shown::All => self.parts.events_between(first, last)? - lost_within(self.part, first, last)?,
                 Shown::Some => teller.count(first, last)?,
             };
         }

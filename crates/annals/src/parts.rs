@@ -3,6 +3,7 @@
 use crate::error::ReadError;
 use crate::part::Part;
 use crate::schema::Schemas;
+use annals_format::SealedSegment;
 use annals_index::TermKey;
 use annals_types::{EventRef, Position, Version};
 use annals_wal::Segment;
@@ -38,11 +39,25 @@ impl Parts {
         Some((segment, segment.first_position()..end))
     }
 
-    /// The event at a position, which must be visible.
+    /// How many events lie between two positions, which must be visible. Those that were lost count; those that were removed do
+    /// not.
+    pub(crate) fn events_between(&self, first: Position, last: Position) -> Result<u64, ReadError> {
+        let mut events = 0;
+        for segment in self.segments_within(first, last) {
+            let first = first.max(segment.first_position());
+            let behind = segment.sealed_entry().map_or(last, SealedSegment::last_position).min(last).next();
+            if first < behind {
+                events += segment.rank(behind)? - segment.rank(first)?;
+            }
+        }
+        Ok(events)
+    }
+
+    /// The event at a position, which must be visible; `None` if it was removed.
     #[inline]
     pub(crate) fn event(&self, position: Position) -> Result<Option<EventRef<'_>>, ReadError> {
         match self.segment_of(position) {
-            Some(segment) => Ok(Some(segment.event(position)?)),
+            Some(segment) => Ok(segment.event(position)?),
             None => Ok(None),
         }
     }

@@ -126,6 +126,22 @@ impl Segment {
         Ok(next)
     }
 
+    /// The last position at or in front of one that has an event in this segment; `None` if there is none.
+    ///
+    /// # Errors
+    /// That the file cannot be read.
+    pub fn last_position_up_to(&self, position: Position) -> Result<Option<Position>, LogError> {
+        if position < self.first_position || self.is_whole() {
+            return Ok(Some(position).filter(|position| *position >= self.first_position));
+        }
+        let rank = self.rank(position.next())?;
+        let last = rank.checked_sub(1).map(|record| self.position_of(record)).transpose()?;
+        if last != Some(position) {
+            self.removed(position)?;
+        }
+        Ok(last)
+    }
+
     /// The last position that it covers; of a live segment that is not known here.
     fn last_position(&self) -> Position {
         self.sealed_entry().map_or(Position::MAX, SealedSegment::last_position)
