@@ -7,6 +7,7 @@ use crate::occurred::{Occurred, Shown};
 use crate::part::Part;
 use crate::query::Query;
 use crate::range::{Range, STRETCH};
+use crate::retention::Hider;
 use crate::staged::Staged;
 use crate::view::View;
 use annals_types::{EventRef, Position};
@@ -27,6 +28,8 @@ pub struct Events<'v> {
     range: Option<Range<'v>>,
     /// Whether everything that is read is shown, unless it is lost.
     shows_all: bool,
+    /// What hides single events; `None` if nothing does.
+    hider: Option<Box<Hider<'v>>>,
     /// When the events that are looked for occurred.
     times: Occurred,
     /// What went wrong behind them.
@@ -65,8 +68,9 @@ impl<'v> Events<'v> {
         view: &'v View,
         staged: Option<&'v Staged>,
         last: Position,
-        query: Query,
+        mut query: Query,
     ) -> Result<Self, ReadError> {
+        let hider = view.hide(staged, &mut query)?;
         let (from, to) = view.positions_of(&query, last)?;
         let parts = PartCursor::new(view, &query, from, to);
         // Criteria may be narrower than the stream is.
@@ -80,7 +84,8 @@ impl<'v> Events<'v> {
             staged,
             left: query.limit,
             range: None,
-            shows_all: query.means_all() && view.occurred.is_none(),
+            shows_all: query.means_all() && view.occurred.is_none() && hider.is_none(),
+            hider,
             times: Occurred::of(view, &query),
             query,
             source,
@@ -110,7 +115,7 @@ impl<'v> Events<'v> {
                     self.range = None;
                     continue;
                 };
-                if self.is_shown(&event) {
+                if self.is_shown(&event) && self.is_kept(&event)? {
                     self.left -= 1;
                     return Ok(Some(event));
                 }
@@ -124,7 +129,7 @@ impl<'v> Events<'v> {
                 }
             };
             let Some(event) = self.event(&candidate)? else { continue };
-            if self.is_shown(&event) {
+            if self.is_shown(&event) && self.is_kept(&event)? {
                 self.left -= 1;
                 return Ok(Some(event));
             }
@@ -135,6 +140,12 @@ impl<'v> Events<'v> {
     #[inline(always)]
     fn is_shown(&self, event: &EventRef<'v>) -> bool {
         if self.shows_all { !event.is_lost() } else { self.query.matches(event) && self.view.shows(event) }
+    }
+
+    /// Whether rules of retention leave an event to be seen.
+    #[inline(always)]
+    fn is_kept(&mut self, event: &EventRef<'v>) -> Result<bool, ReadError> {
+        self.hider.as_mut().map_or(Ok(true), |hider| hider.shows(event))
     }
 
     /// The next candidate. Others are taken ahead only where they come from the index, for whoever walks a range has the
