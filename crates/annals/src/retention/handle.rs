@@ -147,11 +147,12 @@ impl Retention {
         let rule = RetentionRule::new().truncate_before(before);
         rule.check(&RetentionScope::stream(stream))?;
         let view = self.store.view();
-        if last_version(&view, stream)? == Version::ZERO {
+        let last = last_version(&view, stream)?;
+        if last == Version::ZERO {
             return Err(RetentionError::NoStream { stream: stream.into() });
         }
         self.not_below_floor(&view, stream, before)?;
-        if own(&view, stream)?.map_or(Version::FIRST, |own| own.floor) == before {
+        if before <= last && own(&view, stream)?.map_or(Version::FIRST, |own| own.floor) == before {
             return Ok(RetentionChange::ALREADY);
         }
         self.append(&RetentionEvent::Truncated(stream.into(), before), None)
