@@ -200,9 +200,27 @@ pub enum Invalid {
     },
     /// An event for a stream of the store's own that the store would not write itself.
     #[error(
-        "streams whose names begin with $annals. are the store's own, and take only what the store itself writes: give the stream another name, or register schemas with the call or command for it"
+        "streams whose names begin with $annals. are the store's own, and take only what the store itself writes: give the stream another name, or use the call or command for what is to be written there"
     )]
     SystemStream,
+    /// A stream is to be truncated before a version that it does not have, so what comes there would be hidden unseen.
+    #[error(
+        "the stream is to begin at version {before}, but its last event has version {last}: give a version that it has, or delete the stream if all of it is to go"
+    )]
+    TruncateBeyondEnd {
+        /// The version that was to be the first one.
+        before: Version,
+        /// The version of the last event.
+        last: Version,
+    },
+    /// The log is to be truncated through a position that it does not have.
+    #[error("the log is to be truncated through position {through}, but ends at position {last}")]
+    TruncateLogBeyondEnd {
+        /// The position that was to be the last one that goes.
+        through: Position,
+        /// The last position of the store.
+        last: Position,
+    },
     /// A condition looks at what comes after a position that the store does not have yet, so it was not seen there.
     #[error(
         "the condition is to look at events after position {after}, but the store ends at position {last}: give a position that was read from this store"

@@ -18,5 +18,5 @@ pub use event::{Event, EventRef, Invalid, NewEvent, Tags};
 pub use expected::{Conflict, Expected};
 pub use name::{StreamName, category_of, check_event_type, check_stream_name, check_tag};
 pub use numbers::{Position, Version};
-pub use time::{Timestamp, TimestampOutOfRange};
+pub use time::{Clock, Timestamp, TimestampOutOfRange};
 pub use uuid::Uuid;

@@ -239,6 +239,16 @@ bugs! {
     SnapshotOfOtherRules = "snapshot-of-other-rules",
     /// A snapshot counts as one of a time by which not all of its events had occurred.
     SnapshotBeforeItsTime = "snapshot-before-its-time",
+    /// What is hidden shows in views of earlier moments.
+    PastNotHidden = "past-not-hidden",
+    /// An append does not see a deletion before it in its group. A closed stream goes on.
+    DeletionInGroupNotSeen = "deletion-in-group-not-seen",
+    /// A stream is truncated before a version that it does not have. What comes there is hidden unseen.
+    TruncatedBeyondEnd = "truncated-beyond-end",
+    /// A state is folded from what is left of a stream as if that were all. It is another state.
+    StateOfWhatIsLeft = "state-of-what-is-left",
+    /// A snapshot of a stream that was deleted is used for the stream that came after it.
+    SnapshotOfDeletedStream = "snapshot-of-deleted-stream",
     /// A reader beside a writer sees what is not durable yet.
     ReaderShowsWhatIsNotDurable = "reader-shows-what-is-not-durable",
     /// A reader that could not make the tail durable shows it all the same.

@@ -48,8 +48,12 @@ impl<'q> Chosen<'q> {
     }
 }
 
-pub(crate) fn count(view: &View, query: Query) -> Result<u64, ReadError> {
-    let Some(chosen) = Chosen::of(&query) else {
+pub(crate) fn count(view: &View, mut query: Query) -> Result<u64, ReadError> {
+    // Where single events are hidden the index does not tell how many.
+    let hides_some = view.hide(None, &mut query)?.is_some();
+    let Some(chosen) = Chosen::of(&query).filter(|_| !hides_some) else {
+        // It was looked at, and would be found to lie below what is left.
+        query.from_asked = false;
         return view.read(query)?.try_fold(0, |count, event| event.map(|_| count + 1));
     };
     let times = Occurred::of(view, &query);

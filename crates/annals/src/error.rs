@@ -3,7 +3,7 @@
 use crate::schema::SchemaViolation;
 use crate::upcast::UpcastError;
 use annals_format::{Corruption, FormatError};
-use annals_types::{Conflict, Invalid, Position, Uuid};
+use annals_types::{Conflict, Invalid, Position, Uuid, Version};
 use annals_wal::LogError;
 use std::io;
 use std::path::PathBuf;
@@ -86,6 +86,22 @@ pub enum ReadError {
         /// The position.
         position: Position,
     },
+    /// There is an event at this position, and a rule of retention hides it. It may be gone by now.
+    #[error("the event at position {position} is hidden by a rule of retention")]
+    Hidden {
+        /// The position.
+        position: Position,
+    },
+    /// Versions were asked for that a rule of retention hides.
+    #[error("stream {stream:?} begins at version {floor} by its rules of retention, version {asked} is hidden: read from {floor} on")]
+    BelowFloor {
+        /// The stream.
+        stream: String,
+        /// The first version that was asked for.
+        asked: Version,
+        /// The first version that is not hidden.
+        floor: Version,
+    },
     /// Acknowledged data are damaged. Other events stay readable.
     #[error("the store is damaged")]
     Corrupt(#[source] Corruption),
@@ -121,6 +137,12 @@ pub enum AppendError {
     /// A stream was not at the expected version. Nothing was appended.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// The name of a stream is closed for good. Nothing was appended.
+    #[error("stream {stream:?} was deleted and its name closed for good; append to a stream of another name")]
+    Tombstoned {
+        /// The stream.
+        stream: String,
+    },
     /// An event that a condition of the batch excludes is there. Nothing was appended.
     #[error(
         "the event at position {position} is one that must not follow position {after}; read again from there and decide anew"
@@ -271,7 +293,7 @@ impl From<ReadError> for OpenError {
             ReadError::Corrupt(corruption) => OpenError::Corrupt(corruption),
             ReadError::Newer { file, found, supported } => OpenError::Newer { file, found, supported },
             ReadError::Io { what, source } => OpenError::Io { what, source },
-            other @ (ReadError::Lost { .. } | ReadError::Upcast(_)) => {
+            other => {
                 OpenError::Io { what: "read the store".into(), source: io::Error::other(other) }
             }
         }
@@ -282,10 +304,8 @@ impl From<ReadError> for AppendError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Corrupt(corruption) => AppendError::Corrupt(corruption),
-            ReadError::Newer { .. } | ReadError::Lost { .. } | ReadError::Upcast(_) => {
-                AppendError::Io { what: "read the store".into(), source: io::Error::other(error) }
-            }
             ReadError::Io { what, source } => AppendError::Io { what, source },
+            other => AppendError::Io { what: "read the store".into(), source: io::Error::other(other) },
         }
     }
 }

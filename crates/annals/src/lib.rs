@@ -70,6 +70,7 @@ mod range;
 mod recovery;
 mod repair;
 mod replay;
+mod retention;
 mod run_file;
 mod schema;
 mod sealing;
@@ -89,7 +90,11 @@ mod view;
 
 pub use aggregate::{
     Aggregate, Aggregates, Codec, CommandContext, DomainEvent, EventError, ExecuteError, Executed, Handle,
-    IgnoredSnapshot, LoadError, Loaded, SaveError, SnapshotOutcome, SnapshotPolicy,
+    IgnoredSnapshot, LoadError, Loaded, SaveError, SnapshotOutcome, SnapshotPolicy, TruncateError,
+};
+pub use annals_compaction::{
+    Action, Effective, Guard, InScope, Kept, MaxAge, Plan, PlanOptions, PlannedSegment, RetentionRule, RetentionScope,
+    RuleError, ScopeKind, SegmentFigures, Setting, Share, ShareOutOfRange,
 };
 pub use annals_format::Corruption;
 pub use annals_snapshot::{
@@ -114,6 +119,9 @@ pub use query::{AsOf, Clock, Query};
 pub use recovery::{RecoveryReport, TornTail};
 pub use repair::{LostRange, RepairProgress, RepairReport, TornBytes, repair, repair_in};
 pub use replay::{Replay, ReplayControl, Speed};
+pub use retention::{
+    Retention, RetentionChange, RetentionEntries, RetentionEntry, RetentionError, RetentionRound, StreamRetention,
+};
 pub use schema::{
     Compatibility, Difference, DryRun, DryRunFailure, Registered, RegisteredSchema, Registration,
     SchemaError, SchemaViolation,

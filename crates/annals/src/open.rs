@@ -332,8 +332,8 @@ fn sealed_parts(
     rebuilt: &Arc<Rebuilt>,
 ) -> Result<Parts, OpenError> {
     let present = present_files(&*env.disk, names::INDEX_DIR, names::parse_run)?;
-    let schemas = Arc::clone(&known.schemas);
-    let mut parts = Parts { hash_seed: manifest.hash_seed, schemas, ..Parts::default() };
+    let (schemas, retention) = (Arc::clone(&known.schemas), Arc::clone(&known.retention));
+    let mut parts = Parts { hash_seed: manifest.hash_seed, schemas, retention, ..Parts::default() };
     for entry in &manifest.sealed {
         let same = |segment: &&Arc<Segment>| segment.sealed_entry() == Some(entry);
         let new = || Arc::new(Segment::sealed(Arc::clone(&env.disk), &manifest.store_id, entry.clone()));

@@ -2,6 +2,7 @@
 
 use crate::error::ReadError;
 use crate::part::Part;
+use crate::retention::SharedRules;
 use crate::schema::Schemas;
 use annals_format::SealedSegment;
 use annals_index::TermKey;
@@ -21,6 +22,8 @@ pub(crate) struct Parts {
     /// How events are brought to the newest versions of their schemas. It is kept here so that a view takes no more to make
     /// than it would without.
     pub(crate) schemas: Arc<Schemas>,
+    /// What hides events. Kept here for the same reason.
+    pub(crate) retention: Arc<SharedRules>,
 }
 
 impl Parts {
@@ -67,6 +70,18 @@ impl Parts {
         for part in self.index.iter().rev() {
             if let Some(version) = part.last_version(stream)? {
                 return Ok(version);
+            }
+        }
+        Ok(Version::ZERO)
+    }
+
+    /// The version of a stream's last event up to a position, staged ones included; [`Version::ZERO`] if it has none.
+    pub(crate) fn last_version(&self, stream: &TermKey<'_>, last: Position) -> Result<Version, ReadError> {
+        for (part, _, last) in self.ranges(last).rev() {
+            let Some(mut located) = part.find_key(stream)? else { continue };
+            let count = if part.ends_by(last) { located.count() } else { part.rank(&mut located, last)? };
+            if count > 0 {
+                return Ok(located.first_version().plus(count - 1));
             }
         }
         Ok(Version::ZERO)

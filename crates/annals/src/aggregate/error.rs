@@ -32,6 +32,21 @@ pub enum LoadError {
         #[source]
         reason: EventError,
     },
+    /// Events that the state needs are hidden by rules of retention, or the stream was deleted with them, and no snapshot has what
+    /// they did. [`Aggregates::from_floor`](crate::Aggregates::from_floor) allows a state of what is left.
+    #[error(
+        "the state of stream {stream:?} at version {version} needs events before version {floor}, which rules of retention hide, and no snapshot that can be used ({reason})"
+    )]
+    BelowFloor {
+        /// The stream.
+        stream: String,
+        /// The version at which the state was to stand.
+        version: Version,
+        /// The first version that is not hidden.
+        floor: Version,
+        /// What is with snapshots.
+        reason: String,
+    },
     /// The stream does not have the version that was asked for.
     #[error("stream {stream:?} has not reached version {version}: its last event has version {last}")]
     NotReached {
@@ -111,6 +126,12 @@ pub enum SaveError {
         "a state as of a time on the occurred clock is not that of a version: load one as of a version, a position or a recorded time"
     )]
     NotOfAVersion,
+    /// The state lacks events that rules of retention hide.
+    #[error("the state has no events before version {floor}, so it is not that of the whole history")]
+    FromFloor {
+        /// The first version that it has.
+        floor: Version,
+    },
     /// The codec cannot write it.
     #[error("the state cannot be written as a snapshot")]
     Encode(#[source] Box<dyn Error + Send + Sync>),

@@ -11,19 +11,20 @@ use annals_types::{EventRef, Version};
 use annals_vfs::sync::Deadline;
 use std::time::Duration;
 
-/// Folds the events behind a state, up to a version, as far as the view shows them. Notes if that took longer than
+/// Folds events behind a state, from one version up to another, as far as the view shows them. Notes if that took longer than
 /// `patience`.
 pub(super) fn fold<A: Aggregate>(
     view: &View,
+    from: Version,
     to: Version,
     patience: Option<Duration>,
     loaded: &mut Loaded<A>,
 ) -> Result<(), LoadError> {
-    if to <= loaded.version() {
+    if to < from {
         return Ok(());
     }
     let deadline = patience.map(Deadline::after);
-    let query = Query::stream(loaded.stream.as_str()).from_version(loaded.version().next()).to_version(to);
+    let query = Query::stream(loaded.stream.as_str()).from_version(from).to_version(to);
     let chain = view.chain()?;
     // The stored events, also those that upcasting drops: the version is that of the stream.
     for event in view.read(query)? {

@@ -6,10 +6,12 @@ mod error;
 mod execute;
 mod fold;
 mod handle;
+mod left;
 mod load;
 mod loaded;
 mod policy;
 mod saving;
+mod truncating;
 mod typed;
 
 pub use codec::Codec;
@@ -19,6 +21,7 @@ pub use execute::Executed;
 pub use handle::Aggregates;
 pub use loaded::{IgnoredSnapshot, Loaded, SnapshotOutcome};
 pub use policy::SnapshotPolicy;
+pub use truncating::TruncateError;
 pub use typed::{DomainEvent, EventError};
 
 use annals_types::EventRef;

@@ -26,6 +26,7 @@ mod processes;
 mod regressions;
 mod repair;
 mod replay;
+mod retention;
 mod schema;
 mod slow;
 mod tickets;
