@@ -3,7 +3,7 @@
 use crate::schema::SchemaViolation;
 use crate::upcast::UpcastError;
 use annals_format::{Corruption, FormatError};
-use annals_types::{Conflict, Invalid, Position, Uuid};
+use annals_types::{Conflict, Invalid, PayloadError, Position, Uuid};
 use annals_wal::LogError;
 use std::io;
 use std::path::PathBuf;
@@ -104,6 +104,10 @@ pub enum ReadError {
     /// An event cannot be brought to the newest version of its schema. It can be read as it is stored, and so can all others.
     #[error(transparent)]
     Upcast(Box<UpcastError>),
+    /// The payload of an event is not there, or cannot be read here: what [`EventRef::data`](crate::EventRef::data) says, for
+    /// whoever hands it on with `?`. The store's own reads do not end with it, for they do not look into payloads.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
     /// The operating system refused.
     #[error("cannot {what}")]
     Io {
@@ -225,7 +229,11 @@ impl ReadError {
     /// Whether acknowledged data are damaged.
     #[must_use]
     pub fn is_corruption(&self) -> bool {
-        matches!(self, ReadError::Corrupt(_))
+        match self {
+            ReadError::Corrupt(_) => true,
+            ReadError::Payload(error) => error.is_damage(),
+            _ => false,
+        }
     }
 }
 
@@ -271,7 +279,7 @@ impl From<ReadError> for OpenError {
             ReadError::Corrupt(corruption) => OpenError::Corrupt(corruption),
             ReadError::Newer { file, found, supported } => OpenError::Newer { file, found, supported },
             ReadError::Io { what, source } => OpenError::Io { what, source },
-            other @ (ReadError::Lost { .. } | ReadError::Upcast(_)) => {
+            other @ (ReadError::Lost { .. } | ReadError::Upcast(_) | ReadError::Payload(_)) => {
                 OpenError::Io { what: "read the store".into(), source: io::Error::other(other) }
             }
         }
@@ -282,7 +290,10 @@ impl From<ReadError> for AppendError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Corrupt(corruption) => AppendError::Corrupt(corruption),
-            ReadError::Newer { .. } | ReadError::Lost { .. } | ReadError::Upcast(_) => {
+            ReadError::Newer { .. }
+            | ReadError::Lost { .. }
+            | ReadError::Upcast(_)
+            | ReadError::Payload(_) => {
                 AppendError::Io { what: "read the store".into(), source: io::Error::other(error) }
             }
             ReadError::Io { what, source } => AppendError::Io { what, source },

@@ -3,7 +3,7 @@
 use super::typed::EventError;
 use crate::error::{AppendError, ReadError};
 use annals_snapshot::SnapshotError;
-use annals_types::{Conflict, Invalid, Position, Version};
+use annals_types::{Conflict, Invalid, PayloadError, Position, Version};
 use std::error::Error;
 
 /// Why a state cannot be loaded.
@@ -29,6 +29,22 @@ pub enum LoadError {
         /// The version of its schema.
         schema_version: u32,
         /// What is wrong with it.
+        #[source]
+        reason: EventError,
+    },
+    /// The payload of one of its events is not there: it was erased, or its key is missing. See
+    /// [`Aggregate::apply_erased`](crate::Aggregate::apply_erased) for what was erased.
+    #[error("event {version} of stream {stream:?} (type {event_type:?}) cannot be applied")]
+    NoPayload {
+        /// The stream.
+        stream: String,
+        /// The event's version.
+        version: Version,
+        /// Its type.
+        event_type: String,
+        /// Why the payload is not there, and at which position.
+        payload: PayloadError,
+        /// Why the state is nothing without it.
         #[source]
         reason: EventError,
     },
