@@ -3,7 +3,7 @@
 use crate::schema::SchemaViolation;
 use crate::upcast::UpcastError;
 use annals_format::{Corruption, FormatError};
-use annals_types::{Conflict, Invalid, Position, Uuid, Version};
+use annals_types::{Conflict, Invalid, PayloadError, Position, Uuid, Version};
 use annals_wal::LogError;
 use std::io;
 use std::path::PathBuf;
@@ -120,6 +120,10 @@ pub enum ReadError {
     /// An event cannot be brought to the newest version of its schema. It can be read as it is stored, and so can all others.
     #[error(transparent)]
     Upcast(Box<UpcastError>),
+    /// The payload of an event is not there, or cannot be read here: what [`EventRef::data`](crate::EventRef::data) says, for
+    /// whoever hands it on with `?`. The store's own reads do not end with it, for they do not look into payloads.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
     /// The operating system refused.
     #[error("cannot {what}")]
     Io {
@@ -247,7 +251,11 @@ impl ReadError {
     /// Whether acknowledged data are damaged.
     #[must_use]
     pub fn is_corruption(&self) -> bool {
-        matches!(self, ReadError::Corrupt(_))
+        match self {
+            ReadError::Corrupt(_) => true,
+            ReadError::Payload(error) => error.is_damage(),
+            _ => false,
+        }
     }
 }
 

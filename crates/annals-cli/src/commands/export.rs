@@ -66,7 +66,7 @@ fn each_line(
     for event in view.read(query)? {
         let event = event?;
         line.clear();
-        event_out::push(&mut line, &event);
+        event_out::push(&mut line, &event)?;
         line.push(b'\n');
         write(&line)?;
         events += 1;

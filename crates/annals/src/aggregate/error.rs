@@ -3,7 +3,7 @@
 use super::typed::EventError;
 use crate::error::{AppendError, ReadError};
 use annals_snapshot::SnapshotError;
-use annals_types::{Conflict, Invalid, Position, Version};
+use annals_types::{Conflict, Invalid, PayloadError, Position, Version};
 use std::error::Error;
 
 /// Why a state cannot be loaded.
@@ -46,6 +46,22 @@ pub enum LoadError {
         floor: Version,
         /// What is with snapshots.
         reason: String,
+    },
+    /// The payload of one of its events is not there: it was erased, or its key is missing. See
+    /// [`Aggregate::apply_erased`](crate::Aggregate::apply_erased) for what was erased.
+    #[error("event {version} of stream {stream:?} (type {event_type:?}) cannot be applied")]
+    NoPayload {
+        /// The stream.
+        stream: String,
+        /// The event's version.
+        version: Version,
+        /// Its type.
+        event_type: String,
+        /// Why the payload is not there, and at which position.
+        payload: PayloadError,
+        /// Why the state is nothing without it.
+        #[source]
+        reason: EventError,
     },
     /// The stream does not have the version that was asked for.
     #[error("stream {stream:?} has not reached version {version}: its last event has version {last}")]

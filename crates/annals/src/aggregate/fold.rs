@@ -3,6 +3,7 @@
 use super::Aggregate;
 use super::error::LoadError;
 use super::loaded::{LastEvent, Loaded};
+use super::typed::EventError;
 use crate::error::ReadError;
 use crate::query::Query;
 use crate::upcast::upcast_one;
@@ -46,12 +47,42 @@ pub(super) fn fold<A: Aggregate>(
 }
 
 fn apply<A: Aggregate>(state: &mut A, event: &EventRef<'_>) -> Result<(), LoadError> {
-    state.apply_stored(event).map_err(|reason| LoadError::NotUnderstood {
-        stream: event.stream.into(),
-        version: event.version,
-        position: event.position,
-        event_type: event.event_type.into(),
-        schema_version: event.schema_version,
-        reason,
-    })
+    match state.apply_stored(event) {
+        Ok(()) => Ok(()),
+        Err(reason) => not_applied(state, event, reason),
+    }
+}
+
+/// What becomes of an event that the state has not taken.
+#[cold]
+fn not_applied<A: Aggregate>(
+    state: &mut A,
+    event: &EventRef<'_>,
+    reason: EventError,
+) -> Result<(), LoadError> {
+    let no_payload = match event.payload.as_plain() {
+        Some(_) => None,
+        None => event.plain().err(),
+    };
+    match no_payload {
+        Some(payload) => {
+            let taken =
+                if payload.is_erased() { state.apply_erased(event, payload) } else { Err(payload.into()) };
+            taken.map_err(|reason| LoadError::NoPayload {
+                stream: event.stream.into(),
+                version: event.version,
+                event_type: event.event_type.into(),
+                payload,
+                reason,
+            })
+        }
+        None => Err(LoadError::NotUnderstood {
+            stream: event.stream.into(),
+            version: event.version,
+            position: event.position,
+            event_type: event.event_type.into(),
+            schema_version: event.schema_version,
+            reason,
+        }),
+    }
 }

@@ -97,7 +97,7 @@ impl RetentionEvent {
 
     /// From an event of the stream; `None` if this program does not know such events.
     pub(crate) fn of(event: &EventRef<'_>) -> Option<Self> {
-        Self::read(event.event_type, event.schema_version, event.content_type, event.data)
+        Self::read(event.event_type, event.schema_version, event.content_type, &event.data().ok()?)
     }
 
     fn read(event_type: &str, version: u32, content_type: ContentType, data: &[u8]) -> Option<Self> {
