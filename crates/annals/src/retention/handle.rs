@@ -206,7 +206,9 @@ impl Retention {
                 if deleted { super::Deletion::holds(expected, last) } else { expected.holds_at(last) };
             if !holds {
                 let stream = StreamName::new(stream)?;
-                return Err(AppendError::Conflict(Conflict { stream, expected, actual: last, deleted }).into());
+                return Err(
+                    AppendError::Conflict(Conflict { stream, expected, actual: last, deleted }).into()
+                );
             }
             match (tombstoned, for_good, deleted) {
                 (true, true, _) | (false, false, true) => return Ok(RetentionChange::ALREADY),
