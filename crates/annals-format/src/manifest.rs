@@ -1,6 +1,7 @@
 //! The manifest: which files make up the store. It is small, and always replaced as a whole.
 
 mod compaction;
+mod decode;
 mod segments;
 
 pub use compaction::{CompactionEntry, REASONS, Removed};
@@ -8,9 +9,7 @@ pub use segments::{OpenSegment, Rewritten, SealedSegment};
 
 use crate::FORMAT_VERSION;
 use crate::binding::StoreId;
-use crate::damage::{Damage, FormatError};
-use crate::wire::{Reader, put_i64, put_u32, put_u64, u32_at, u64_at};
-use annals_types::planted::{Bug, planted};
+use crate::wire::{put_i64, put_u32, put_u64, u64_at};
 use annals_types::{Position, Timestamp};
 use crc32fast::Hasher;
 
@@ -30,9 +29,6 @@ const FLAGS: usize = 81;
 const HASH_SEED: usize = 88;
 const HEADER_BYTES: usize = MANIFEST_HEADER_BYTES;
 
-/// What counts up by one with every file and manifest gets nowhere near; so counting on cannot overflow.
-const COUNTER_MAX: u64 = 1 << 62;
-
 const SECTION_SEALED: u32 = 1;
 const SECTION_OPEN: u32 = 2;
 const SECTION_RUNS: u32 = 3;
@@ -40,6 +36,11 @@ const SECTION_CLEAN: u32 = 4;
 const SECTION_REWRITTEN: u32 = 5;
 const SECTION_REMOVED: u32 = 6;
 const SECTION_COMPACTIONS: u32 = 7;
+
+/// The section of a closed log and that of what was removed have one entry; the others have as many as there are.
+const fn has_one_entry(section: u32) -> bool {
+    matches!(section, SECTION_CLEAN | SECTION_REMOVED)
+}
 
 /// The flag of a store in which event ids are not indexed.
 const FLAG_IDS_NOT_INDEXED: u8 = 1;
@@ -156,174 +157,6 @@ impl Manifest {
         bytes
     }
 
-    /// Reads a manifest. The checks, in order: magic, checksum, version, length, reserved bytes, sections.
-    ///
-    /// The checksum comes before the version and covers the whole file in every version of the format.
-    ///
-    /// # Errors
-    /// The first check that fails.
-    pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
-        if bytes.len() < HEADER_BYTES || bytes[..8] != MAGIC {
-            return Err(FormatError::Foreign { expected: "the manifest of an Annals store" });
-        }
-        let (found, expected) = (u32_at(bytes, CHECKSUM), manifest_checksum(bytes));
-        if found != expected && !planted(Bug::ManifestChecksumNotVerified) {
-            return Err(Damage::new(CHECKSUM as u64, "manifest checksum", found, expected).into());
-        }
-        let version = u32_at(bytes, VERSION);
-        if version > FORMAT_VERSION {
-            return Err(FormatError::Newer { found: version, supported: FORMAT_VERSION });
-        }
-        let length = u64_at(bytes, LENGTH);
-        if length != bytes.len() as u64 {
-            return Err(Damage::new(LENGTH as u64, "manifest length", length, bytes.len() as u64).into());
-        }
-        let flags = bytes[FLAGS];
-        let known = |at: usize| if at == FLAGS && version >= 2 { FLAG_IDS_NOT_INDEXED } else { 0 };
-        if let Some(at) = (FLAGS..HASH_SEED).find(|at| bytes[*at] & !known(*at) != 0) {
-            return Err(Damage::new(at as u64, "reserved bytes of the manifest", bytes[at], 0u32).into());
-        }
-        let mut reader = Reader::new(&bytes[STORE_ID..], STORE_ID as u64);
-        let mut manifest = Manifest {
-            store_id: reader.take(16, "store id")?.try_into().unwrap_or_default(),
-            generation: {
-                reader.u64("length")?;
-                reader.u64("generation")?
-            },
-            created_at: Timestamp::from_nanos(reader.i64("creation time")?),
-            segment_bytes: reader.u64("segment size")?,
-            durable: Position::new(reader.u64("durable position")?),
-            next_file_id: reader.u64("next file number")?,
-            durability: reader.u8("durability")?,
-            ids_indexed: flags & FLAG_IDS_NOT_INDEXED == 0,
-            hash_seed: {
-                reader.take(HASH_SEED - DURABILITY - 1, "reserved bytes")?;
-                reader.u64("hash seed")?
-            },
-            sealed: Vec::new(),
-            open: Vec::new(),
-            runs: Vec::new(),
-            clean: None,
-            removed: None,
-            compactions: Vec::new(),
-        };
-        while reader.remaining() > 0 {
-            manifest.decode_section(&mut reader)?;
-        }
-        manifest.check()?;
-        Ok(manifest)
-    }
-
-    fn decode_section(&mut self, reader: &mut Reader<'_>) -> Result<(), FormatError> {
-        let at = reader.offset();
-        let kind = reader.u32("section kind")?;
-        let words = reader.u32("section entry size")? as usize;
-        let count = reader.u64("section entry count")?;
-        let wanted = match kind {
-            SECTION_SEALED => 10,
-            SECTION_OPEN | SECTION_CLEAN => 2,
-            SECTION_RUNS => 5,
-            SECTION_REWRITTEN => 4,
-            SECTION_REMOVED => 3,
-            SECTION_COMPACTIONS => compaction::WORDS,
-            // Kinds are only added together with a new format version, which was looked at before.
-            _ => return Err(Damage::new(at, "kind of a manifest section", kind, SECTION_COMPACTIONS).into()),
-        };
-        if words != wanted {
-            return Err(Damage::new(
-                at + 4,
-                "words in an entry of the manifest",
-                words as u64,
-                wanted as u64,
-            )
-            .into());
-        }
-        let most = (reader.remaining() / (8 * wanted)) as u64;
-        if count > most {
-            return Err(Damage::new(at + 8, "entries in a manifest section", count, most).into());
-        }
-        for _ in 0..count {
-            match kind {
-                SECTION_SEALED => self.sealed.push(SealedSegment::decode(reader)?),
-                SECTION_OPEN => {
-                    self.open.push(OpenSegment { id: reader.u64("segment")?, salt: reader.u64("salt")? });
-                }
-                SECTION_RUNS => self.runs.push(run_entry(reader)?),
-                SECTION_REWRITTEN => self.decode_rewritten(reader)?,
-                SECTION_REMOVED => self.removed = Some(Removed::decode(reader)?),
-                SECTION_COMPACTIONS => self.compactions.push(CompactionEntry::decode(reader)?),
-                _ => {
-                    let (segment_id, frames_end) = (reader.u64("segment")?, reader.u64("end of frames")?);
-                    self.clean = Some(CleanMark { segment_id, frames_end });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn decode_rewritten(&mut self, reader: &mut Reader<'_>) -> Result<(), Damage> {
-        let at = reader.offset();
-        let id = reader.u64("rewritten segment")?;
-        let rewritten = Rewritten::decode(reader)?;
-        // Both are in the order of the numbers, which is checked at the end.
-        match self.sealed.binary_search_by_key(&id, |segment| segment.id) {
-            Ok(place) if self.sealed[place].rewritten.is_none() => {
-                self.sealed[place].rewritten = Some(rewritten);
-                Ok(())
-            }
-            _ => Err(Damage::new(at, "number of a rewritten segment", id, 0u64)),
-        }
-    }
-
-    /// What must hold between the parts: segments follow each other, without gaps unless something was removed, numbers
-    /// ascend, and there is room to count on.
-    fn check(&self) -> Result<(), Damage> {
-        for (at, what, counter) in [
-            (GENERATION, "generation of the manifest", self.generation),
-            (NEXT_FILE_ID, "next file number of the manifest", self.next_file_id),
-        ] {
-            if counter > COUNTER_MAX {
-                return Err(Damage::new(at as u64, what, counter, COUNTER_MAX));
-            }
-        }
-        let mut next = self.sealed.first().map_or(Position::FIRST, |segment| segment.first_position);
-        let mut last_id = 0;
-        for segment in &self.sealed {
-            let follows = match self.removed {
-                None => segment.first_position == next,
-                Some(_) => segment.first_position >= next,
-            };
-            if !follows || !segment.is_plausible() {
-                let (found, expected) = (segment.first_position.get(), next.get());
-                return Err(Damage::new(
-                    HEADER_BYTES as u64,
-                    "positions of the sealed segments",
-                    found,
-                    expected,
-                ));
-            }
-            next = segment.last_position().next();
-        }
-        if next > Position::MAX.next() {
-            let (found, most) = (next.get(), Position::MAX.get());
-            return Err(Damage::new(
-                HEADER_BYTES as u64,
-                "last position of the sealed segments",
-                found,
-                most,
-            ));
-        }
-        for id in
-            self.sealed.iter().map(|segment| segment.id).chain(self.open.iter().map(|segment| segment.id))
-        {
-            if id <= last_id || id >= self.next_file_id {
-                return Err(Damage::new(HEADER_BYTES as u64, "order of the segments", id, last_id));
-            }
-            last_id = id;
-        }
-        Ok(())
-    }
-
     /// The position that follows the sealed segments.
     #[must_use]
     pub fn sealed_end(&self) -> Position {
@@ -340,20 +173,6 @@ fn section<T>(bytes: &mut Vec<u8>, kind: u32, entries: &[T], encode: impl Fn(&mu
     bytes.extend_from_slice(&u32::try_from(words).unwrap_or(0).to_le_bytes());
     bytes.extend_from_slice(&(entries.len() as u64).to_le_bytes());
     all.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
-}
-
-fn run_entry(reader: &mut Reader<'_>) -> Result<RunEntry, Damage> {
-    Ok(RunEntry {
-        id: reader.u64("run")?,
-        first_position: Position::new(reader.u64("first position")?),
-        count: reader.u64("event count")?,
-        length: reader.u64("run length")?,
-        trailer_checksum: {
-            let at = reader.offset();
-            let word = reader.u64("run checksum")?;
-            u32::try_from(word).map_err(|_| Damage::new(at, "run checksum", word, u32::MAX))?
-        },
-    })
 }
 
 /// See [`crate::reseal`]. The length is made right, too.

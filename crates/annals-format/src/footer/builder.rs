@@ -55,20 +55,19 @@ impl FooterBuilder {
     }
 
     /// Says which position the next record has, counted from the segment's first position. Without this each record has the
-    /// position behind that of the record before it.
+    /// position behind that of the record before it. Positions that do not ascend are no stretches of a segment, and are refused
+    /// by who reads them.
     pub fn begin_stretch(&mut self, position: u32) {
         // A segment has less than 2^32 records.
         let record = u32::try_from(self.offsets.len()).unwrap_or(u32::MAX);
-        let follows = match self.stretches.last() {
-            None => record == position,
-            Some(last) => record - last.record == position - last.position,
-        };
-        if !follows {
-            if self.stretches.is_empty() && record > 0 {
-                self.stretches.push(Stretch { position: 0, record: 0 });
-            }
-            self.stretches.push(Stretch { position, record });
+        let last = self.stretches.last().copied().unwrap_or(Stretch { position: 0, record: 0 });
+        if position.checked_sub(last.position) == Some(record - last.record) {
+            return;
         }
+        if self.stretches.is_empty() && record > 0 {
+            self.stretches.push(Stretch { position: 0, record: 0 });
+        }
+        self.stretches.push(Stretch { position, record });
     }
 
     /// Adds the next record, which begins at `offset` of the file.

@@ -10,6 +10,9 @@ use annals_types::{Position, Timestamp};
 /// More positions than a segment covers, so that sums of them do not overflow.
 const SPAN_MAX: u64 = u32::MAX as u64;
 
+/// More often than that no segment was rewritten; so counting on cannot overflow.
+const EDITION_MAX: u64 = 1 << 62;
+
 /// A segment that will not change any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedSegment {
@@ -77,7 +80,7 @@ impl SealedSegment {
 
     /// Whether its numbers are ones that a segment can have.
     pub(super) fn is_plausible(&self) -> bool {
-        let edition = self.rewritten.is_none_or(|rewritten| rewritten.edition > 0);
+        let edition = self.rewritten.is_none_or(|rewritten| (1..=EDITION_MAX).contains(&rewritten.edition));
         self.count > 0 && self.count <= self.positions() && self.positions() <= SPAN_MAX && edition
     }
 

@@ -2,9 +2,9 @@
 
 use crate::common::{
     FRAMES_END, RECORDED_AT, binding, bound_checksum, footer, full, manifest, minimal, plain_checksum,
-    segment_header, stamp, two_records, unhex,
+    segment_header, sparse_footer, stamp, two_records, unhex,
 };
-use crate::golden::{FOOTER_V1, FOOTER_V2};
+use crate::golden::{FOOTER_V1, FOOTER_V2, FOOTER_V3};
 use annals_format::{
     FOOTER_TRAILER_BYTES, FORMAT_VERSION, Footer, FormatError, FrameBuilder, FrameFault, Manifest,
     SEGMENT_HEADER_BYTES, SegmentHeader, check_frame, parse_record,
@@ -12,7 +12,7 @@ use annals_format::{
 use annals_types::{Position, Version};
 
 /// Values at the borders of what a 64-bit field can say.
-const ABSURD: [u64; 14] = [
+pub(crate) const ABSURD: [u64; 14] = [
     0,
     1,
     35,
@@ -29,12 +29,12 @@ const ABSURD: [u64; 14] = [
     u64::MAX,
 ];
 
-fn put(bytes: &mut [u8], offset: usize, width: usize, value: u64) {
+pub(crate) fn put(bytes: &mut [u8], offset: usize, width: usize, value: u64) {
     bytes[offset..offset + width].copy_from_slice(&value.to_le_bytes()[..width]);
 }
 
 /// The values that fit into so many bytes and are not what stands there.
-fn absurd(bytes: &[u8], offset: usize, width: usize) -> Vec<u64> {
+pub(crate) fn absurd(bytes: &[u8], offset: usize, width: usize) -> Vec<u64> {
     let mut own = [0; 8];
     own[..width].copy_from_slice(&bytes[offset..offset + width]);
     let most = u64::MAX >> (64 - 8 * width);
@@ -238,24 +238,29 @@ fn files_of_a_newer_version_are_told_apart_from_damage() {
     assert!(newer(Footer::decode_trailer(&trailer, binding(), 0).unwrap_err()));
 }
 
-fn seal_trailer(trailer: &mut [u8; FOOTER_TRAILER_BYTES]) {
+pub(crate) fn seal_trailer(trailer: &mut [u8; FOOTER_TRAILER_BYTES]) {
     let checksum = bound_checksum(&[&trailer[..12], &trailer[16..]]);
     trailer[12..16].copy_from_slice(&checksum);
 }
 
 #[test]
 fn a_trailer_that_does_not_fill_its_file_exactly_is_an_error() {
-    for bytes in [footer().0, unhex(FOOTER_V2), unhex(FOOTER_V1)] {
+    let older = [FOOTER_V3, FOOTER_V2, FOOTER_V1].map(unhex);
+    for bytes in [footer().0, sparse_footer().0].into_iter().chain(older) {
         let own: &[u8; FOOTER_TRAILER_BYTES] = bytes.last_chunk().unwrap();
         let length = FRAMES_END + bytes.len() as u64;
         let version = own[8];
-        for (offset, width) in [(32, 8), (40, 8), (84, 4)] {
+        // Since version 4 the count has four bytes, and behind it is the number of stretches.
+        let counts: &[(usize, usize)] = if version >= 4 { &[(32, 4), (36, 4)] } else { &[(32, 8)] };
+        for (offset, width) in counts.iter().copied().chain([(40, 8), (84, 4)]) {
             for value in absurd(own, offset, width) {
                 let mut trailer = *own;
                 put(&mut trailer, offset, width, value);
                 seal_trailer(&mut trailer);
                 // Since version 2 the tables are as long as the number of blocks says; the manifest has the count as well.
-                let same_blocks = version >= 2 && offset == 32 && (1..=256).contains(&value);
+                // There are no more stretches than records.
+                let stretches = if version >= 4 { u64::from(own[36]) } else { 0 };
+                let same_blocks = version >= 2 && offset == 32 && (stretches.max(1)..=256).contains(&value);
                 match Footer::decode_trailer(&trailer, binding(), length) {
                     Err(error) => assert!(matches!(error, FormatError::Damaged(_)) && !same_blocks),
                     Ok(footer) => assert!(same_blocks, "{value} at {offset}: {footer:?}"),
@@ -268,13 +273,14 @@ fn a_trailer_that_does_not_fill_its_file_exactly_is_an_error() {
     }
 }
 
-fn seal_manifest(bytes: &mut [u8]) {
+pub(crate) fn seal_manifest(bytes: &mut [u8]) {
     let checksum = plain_checksum(&[&bytes[..12], &bytes[16..]]);
     bytes[12..16].copy_from_slice(&checksum);
 }
 
-/// Where the sections of [`manifest`] begin: sealed, open, runs, clean.
-const SECTIONS: [usize; 4] = [96, 96 + 16 + 160, 272 + 16 + 32, 320 + 16 + 40];
+/// Where the sections of [`manifest`] begin: sealed, open, runs, clean, rewritten, removed, compactions.
+pub(crate) const SECTIONS: [usize; 7] =
+    [96, 96 + 16 + 160, 272 + 16 + 32, 320 + 16 + 40, 376 + 16 + 16, 408 + 16 + 32, 456 + 16 + 24];
 
 #[test]
 fn sections_of_a_manifest_with_wrong_kinds_sizes_or_counts_are_errors() {

@@ -1,8 +1,9 @@
 //! The same few structures for all tests, and checksums made from `docs/format.md` rather than by the crate.
 
 use annals_format::{
-    Binding, CleanMark, Footer, FooterBuilder, FrameBuilder, FrameFault, FrameHeader, FrameStamp, Manifest,
-    OpenSegment, RunEntry, SealedSegment, SegmentHeader, TimeRange, check_frame,
+    Binding, CleanMark, CompactionEntry, Footer, FooterBuilder, FrameBuilder, FrameFault, FrameHeader,
+    FrameStamp, Manifest, OpenSegment, Removed, Rewritten, RunEntry, SealedSegment, SegmentHeader, TimeRange,
+    check_frame,
 };
 use annals_types::{ContentType, Event, EventRef, NewEvent, Position, Timestamp, Uuid, Version};
 
@@ -109,6 +110,28 @@ pub(crate) fn footer() -> (Vec<u8>, Footer) {
     footer.finish(binding(), SEGMENT_ID, Position::new(41))
 }
 
+/// The same of a segment of which the positions 41, 44, 46 and 47 were removed.
+pub(crate) fn sparse_footer() -> (Vec<u8>, Footer) {
+    let mut footer = FooterBuilder::new();
+    footer.push_bytes(&[7; FRAMES_END as usize]);
+    for (offset, occurred, position) in [(112, 3, 1), (157, -1, 2), (248, 9, 4)] {
+        footer.begin_stretch(position);
+        footer.push(offset, RECORDED_AT, Timestamp::from_nanos(occurred));
+    }
+    footer.finish(binding(), SEGMENT_ID, Position::new(41))
+}
+
+/// How many positions that segment covers.
+pub(crate) const SPARSE_POSITIONS: u64 = 7;
+
+/// A manifest with every section that there was before compaction.
+pub(crate) fn manifest_of_version_3() -> Manifest {
+    let mut manifest = Manifest { removed: None, compactions: Vec::new(), ..manifest() };
+    (manifest.sealed[0].count, manifest.sealed[0].rewritten) = (40, None);
+    manifest
+}
+
+/// A manifest with every section.
 pub(crate) fn manifest() -> Manifest {
     let range = |min, max| TimeRange { min: Timestamp::from_nanos(min), max: Timestamp::from_nanos(max) };
     Manifest {

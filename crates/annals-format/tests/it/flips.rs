@@ -1,10 +1,10 @@
 //! One bit flipped anywhere, or the end missing: noticed, without a panic.
 
 use crate::common::{
-    FRAMES_END, binding, content_type, empty_frame, events_of, footer, manifest, segment_header, two_records,
-    unhex,
+    FRAMES_END, binding, content_type, empty_frame, events_of, footer, manifest, segment_header,
+    sparse_footer, two_records, unhex,
 };
-use crate::golden::{FOOTER_V1, FOOTER_V2};
+use crate::golden::{FOOTER_V1, FOOTER_V2, FOOTER_V3};
 use annals_format::{
     FOOTER_TRAILER_BYTES, Footer, FormatError, FrameFault, FrameHeader, Manifest, SEGMENT_HEADER_BYTES,
     SegmentHeader, parse_record,
@@ -78,7 +78,7 @@ fn every_flipped_bit_of_a_footer_is_noticed() {
     let (bytes, footer) = footer();
     let length = FRAMES_END + bytes.len() as u64;
     assert_eq!(check_footer(&bytes, length), Ok(footer));
-    for own in [bytes, unhex(FOOTER_V2), unhex(FOOTER_V1)] {
+    for own in [bytes, sparse_footer().0, unhex(FOOTER_V3), unhex(FOOTER_V2), unhex(FOOTER_V1)] {
         let length = FRAMES_END + own.len() as u64;
         assert!(check_footer(&own, length).is_ok());
         for (bit, bytes) in flipped(&own) {
@@ -121,17 +121,16 @@ fn a_record_cut_anywhere_is_an_error() {
 
 #[test]
 fn a_footer_cut_anywhere_or_lengthened_is_an_error() {
-    let (bytes, footer) = footer();
-    for length in 0..bytes.len() {
-        assert!(check_footer(&bytes[..length], FRAMES_END + length as u64).is_err(), "{length}");
-        assert!(
-            check_footer(&bytes[bytes.len() - length..], FRAMES_END + length as u64).is_err(),
-            "{length}"
-        );
-        assert_eq!(footer.check_tables(&bytes[..length]).is_err(), length < 80, "{length}");
+    for ((bytes, footer), tables) in [(footer(), 80), (sparse_footer(), 96)] {
+        for length in 0..bytes.len() {
+            let file_length = FRAMES_END + length as u64;
+            assert!(check_footer(&bytes[..length], file_length).is_err(), "{length}");
+            assert!(check_footer(&bytes[bytes.len() - length..], file_length).is_err(), "{length}");
+            assert_eq!(footer.check_tables(&bytes[..length]).is_err(), length < tables, "{length}");
+        }
+        let longer = [&[0; 8], &bytes[..]].concat();
+        assert!(check_footer(&longer, FRAMES_END + longer.len() as u64).is_err());
     }
-    let longer = [&[0; 8], &bytes[..]].concat();
-    assert!(check_footer(&longer, FRAMES_END + longer.len() as u64).is_err());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use crate::common::{
     FRAMES_END, RECORDED_AT, binding, bound_checksum, empty_frame, events_of, footer, full, hex,
-    lost_records, manifest, minimal, plain_checksum, segment_header, two_records, unhex,
+    lost_records, manifest_of_version_3, minimal, plain_checksum, segment_header, two_records, unhex,
 };
 use annals_format::{FOOTER_TRAILER_BYTES, FRAME_HEADER_BYTES, Footer, Manifest, SegmentHeader, TimeRange};
 use annals_types::{Position, Timestamp};
@@ -11,10 +11,11 @@ use annals_types::{Position, Timestamp};
 #[test]
 fn a_segment_header_has_these_bytes() {
     let bytes = segment_header().encode();
-    let third = with_line(SEGMENT_HEADER, 0, "41 4e 4e 41 4c 53 45 47 03 00 00 00 b2 cd 85 fc");
-    assert_eq!(hex(&bytes), third.trim());
-    for bytes in [bytes.to_vec(), bytes_of(SEGMENT_HEADER)] {
-        assert_eq!(SegmentHeader::decode(bytes.first_chunk().unwrap()), Ok(segment_header()));
+    let third = with_line(SEGMENT_HEADER_V2, 0, "41 4e 4e 41 4c 53 45 47 03 00 00 00 b2 cd 85 fc");
+    let fourth = with_line(SEGMENT_HEADER_V2, 0, "41 4e 4e 41 4c 53 45 47 04 00 00 00 d0 3f 92 3a");
+    assert_eq!(hex(&bytes), fourth);
+    for bytes in [&fourth, &third, SEGMENT_HEADER_V2] {
+        assert_eq!(SegmentHeader::decode(unhex(bytes).first_chunk().unwrap()), Ok(segment_header()));
     }
 }
 
@@ -52,25 +53,38 @@ fn a_frame_that_only_says_what_is_durable_has_these_bytes() {
 #[test]
 fn a_footer_of_three_records_has_these_bytes() {
     let (bytes, footer) = footer();
-    assert_eq!(hex(&bytes), FOOTER.trim());
+    assert_eq!(hex(&bytes), with_line(FOOTER_V3, 5, "41 4e 4e 41 4c 46 54 52 04 00 00 00 d1 13 c1 d5"));
+    assert_eq!(decoded(&bytes), footer);
+    assert_eq!((footer.version, footer.stretch_count()), (4, 0));
+    assert_sums_up_its_span(&footer, &bytes);
+}
+
+#[test]
+fn a_footer_of_version_3_is_read() {
+    let bytes = unhex(FOOTER_V3);
+    let footer = decoded(&bytes);
+    assert_eq!((footer.version, footer.stretch_count()), (3, 0));
+    assert_sums_up_its_span(&footer, &bytes);
+}
+
+fn decoded(bytes: &[u8]) -> Footer {
     let length = FRAMES_END + bytes.len() as u64;
-    let decoded = Footer::decode_trailer(bytes.last_chunk().unwrap(), binding(), length);
-    assert_eq!(decoded, Ok(footer.clone()));
-    assert_says_what_the_footer_of_three_records_says(&footer, &bytes);
+    Footer::decode_trailer(bytes.last_chunk().unwrap(), binding(), length).unwrap()
+}
+
+fn assert_sums_up_its_span(footer: &Footer, bytes: &[u8]) {
+    assert_says_what_the_footer_of_three_records_says(footer, bytes);
     let occurred = TimeRange { min: Timestamp::from_nanos(-1), max: Timestamp::from_nanos(9) };
-    assert_eq!((footer.version, footer.occurred_in_block(&bytes, 2)), (3, Some(occurred)));
-    assert_eq!(
-        footer.span_checksum(&bytes, 0).map(u32::to_le_bytes),
-        Some(plain_checksum(&[&[7; FRAMES_END as usize]]))
-    );
-    assert_eq!(footer.span_checksum(&bytes, 1), None);
+    assert_eq!(footer.occurred_in_block(bytes, 2), Some(occurred));
+    let sum = footer.span_checksum(bytes, 0).map(u32::to_le_bytes);
+    assert_eq!(sum, Some(plain_checksum(&[&[7; FRAMES_END as usize]])));
+    assert_eq!(footer.span_checksum(bytes, 1), None);
 }
 
 #[test]
 fn a_footer_of_version_2_is_read() {
     let bytes = unhex(FOOTER_V2);
-    let length = FRAMES_END + bytes.len() as u64;
-    let footer = Footer::decode_trailer(bytes.last_chunk().unwrap(), binding(), length).unwrap();
+    let footer = decoded(&bytes);
     assert_says_what_the_footer_of_three_records_says(&footer, &bytes);
     let occurred = TimeRange { min: Timestamp::from_nanos(-1), max: Timestamp::from_nanos(9) };
     assert_eq!((footer.version, footer.occurred_in_block(&bytes, 2)), (2, Some(occurred)));
@@ -80,8 +94,7 @@ fn a_footer_of_version_2_is_read() {
 #[test]
 fn a_footer_of_version_1_is_read() {
     let bytes = unhex(FOOTER_V1);
-    let length = FRAMES_END + bytes.len() as u64;
-    let footer = Footer::decode_trailer(bytes.last_chunk().unwrap(), binding(), length).unwrap();
+    let footer = decoded(&bytes);
     assert_says_what_the_footer_of_three_records_says(&footer, &bytes);
     assert_eq!((footer.version, footer.occurred_in_block(&bytes, 2)), (1, None));
 }
@@ -99,20 +112,22 @@ fn assert_says_what_the_footer_of_three_records_says(footer: &Footer, bytes: &[u
     assert_eq!(bytes[start..end], RECORDED_AT.as_nanos().to_le_bytes());
 }
 
+/// Those that have more sections are in `golden_sparse.rs`.
 #[test]
-fn a_manifest_with_every_section_has_these_bytes() {
-    let bytes = manifest().encode();
-    let third = with_line(MANIFEST, 0, "41 4e 4e 41 4c 4d 41 4e 03 00 00 00 e9 ce be 94");
-    assert_eq!(hex(&bytes), third.trim());
-    for bytes in [bytes, bytes_of(MANIFEST)] {
-        assert_eq!(Manifest::decode(&bytes), Ok(manifest()));
+fn a_manifest_of_a_store_that_was_never_compacted_has_these_bytes() {
+    let bytes = manifest_of_version_3().encode();
+    let third = with_line(MANIFEST_V2, 0, "41 4e 4e 41 4c 4d 41 4e 03 00 00 00 e9 ce be 94");
+    let fourth = with_line(MANIFEST_V2, 0, "41 4e 4e 41 4c 4d 41 4e 04 00 00 00 1c 27 99 e7");
+    assert_eq!(hex(&bytes), fourth);
+    for bytes in [&fourth, &third, MANIFEST_V2] {
+        assert_eq!(Manifest::decode(&unhex(bytes)), Ok(manifest_of_version_3()));
     }
 }
 
 #[test]
 fn a_manifest_of_version_1_is_read_as_one_with_all_ids_indexed() {
     let decoded = Manifest::decode(&unhex(MANIFEST_V1));
-    assert_eq!(decoded, Ok(Manifest { ids_indexed: true, ..manifest() }));
+    assert_eq!(decoded, Ok(Manifest { ids_indexed: true, ..manifest_of_version_3() }));
 }
 
 #[test]
@@ -144,21 +159,17 @@ fn the_checksums_are_those_of_the_document() {
     assert_eq!(tables[covered..covered + 4], plain_checksum(&[&tables[..covered]]));
     assert_eq!(trailer[80..84], plain_checksum(&[&tables[covered..covered + 4]]));
 
-    let bytes = manifest().encode();
+    let bytes = manifest_of_version_3().encode();
     assert_eq!(bytes[12..16], plain_checksum(&[&bytes[..12], &bytes[16..]]));
 }
 
-/// Golden bytes of version 1 with one line of a later version: that of the version and the checksum.
+/// Golden bytes of an older version with one line of a later one: that of the version and the checksum.
 fn with_line(golden: &str, number: usize, line: &str) -> String {
     let lines = golden.trim().lines().enumerate();
     lines.map(|(index, old)| if index == number { line } else { old }).collect::<Vec<_>>().join("\n")
 }
 
-fn bytes_of(golden: &str) -> Vec<u8> {
-    golden.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
-}
-
-const SEGMENT_HEADER: &str = "
+const SEGMENT_HEADER_V2: &str = "
 41 4e 4e 41 4c 53 45 47 02 00 00 00 bf 31 49 95
 74 68 65 20 73 74 6f 72 65 27 73 20 6e 61 6d 65
 07 00 00 00 00 00 00 00 29 00 00 00 00 00 00 00
@@ -207,7 +218,7 @@ const EMPTY_FRAME: &str = "
 15 cd 85 3d fe 9c 97 17 00 00 00 00 00 00 00 00
 ";
 
-const FOOTER: &str = "
+pub(crate) const FOOTER_V3: &str = "
 59 00 00 00 00 44 00 00 00 00 00 00 05 00 00 00
 ff ff ff ff ff ff ff ff 09 00 00 00 00 00 00 00
 15 cd 85 3d fe 9c 97 17 17 5c 00 00 00 00 00 00
@@ -246,7 +257,7 @@ ff ff ff ff ff ff ff ff 09 00 00 00 00 00 00 00
 ec ab 05 c0 00 00 00 00
 ";
 
-const MANIFEST: &str = "
+const MANIFEST_V2: &str = "
 41 4e 4e 41 4c 4d 41 4e 02 00 00 00 f8 59 24 0e
 74 68 65 20 73 74 6f 72 65 27 73 20 6e 61 6d 65
 98 01 00 00 00 00 00 00 0c 00 00 00 00 00 00 00

@@ -5,11 +5,14 @@
 mod absurd;
 mod builder;
 mod common;
+mod compacted;
 mod flips;
 mod golden;
+mod golden_sparse;
 mod lost;
 mod names;
 mod offsets;
 mod places;
 mod round_trips;
 mod snapshots;
+mod stretches;

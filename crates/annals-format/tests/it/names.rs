@@ -1,7 +1,8 @@
 //! File names.
 
 use annals_format::names::{
-    INDEX_DIR, LOG_DIR, parse_run, parse_scratch, parse_segment, run, scratch, segment,
+    INDEX_DIR, LOG_DIR, edition, parse_edition, parse_run, parse_scratch, parse_segment, run, scratch,
+    segment,
 };
 use proptest::prelude::*;
 
@@ -21,6 +22,14 @@ proptest! {
         prop_assert_eq!(parse_run(&within(INDEX_DIR, &scratch(id, 0))), None);
         prop_assert_eq!(parse_run(&within(LOG_DIR, &segment(id))), None);
         prop_assert_eq!(parse_segment(&within(INDEX_DIR, &run(id))), None);
+        for number in [0, 1, 10, u64::MAX] {
+            let name = within(LOG_DIR, &edition(id, number));
+            prop_assert_eq!(parse_edition(&name), Some((id, number)));
+            prop_assert_eq!(parse_segment(&name), (number == 0).then_some(id));
+            prop_assert_eq!((parse_run(&name), parse_scratch(&name)), (None, None));
+        }
+        prop_assert_eq!(parse_edition(&within(INDEX_DIR, &scratch(id, 1))), None);
+        prop_assert_eq!(parse_edition(&within(INDEX_DIR, &run(id))), None);
     }
 
     #[test]
@@ -33,6 +42,13 @@ proptest! {
     fn what_is_parsed_is_the_one_name_of_its_number(name in "[0-9]{11,20}\\.seg") {
         if let Some(id) = parse_segment(&name) {
             prop_assert_eq!(within(LOG_DIR, &segment(id)), name);
+        }
+    }
+
+    #[test]
+    fn what_is_parsed_is_the_one_name_of_its_edition(name in "[0-9]{11,20}\\.[0-9]{1,20}\\.seg") {
+        if let Some((id, number)) = parse_edition(&name) {
+            prop_assert_eq!(within(LOG_DIR, &edition(id, number)), name);
         }
     }
 }
@@ -49,6 +65,25 @@ fn other_names_are_not_taken_for_scratch_files() {
         "000000000007.0",
     ] {
         assert_eq!(parse_scratch(name), None, "{name:?}");
+    }
+}
+
+#[test]
+fn other_names_are_not_taken_for_editions() {
+    for name in [
+        "7.1.seg",
+        "000000000007.0.seg",
+        "000000000007.01.seg",
+        "000000000007.+1.seg",
+        "000000000007..seg",
+        "000000000007.1.1.seg",
+        "000000000007.1.tmp",
+        "000000000007.1",
+        "0000000000007.1.seg",
+        "000000000007.18446744073709551616.seg",
+    ] {
+        assert_eq!(parse_edition(name), None, "{name:?}");
+        assert_eq!(parse_segment(name), None, "{name:?}");
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::common::{FRAMES_END, SEGMENT_ID, STORE_ID, assert_same, binding};
 use annals_format::{
-    BLOCK_RECORDS, CleanMark, Footer, FooterBuilder, FrameBuilder, FrameStamp, Manifest, OpenSegment,
-    RunEntry, SealedSegment, TIME_STRIDE, TimeRange, check_frame, parse_record,
+    BLOCK_RECORDS, CleanMark, CompactionEntry, Footer, FooterBuilder, FrameBuilder, FrameStamp, Manifest,
+    OpenSegment, Removed, Rewritten, RunEntry, SealedSegment, TIME_STRIDE, TimeRange, check_frame,
+    parse_record,
 };
 use annals_types::{ContentType, NewEvent, Position, Timestamp, Uuid, Version};
 use proptest::collection::vec;
@@ -55,21 +56,71 @@ fn place() -> impl Strategy<Value = FrameStamp> {
     })
 }
 
+/// How compaction has left a segment: how many positions lie in front of it that no segment has, how many it covers without
+/// having their events, in which edition. `None` if it was not rewritten.
+fn left() -> impl Strategy<Value = (u64, Option<(u64, u64, u64)>)> {
+    let missing = prop_oneof![Just(0), 1..1_u64 << 31];
+    let rewritten = (missing, 1..=1_u64 << 62, any::<u64>());
+    (prop_oneof![2 => Just(0), 1 => 1..1_u64 << 20], option::of(rewritten))
+}
+
 fn sealed_segments() -> impl Strategy<Value = Vec<SealedSegment>> {
     let range = || (time(), time()).prop_map(|(min, max)| TimeRange { min, max });
-    let segment = (any::<u64>(), 1..1_u64 << 20, any::<u64>(), any::<u64>(), range(), range());
-    (vec(segment, 0..6), 1..1_u64 << 40).prop_map(|(segments, first)| {
+    let numbers = (any::<u64>(), 1..1_u64 << 20, any::<u64>(), any::<u64>());
+    let segments = vec((numbers, range(), range(), left()), 0..6);
+    (segments, 1..1_u64 << 40).prop_map(|(segments, first)| {
         let mut next = Position::new(first);
         let segments = segments.into_iter().enumerate();
         segments
-            .map(|(index, (salt, count, frames_end, length, recorded, occurred))| {
-                let first_position = next;
-                next = next.plus(count);
-                let id = index as u64 * 2 + 1;
-                SealedSegment { id, salt, first_position, count, frames_end, length, recorded, occurred }
+            .map(|(index, ((salt, count, frames_end, length), recorded, occurred, (gap, rewritten)))| {
+                let first_position = if index == 0 { next } else { next.plus(gap) };
+                let rewritten = rewritten.map(|(missing, edition, compaction)| Rewritten {
+                    edition,
+                    positions: count + missing,
+                    compaction,
+                });
+                next = first_position.plus(rewritten.map_or(count, |rewritten| rewritten.positions));
+                SealedSegment {
+                    id: index as u64 * 2 + 1,
+                    salt,
+                    first_position,
+                    count,
+                    frames_end,
+                    length,
+                    recorded,
+                    occurred,
+                    rewritten,
+                }
             })
             .collect()
     })
+}
+
+/// What was removed so far, if anything has to have been, and compactions up to the last one.
+fn compactions(
+    sealed: &[SealedSegment],
+    (events, last, entries): (u64, u64, Vec<[u64; 9]>),
+) -> (Option<Removed>, Vec<CompactionEntry>) {
+    let whole = |pair: &[SealedSegment]| pair[0].last_position().next() == pair[1].first_position;
+    let removed = sealed.iter().any(|segment| segment.count < segment.positions())
+        || !sealed.windows(2).all(whole)
+        || !entries.is_empty();
+    let through = sealed.last().map_or(Position::FIRST, SealedSegment::last_position);
+    let numbers = last + 1 - (entries.len() as u64).min(last)..;
+    let entries = entries.iter().zip(numbers).filter(|(_, number)| *number <= last);
+    let entries = entries.map(|(words, number)| CompactionEntry {
+        number,
+        at: Timestamp::from_nanos(words[0].cast_signed()),
+        first: Position::new(words[1]),
+        last: Position::new(words[2]),
+        bytes_before: words[3],
+        bytes_after: words[4],
+        dropped: words[5],
+        rewritten: words[6],
+        merged: words[7],
+        events: std::array::from_fn(|reason| words[8].rotate_left(reason as u32 * 8)),
+    });
+    (removed.then_some(Removed { events, through, compaction: last }), entries.collect())
 }
 
 fn manifests() -> impl Strategy<Value = Manifest> {
@@ -85,16 +136,16 @@ fn manifests() -> impl Strategy<Value = Manifest> {
     let clean = clean.prop_map(|(segment_id, frames_end)| CleanMark { segment_id, frames_end });
     let numbers = (0..=1_u64 << 62, any::<u64>(), any::<u64>(), any::<(u8, bool)>(), any::<u64>());
     let open = vec(any::<u64>(), 0..4);
-    (any::<[u8; 16]>(), numbers, time(), sealed_segments(), open, vec(run, 0..6), option::of(clean)).prop_map(
+    let removed = (any::<u64>(), 1..=1_u64 << 62, vec(any::<[u64; 9]>(), 0..4));
+    let lists = (sealed_segments(), open, vec(run, 0..6), option::of(clean), removed);
+    (any::<[u8; 16]>(), numbers, time(), lists).prop_map(
         |(
             store_id,
             (generation, segment_bytes, durable, (durability, ids_indexed), hash_seed),
             created_at,
-            sealed,
-            salts,
-            runs,
-            clean,
+            (sealed, salts, runs, clean, removed),
         )| {
+            let (removed, compactions) = compactions(&sealed, removed);
             let open = salts.into_iter().enumerate();
             let open = open.map(|(index, salt)| OpenSegment { id: 100 + index as u64, salt }).collect();
             Manifest {
@@ -111,6 +162,8 @@ fn manifests() -> impl Strategy<Value = Manifest> {
                 open,
                 runs,
                 clean,
+                removed,
+                compactions,
             }
         },
     )

@@ -76,19 +76,23 @@ const FILE_LENGTH: u64 = 5824 + 96 + 8 + 64;
 #[test]
 fn a_header_that_replaces_two_files_has_these_bytes() {
     let list = unhex("02 00 00 00 00 00 00 00 05 00 00 00 00 00 00 00");
-    let mut bytes = unhex(
+    let third = unhex(
         "41 4e 4e 41 4c 53 4e 50 03 00 00 00 00 00 00 00
          74 68 65 20 73 74 6f 72 65 27 73 20 6e 61 6d 65
          07 00 00 00 00 00 00 00 ef cd ab 89 67 45 23 01
          02 00 00 00 00 00 00 00 02 00 00 00 00 00 00 ff",
     );
-    bytes[52..56].copy_from_slice(&plain_checksum(&[&list]));
-    let checksum = plain_checksum(&[&bytes[..12], &bytes[16..]]);
-    bytes[12..16].copy_from_slice(&checksum);
-    bytes.extend(list);
-    assert_eq!(hex(&header().encode()), hex(&bytes));
-    assert_eq!(decode(&bytes), Ok(header()));
-    assert_eq!(header().length(), bytes.len());
+    for version in 3..=4 {
+        let mut bytes = third.clone();
+        bytes[8] = version;
+        bytes[52..56].copy_from_slice(&plain_checksum(&[&list]));
+        let checksum = plain_checksum(&[&bytes[..12], &bytes[16..]]);
+        bytes[12..16].copy_from_slice(&checksum);
+        bytes.extend(&list);
+        assert_eq!(hex(&header().encode()) == hex(&bytes), version == 4);
+        assert_eq!(decode(&bytes), Ok(header()));
+        assert_eq!(header().length(), bytes.len());
+    }
 }
 
 #[test]
@@ -135,17 +139,21 @@ fn an_entry_has_these_bytes() {
 
 #[test]
 fn a_trailer_has_these_bytes() {
-    let mut bytes = unhex(
+    let third = unhex(
         "41 4e 4e 41 4c 53 4e 58 03 00 00 00 00 00 00 00
          e8 03 00 00 00 00 00 00 64 00 00 00 00 00 00 00
          3c 00 00 00 00 00 00 00 4d 00 00 00 00 00 00 00
          03 00 00 00 fe ca ad 0b 00 00 00 00 00 00 00 00",
     );
-    let checksum = bound_checksum(&[&bytes[..12], &bytes[16..]]);
-    bytes[12..16].copy_from_slice(&checksum);
-    assert_eq!(hex(&trailer().encode(binding())), hex(&bytes));
-    let decoded = SnapshotTrailer::decode(bytes.first_chunk().unwrap(), 64, FILE_LENGTH, binding());
-    assert_eq!(decoded, Ok(trailer()));
+    for version in 3..=4 {
+        let mut bytes = third.clone();
+        bytes[8] = version;
+        let checksum = bound_checksum(&[&bytes[..12], &bytes[16..]]);
+        bytes[12..16].copy_from_slice(&checksum);
+        assert_eq!(hex(&trailer().encode(binding())) == hex(&bytes), version == 4);
+        let decoded = SnapshotTrailer::decode(bytes.first_chunk().unwrap(), 64, FILE_LENGTH, binding());
+        assert_eq!(decoded, Ok(trailer()));
+    }
     let parts = trailer().parts().unwrap();
     assert_eq!((parts.index, parts.filter), (1024..5824, 5824..5920));
     assert_eq!((parts.page_table, parts.trailer), (5920..5928, 5928..FILE_LENGTH));
