@@ -227,6 +227,12 @@ bugs! {
     RewrittenPositionsClosed = "rewritten-positions-closed",
     /// The name of a file that compaction has written is not synced. The manifest may name a file that is not there.
     RewrittenNameNotSynced = "rewritten-name-not-synced",
+    /// Files that compaction has replaced are removed at once. Who reads them finds nothing.
+    CompactedRemovedAtOnce = "compacted-removed-at-once",
+    /// Once a rule is taken back, what it has let go seems never to have been. States are folded from what is left.
+    RemovedNotBelowFloor = "removed-not-below-floor",
+    /// A condition that looks back to where events were removed is taken to hold.
+    RemovedNotAgainstCondition = "removed-not-against-condition",
     /// What is hidden is leapt over to the end of the log. What is shown behind it is not found.
     LeapToTheEnd = "leap-to-the-end",
     /// A view as of a time does not show what was recorded in that very moment.

@@ -40,8 +40,10 @@ pub struct RewriteTarget {
 /// What a step has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RewriteStep {
-    /// Bytes of the sources that were read, and of the new file that were written.
-    pub bytes: u64,
+    /// Bytes of the sources that were read.
+    pub read: u64,
+    /// Bytes of the new file that were written.
+    pub written: u64,
     /// Whether there is more to do.
     pub goes_on: bool,
 }
@@ -128,7 +130,7 @@ impl<'d> Rewrite<'d> {
         }
         let goes_on = self.source < self.sources.len();
         let written = if self.buffer.len() >= STEP_BYTES || !goes_on { self.write()? } else { 0 };
-        Ok(RewriteStep { bytes: (read + written) as u64, goes_on })
+        Ok(RewriteStep { read: read as u64, written: written as u64, goes_on })
     }
 
     /// Takes what stays of a frame, and says how long that was.

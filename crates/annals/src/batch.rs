@@ -40,6 +40,8 @@ pub struct Batch {
     pub(crate) conditions: Vec<Condition>,
     /// Whether any of the events is a registration.
     pub(crate) registers: bool,
+    /// Whether events that were removed do not count for the conditions.
+    pub(crate) despite_removed: bool,
     /// Whether any of the events is a rule of retention.
     pub(crate) retains: bool,
     pub(crate) checked: Checked,
@@ -90,6 +92,7 @@ impl Batch {
             has_ids: false,
             conditions: Vec::new(),
             registers: false,
+            despite_removed: false,
             retains: false,
             checked: Checked::default(),
             by_name: HashTable::new(),
@@ -181,6 +184,13 @@ impl Batch {
         check_terms(before + terms(&criteria))?;
         self.conditions.push(Condition { criteria, after });
         Ok(())
+    }
+
+    /// States that events which compaction has removed do not count for the conditions of the batch. Without this a condition that
+    /// looks back to where events were removed is refused ([`AppendError::ConditionBelowRemoved`](crate::AppendError)), if
+    /// nothing that is left speaks against it: nobody can tell whether something that is gone did.
+    pub fn despite_removed(&mut self) {
+        self.despite_removed = true;
     }
 
     /// How many events it has.

@@ -40,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) plan: IndexPlan,
     pub(crate) budget: Budget,
     pub(crate) snapshots: LazySnapshots,
+    /// Held while the store is compacted.
+    pub(crate) compacting: Mutex<()>,
     /// Merges under way. Never taken with `catalog` held.
     pub(crate) merges: Mutex<Merges>,
     /// What stands in for runs that are missing or damaged.
@@ -125,6 +127,7 @@ impl Core {
             plan: IndexPlan::of(manifest),
             budget,
             snapshots: LazySnapshots::new(snapshots),
+            compacting: Mutex::new(()),
             merges: Mutex::new(Merges::default()),
             rebuilt,
             parts: ArcSwap::from_pointee(parts),

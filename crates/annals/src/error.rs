@@ -86,6 +86,12 @@ pub enum ReadError {
         /// The position.
         position: Position,
     },
+    /// There was an event at this position, and compaction has removed it, since a rule of retention let it go.
+    #[error("the event at position {position} was removed; the ledger tells when and why")]
+    Removed {
+        /// The position.
+        position: Position,
+    },
     /// There is an event at this position, and a rule of retention hides it. It may be gone by now.
     #[error("the event at position {position} is hidden by a rule of retention")]
     Hidden {
@@ -148,6 +154,19 @@ pub enum AppendError {
     Tombstoned {
         /// The stream.
         stream: String,
+    },
+    /// A condition of the batch looks back to where compaction has removed events, so nobody can tell whether one of them speaks against
+    /// it. Nothing was appended.
+    #[error(
+        "the condition is to look at events after position {after}, and some up to position {removed} were removed: read again and condition on a position from {removed} on, or state that removed events do not count (Batch::despite_removed)"
+    )]
+    ConditionBelowRemoved {
+        /// The position of the condition.
+        after: Position,
+        /// The highest position of which the event was removed.
+        removed: Position,
+        /// Which of the conditions, from 0.
+        condition: usize,
     },
     /// An event that a condition of the batch excludes is there. Nothing was appended.
     #[error(

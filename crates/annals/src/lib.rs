@@ -45,6 +45,7 @@ mod batch;
 mod budget;
 mod catalog;
 mod committer;
+mod compaction;
 mod condition;
 mod core;
 mod count;
@@ -107,6 +108,10 @@ pub use annals_types::{
 };
 pub use annals_vfs as vfs;
 pub use batch::{Appended, AppendedStream, Batch};
+pub use compaction::{
+    CompactError, Compaction, CompactionControl, CompactionProgress, CompactionReport, LedgerEntry,
+    RemovedEvents,
+};
 pub use criteria::{Clause, Criteria};
 pub use decide::{DecideError, Decided, Situation};
 pub use document::{Change, Document, DocumentError, History, HistoryEntry, JsonEvent, changes};

@@ -333,7 +333,8 @@ fn sealed_parts(
 ) -> Result<Parts, OpenError> {
     let present = present_files(&*env.disk, names::INDEX_DIR, names::parse_run)?;
     let (schemas, retention) = (Arc::clone(&known.schemas), Arc::clone(&known.retention));
-    let mut parts = Parts { hash_seed: manifest.hash_seed, schemas, retention, ..Parts::default() };
+    let removed = manifest.removed.map_or(Position::ZERO, |removed| removed.through);
+    let mut parts = Parts { hash_seed: manifest.hash_seed, removed, schemas, retention, ..Parts::default() };
     for entry in &manifest.sealed {
         let same = |segment: &&Arc<Segment>| segment.sealed_entry() == Some(entry);
         let new = || Arc::new(Segment::sealed(Arc::clone(&env.disk), &manifest.store_id, entry.clone()));

@@ -4,7 +4,6 @@ use crate::error::ReadError;
 use crate::part::Part;
 use crate::retention::SharedRules;
 use crate::schema::Schemas;
-use annals_format::SealedSegment;
 use annals_index::TermKey;
 use annals_types::{EventRef, Position, Version};
 use annals_wal::Segment;
@@ -22,6 +21,8 @@ pub(crate) struct Parts {
     /// How events are brought to the newest versions of their schemas. It is kept here so that a view takes no more to make
     /// than it would without.
     pub(crate) schemas: Arc<Schemas>,
+    /// The highest position of which the event was removed.
+    pub(crate) removed: Position,
     /// What hides events. Kept here for the same reason.
     pub(crate) retention: Arc<SharedRules>,
 }
@@ -46,11 +47,12 @@ impl Parts {
     /// not.
     pub(crate) fn events_between(&self, first: Position, last: Position) -> Result<u64, ReadError> {
         let mut events = 0;
-        for segment in self.segments_within(first, last) {
-            let first = first.max(segment.first_position());
-            let behind = segment.sealed_entry().map_or(last, SealedSegment::last_position).min(last).next();
-            if first < behind {
-                events += segment.rank(behind)? - segment.rank(first)?;
+        let numbers = self.segments_begun(first).saturating_sub(1)..self.segments_begun(last);
+        for (segment, own, end) in numbers.filter_map(|number| self.segment(number, last)) {
+            let (first, end) =
+                (own.max(first), segment.sealed_entry().map_or(end, |entry| entry.last_position().min(end)));
+            if first <= end {
+                events += segment.rank(end.next())? - segment.rank(first)?;
             }
         }
         Ok(events)
@@ -85,6 +87,16 @@ impl Parts {
             }
         }
         Ok(Version::ZERO)
+    }
+
+    /// The version of a stream's first event that is stored; `None` if there is none.
+    pub(crate) fn first_version(&self, stream: &TermKey<'_>) -> Result<Option<Version>, ReadError> {
+        for part in &self.index {
+            if let Some(located) = part.find_key(stream)? {
+                return Ok(Some(located.first_version()));
+            }
+        }
+        Ok(None)
     }
 
     /// Has what the runs need for looking up a term fetched into the processor's cache.

@@ -186,13 +186,15 @@ impl View {
     ///
     /// # Errors
     /// [`ReadError::Lost`] if the store made the id and the event was lost (an id that a producer gave is lost with its
-    /// event, and gives `None`); [`ReadError::Hidden`] if a rule of retention hides it; otherwise as [`ReadError`] says.
+    /// event, and gives `None`); the same with [`ReadError::Removed`]; [`ReadError::Hidden`] if a rule of retention hides it; otherwise as [`ReadError`] says.
     pub fn event(&self, id: Uuid) -> Result<Option<EventRef<'_>>, ReadError> {
         let has_id = |event: &EventRef<'_>| event.id == id;
         // The id may say where its event is, or only look so: what is found there counts only if nothing else is.
         let made = annals_format::position_of_made_id(id).map(|position| match self.stored_at(position) {
             // Ids of other stores name positions, too.
-            Err(ReadError::Lost { .. }) if !self.may_have_made(id, position) => Ok(None),
+            Err(ReadError::Lost { .. } | ReadError::Removed { .. }) if !self.may_have_made(id, position) => {
+                Ok(None)
+            }
             other => other,
         });
         if let Some(Ok(Some(event))) = made
@@ -217,7 +219,7 @@ impl View {
     ///
     /// # Errors
     /// [`ReadError::Lost`] if there was one and it could not be kept when the store was repaired; [`ReadError::Hidden`] if a rule
-    /// of retention hides it; otherwise as [`ReadError`] says.
+    /// of retention hides it, [`ReadError::Removed`] once it is gone; otherwise as [`ReadError`] says.
     pub fn event_at(&self, position: Position) -> Result<Option<EventRef<'_>>, ReadError> {
         self.stored_at(position)?.map(|event| self.unless_hidden(event)).transpose()
     }
@@ -229,6 +231,7 @@ impl View {
         }
         match self.parts.event(position)? {
             Some(event) if event.is_lost() => Err(ReadError::Lost { position }),
+            None if position <= self.parts.removed => Err(ReadError::Removed { position }),
             event => Ok(event.filter(|event| self.shows(event))),
         }
     }

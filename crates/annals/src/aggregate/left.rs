@@ -24,7 +24,8 @@ pub(super) struct Left {
 impl Left {
     pub(super) fn of(view: &View, stream: &str) -> Result<Self, ReadError> {
         let (anew, floor, holes) = match view.may_hide()? {
-            false => (Version::FIRST, Version::FIRST, false),
+            // Rules that let events go may have been taken back since.
+            false => (Version::FIRST, view.floor(stream)?, false),
             true => {
                 let bounds = view.bounds(stream)?;
                 (bounds.anew, view.floor(stream)?, bounds.have_holes())

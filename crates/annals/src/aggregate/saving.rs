@@ -5,7 +5,7 @@ use super::codec::Codec;
 use super::error::SaveError;
 use super::loaded::Loaded;
 use super::policy::SnapshotPolicy;
-use crate::error::with_causes;
+use crate::error::{ReadError, with_causes};
 use crate::store::Store;
 use crate::view::View;
 use annals_snapshot::{NewSnapshot, Snapshot};
@@ -95,7 +95,13 @@ impl<A: Aggregate> Saving<A> {
     /// The state that a snapshot saves, if it is one of the history that the view shows.
     fn state_in(&self, snapshot: &Snapshot, view: &View, stream: &str) -> Result<A, Reason> {
         // Also where it is hidden by now: the snapshot is what is left of it.
-        let last = view.stored_at(snapshot.position)?;
+        // And where it was removed, there is nothing left to compare with: it was durable when the snapshot was taken.
+        let last = match view.stored_at(snapshot.position) {
+            Err(ReadError::Removed { .. }) => {
+                return (self.decode)(Codec::of_id(snapshot.codec)?, &snapshot.payload);
+            }
+            other => other?,
+        };
         let is_it = |event: &EventRef<'_>| {
             (event.stream, event.version) == (stream, snapshot.version)
                 && (event.id, event.recorded_at) == (snapshot.event_id, snapshot.recorded_at)

@@ -9,6 +9,7 @@ use crate::retention::{Deletion, Log, check_ends};
 use crate::schema::SchemaViolation;
 use crate::view::View;
 use annals_index::{TermKey, TermKind};
+use annals_types::planted::{Bug, planted};
 use annals_types::{Conflict, Expected, Invalid, StreamName, Version};
 use std::sync::Arc;
 
@@ -116,7 +117,13 @@ impl Committer {
                 return Ok(Some(AppendError::ConditionFailed { position, after, condition }));
             }
         }
-        Ok(None)
+        let removed = parts.removed;
+        let below = batch.conditions.iter().position(|stated| stated.after < removed);
+        let below = below.filter(|_| !batch.despite_removed && !planted(Bug::RemovedNotAgainstCondition));
+        Ok(below.map(|condition| {
+            let after = batch.conditions[condition].after;
+            AppendError::ConditionBelowRemoved { after, removed, condition }
+        }))
     }
 
     /// Has what the batches of a group will look up in the index fetched while the first of them are decided. Of 64

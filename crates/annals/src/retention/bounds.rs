@@ -41,6 +41,16 @@ impl Bounds {
         self.occurred.is_some()
     }
 
+    /// Versions below are hidden.
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Positions up to this one are hidden.
+    pub(crate) fn position(&self) -> Position {
+        self.position
+    }
+
     /// Whether an event of the stream is shown.
     #[inline]
     pub(crate) fn show(&self, event: &EventRef<'_>) -> bool {

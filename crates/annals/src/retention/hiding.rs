@@ -6,6 +6,8 @@ use crate::error::ReadError;
 use crate::query::Query;
 use crate::staged::Staged;
 use crate::view::View;
+use annals_index::{TermKey, TermKind};
+use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Timestamp, Version};
 use annals_vfs::sync::OnceLock;
 use std::sync::Arc;
@@ -59,20 +61,33 @@ impl View {
         staged: Option<&'v Staged>,
         query: &mut Query,
     ) -> Result<Option<Box<Hider<'v>>>, ReadError> {
-        if self.hiding.is_none() {
+        if self.hiding.is_none() && self.parts.removed == Position::ZERO {
             return Ok(None);
         }
-        let Some(mut hider) = self.hider(staged)? else { return Ok(None) };
-        let Some(stream) = query.stream.clone() else { return Ok(Some(Box::new(hider))) };
-        let bounds = hider.bounds(&stream)?;
-        if query.from_asked && !bounds.is_none() {
-            let (asked, floor) = (query.versions.0, hider.floor(&stream, &bounds)?);
-            if asked >= Version::FIRST && asked < floor {
+        let hider = self.hider(staged)?;
+        let Some(stream) = query.stream.clone() else { return Ok(hider.map(Box::new)) };
+        let bounds = match hider {
+            Some(mut hider) => hider.bounds(&stream)?,
+            None => Bounds::NONE,
+        };
+        let asked = query.versions.0;
+        if query.from_asked && asked >= Version::FIRST {
+            let floor = self.floor(&stream)?;
+            if asked < floor {
                 return Err(ReadError::BelowFloor { stream, asked, floor });
             }
         }
         bounds.narrow(query);
         Ok(None)
+    }
+
+    /// The version of a stream's first event, if events before it were removed; otherwise [`Version::FIRST`].
+    fn first_stored(&self, stream: &str) -> Result<Version, ReadError> {
+        if self.parts.removed == Position::ZERO || planted(Bug::RemovedNotBelowFloor) {
+            return Ok(Version::FIRST);
+        }
+        let key = TermKey::new(TermKind::Stream, stream, self.parts.hash_seed);
+        Ok(self.parts.first_version(&key)?.unwrap_or(Version::FIRST))
     }
 
     /// What hides events of this view; `None` if there are no rules.
@@ -96,8 +111,8 @@ impl View {
         Err(ReadError::Hidden { position: event.position })
     }
 
-    /// The first version of a stream that a rule of retention leaves to be read: [`Version::FIRST`] where none hides anything, the
-    /// version behind the last one where all are hidden. A read that does not say from which version begins here.
+    /// The first version of a stream that a rule of retention leaves to be read: [`Version::FIRST`] where none hides anything and
+    /// nothing was removed, the version behind the last one where all are hidden. A read that does not say from which version begins here.
     ///
     /// A limit of the age on the [occurred](crate::Clock::Occurred) clock hides events one by one, wherever they stand, and counts for
     /// nothing here.
@@ -120,11 +135,12 @@ impl View {
     /// # Errors
     /// As [`ReadError`] says.
     pub fn floor(&self, stream: &str) -> Result<Version, ReadError> {
+        let stored = self.first_stored(stream)?;
         if self.hiding.is_none() {
-            return Ok(Version::FIRST);
+            return Ok(stored);
         }
-        let Some(mut hider) = self.hider(None)? else { return Ok(Version::FIRST) };
+        let Some(mut hider) = self.hider(None)? else { return Ok(stored) };
         let bounds = hider.bounds(stream)?;
-        hider.floor(stream, &bounds)
+        Ok(hider.floor(stream, &bounds)?.max(stored))
     }
 }

@@ -7,6 +7,7 @@
 
 mod bounds;
 mod deciding;
+mod departed;
 mod error;
 mod event;
 mod handle;
@@ -25,6 +26,7 @@ pub use round::RetentionRound;
 
 pub(crate) use bounds::Hider;
 pub(crate) use deciding::{Deletion, check_ends};
+pub(crate) use departed::Departed;
 pub(crate) use event::{RETENTION_STREAM, check};
 pub(crate) use hiding::Hiding;
 pub(crate) use rules::{Log, Rules};

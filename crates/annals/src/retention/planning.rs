@@ -36,13 +36,17 @@ impl Retention {
     /// # Errors
     /// As [`ReadError`] says.
     pub fn plan(&self, options: &PlanOptions) -> Result<Plan, ReadError> {
-        let view = self.store.view();
+        self.plan_in(&self.store.view(), options)
+    }
+
+    /// The same by the rules of a view, which has everything there is.
+    pub(crate) fn plan_in(&self, view: &View, options: &PlanOptions) -> Result<Plan, ReadError> {
         let segment_bytes = self.store.shared().segment_bytes;
         let mut segments = Vec::new();
         for (segment, first, last) in view.parts.segments_up_to(view.position()) {
             let sealed = segment.sealed_entry().is_some_and(|entry| entry.last_position() <= last);
             let (going_events, going_bytes) =
-                if sealed { going(&view, segment, first, last)? } else { (0, 0) };
+                if sealed { going(view, segment, first, last)? } else { (0, 0) };
             segments.push(SegmentFigures {
                 segment_id: segment.id(),
                 first_position: first,
