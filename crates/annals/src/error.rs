@@ -93,7 +93,9 @@ pub enum ReadError {
         position: Position,
     },
     /// Versions were asked for that a rule of retention hides.
-    #[error("stream {stream:?} begins at version {floor} by its rules of retention, version {asked} is hidden: read from {floor} on")]
+    #[error(
+        "stream {stream:?} begins at version {floor} by its rules of retention, version {asked} is hidden: read from {floor} on"
+    )]
     BelowFloor {
         /// The stream.
         stream: String,
@@ -293,9 +295,7 @@ impl From<ReadError> for OpenError {
             ReadError::Corrupt(corruption) => OpenError::Corrupt(corruption),
             ReadError::Newer { file, found, supported } => OpenError::Newer { file, found, supported },
             ReadError::Io { what, source } => OpenError::Io { what, source },
-            other => {
-                OpenError::Io { what: "read the store".into(), source: io::Error::other(other) }
-            }
+            other => OpenError::Io { what: "read the store".into(), source: io::Error::other(other) },
         }
     }
 }

@@ -92,8 +92,8 @@ pub use aggregate::{
     IgnoredSnapshot, LoadError, Loaded, SaveError, SnapshotOutcome, SnapshotPolicy, TruncateError,
 };
 pub use annals_compaction::{
-    Action, Effective, Guard, InScope, Kept, MaxAge, Plan, PlanOptions, PlannedSegment, RetentionRule, RetentionScope,
-    RuleError, ScopeKind, SegmentFigures, Setting, Share, ShareOutOfRange,
+    Action, Effective, Guard, InScope, Kept, MaxAge, Plan, PlanOptions, PlannedSegment, RetentionRule,
+    RetentionScope, RuleError, ScopeKind, SegmentFigures, Setting, Share, ShareOutOfRange,
 };
 pub use annals_format::Corruption;
 pub use annals_snapshot::{
@@ -119,7 +119,8 @@ pub use recovery::{RecoveryReport, TornTail};
 pub use repair::{LostRange, RepairProgress, RepairReport, TornBytes, repair, repair_in};
 pub use replay::{Replay, ReplayControl, Speed};
 pub use retention::{
-    Retention, RetentionChange, RetentionEntries, RetentionEntry, RetentionError, RetentionRound, StreamRetention,
+    Retention, RetentionChange, RetentionEntries, RetentionEntry, RetentionError, RetentionRound,
+    StreamRetention,
 };
 pub use schema::{
     Compatibility, Difference, DryRun, DryRunFailure, Registered, RegisteredSchema, Registration,

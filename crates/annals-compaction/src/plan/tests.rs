@@ -137,7 +137,8 @@ fn a_guard_keeps_what_lies_above_it_and_can_be_overridden_by_name() {
 
 #[test]
 fn neighbours_that_have_become_small_become_one() {
-    let segments = vec![segment(0, 1000, 800), segment(1, 1000, 900), segment(2, 1000, 0), segment(3, 100, 0)];
+    let segments =
+        vec![segment(0, 1000, 800), segment(1, 1000, 900), segment(2, 1000, 0), segment(3, 100, 0)];
     let plan = actions(segments, &PlanOptions::new(1000));
     assert_eq!(plan[0], Action::Merge(0..2));
     assert_eq!(plan[1], Action::Merge(0..2));

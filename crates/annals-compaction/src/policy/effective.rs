@@ -44,8 +44,7 @@ pub fn effective(
     category: Option<&RetentionRule>,
     store: Option<&RetentionRule>,
 ) -> Effective {
-    let rules =
-        [(ScopeKind::Stream, stream), (ScopeKind::Category, category), (ScopeKind::Store, store)];
+    let rules = [(ScopeKind::Stream, stream), (ScopeKind::Category, category), (ScopeKind::Store, store)];
     let rules = rules.into_iter().filter_map(|(scope, rule)| Some((scope, rule?)));
     Effective {
         max_age: narrowest(rules.clone().map(|(scope, rule)| (scope, rule.max_age))),

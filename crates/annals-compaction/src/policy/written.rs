@@ -24,7 +24,10 @@ struct Written {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(untagged, expecting = "max_age is \"keep\" or {\"seconds\":N,\"clock\":\"recorded\"}, with a whole number")]
+#[serde(
+    untagged,
+    expecting = "max_age is \"keep\" or {\"seconds\":N,\"clock\":\"recorded\"}, with a whole number"
+)]
 enum Age {
     Word(String),
     Limit(WrittenAge),
@@ -209,7 +212,9 @@ mod tests {
         for scope in [RetentionScope::stream("$annals.schemas"), RetentionScope::category("$annals.x")] {
             assert_eq!(RetentionRule::new().check(&scope), Err(RuleError::SystemStream));
         }
-        for scope in [RetentionScope::stream(""), RetentionScope::category(""), RetentionScope::category("a-b")] {
+        for scope in
+            [RetentionScope::stream(""), RetentionScope::category(""), RetentionScope::category("a-b")]
+        {
             assert!(matches!(RetentionRule::new().check(&scope), Err(RuleError::Name(_))), "{scope}");
         }
     }

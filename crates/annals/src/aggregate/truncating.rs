@@ -19,7 +19,9 @@ pub enum TruncateError {
     #[error(transparent)]
     Save(#[from] SaveError),
     /// The snapshot was saved, and is not found again.
-    #[error("the snapshot at version {version} of stream {stream:?} is not found again, so the events before it are kept")]
+    #[error(
+        "the snapshot at version {version} of stream {stream:?} is not found again, so the events before it are kept"
+    )]
     NotFoundAgain {
         /// The stream.
         stream: String,

@@ -66,8 +66,7 @@ impl Committer {
                 return Ok(Some(AppendError::Tombstoned { stream: stream.name.to_string() }));
             }
             let deleted = deletion.is_some();
-            let holds =
-                if deleted { Deletion::holds(expected, actual) } else { expected.holds_at(actual) };
+            let holds = if deleted { Deletion::holds(expected, actual) } else { expected.holds_at(actual) };
             if !holds {
                 return Ok(Some(conflict(&stream.name, expected, actual, deleted)));
             }

@@ -129,10 +129,8 @@ impl<'v> Hider<'v> {
             return Ok(bounds);
         }
         let own = self.rules.own(self.log, hash, stream)?;
-        let (own_rule, category) = (
-            own.as_ref().and_then(|own| own.rule.as_ref()),
-            self.rules.of_category(category_of(stream)),
-        );
+        let (own_rule, category) =
+            (own.as_ref().and_then(|own| own.rule.as_ref()), self.rules.of_category(category_of(stream)));
         let holds = effective(own_rule, category, self.rules.of_store());
         if let Some(own) = &own {
             (bounds.version, bounds.anew) = (own.floor, own.anew);
@@ -152,7 +150,8 @@ impl<'v> Hider<'v> {
             None => {}
         }
         // Who has a limit of its own, or none by its own rule, is not meant by that of the store.
-        let says_itself = [own_rule, category].into_iter().flatten().any(|rule| rule.bytes() != Setting::Inherit);
+        let says_itself =
+            [own_rule, category].into_iter().flatten().any(|rule| rule.bytes() != Setting::Inherit);
         if !says_itself {
             bounds.position = bounds.position.max(self.rules.truncated());
         }

@@ -59,12 +59,7 @@ impl Retention {
 }
 
 /// How many events of a segment may go, and how many bytes their records take.
-fn going(
-    view: &View,
-    segment: &Segment,
-    first: Position,
-    last: Position,
-) -> Result<(u64, u64), ReadError> {
+fn going(view: &View, segment: &Segment, first: Position, last: Position) -> Result<(u64, u64), ReadError> {
     let Some(mut hider) = view.hider(None)? else { return Ok((0, 0)) };
     let (mut events, mut bytes) = (0, 0);
     let mut range = Range::new(&view.parts, first, last);

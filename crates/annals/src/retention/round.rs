@@ -109,7 +109,9 @@ fn log_excess(view: &View, segment_bytes: u64) -> Result<Option<Position>, ReadE
     let Some((_, rules)) = view.hidden_by()? else { return Ok(None) };
     let Some(limit) = rules.of_store().and_then(|rule| rule.bytes().limit()) else { return Ok(None) };
     let entry = |segment: &annals_wal::Segment| {
-        segment.sealed_entry().map_or((segment_bytes, None), |entry| (entry.length, Some(entry.last_position())))
+        segment
+            .sealed_entry()
+            .map_or((segment_bytes, None), |entry| (entry.length, Some(entry.last_position())))
     };
     let segments = || view.parts.segments.iter().map(|segment| entry(segment));
     let mut total = segments().fold(0_u64, |total, (bytes, _)| total.saturating_add(bytes));

@@ -66,9 +66,10 @@ impl Log<'_> {
 
     /// What the event at a position says of retention.
     fn said_at(&self, position: Position) -> Result<Option<RetentionEvent>, ReadError> {
-        Ok(self.event(position)?.filter(|event| event.stream == RETENTION_STREAM).and_then(|event| {
-            RetentionEvent::of(&event)
-        }))
+        Ok(self
+            .event(position)?
+            .filter(|event| event.stream == RETENTION_STREAM)
+            .and_then(|event| RetentionEvent::of(&event)))
     }
 
     fn hash(&self, stream: &str) -> u64 {
@@ -190,7 +191,8 @@ impl Rules {
         let found = self.streams.find(hash, |entry| {
             let said = log.said_at(entry.position())?;
             let is_it = said.as_ref().and_then(RetentionEvent::stream) == Some(stream);
-            if is_it && entry.has_rule()
+            if is_it
+                && entry.has_rule()
                 && let Some(RetentionEvent::Rule(_, said)) = said
             {
                 rule = Some(said);

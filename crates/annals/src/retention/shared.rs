@@ -161,5 +161,7 @@ impl SharedRules {
 
 /// The rules behind those that are known.
 fn behind(base: &Rules, head: u64) -> Query {
-    Query::stream(RETENTION_STREAM).from_version(Version::new(base.version + 1)).to_version(Version::new(head))
+    Query::stream(RETENTION_STREAM)
+        .from_version(Version::new(base.version + 1))
+        .to_version(Version::new(head))
 }

@@ -3,8 +3,8 @@
 use super::{fill, version, versions};
 use crate::common::World;
 use annals::{
-    AppendError, Batch, Clause, Criteria, Expected, Invalid, NewEvent, Position, Query, ReadError, RetentionError,
-    RetentionRule, RetentionScope, RuleError, Uuid,
+    AppendError, Batch, Clause, Criteria, Expected, Invalid, NewEvent, Position, Query, ReadError,
+    RetentionError, RetentionRule, RetentionScope, RuleError, Uuid,
 };
 
 fn event() -> NewEvent<'static> {
@@ -97,7 +97,10 @@ fn a_batch_behind_a_deletion_in_the_same_group_sees_it() {
     ]);
     assert!(outcomes[0].is_ok() && outcomes[1].is_ok());
     let told = outcomes[2].as_ref().unwrap_err().to_string();
-    assert!(told.contains("is at version 4, expected no stream"), "only version 3 and before is deleted: {told}");
+    assert!(
+        told.contains("is at version 4, expected no stream"),
+        "only version 3 and before is deleted: {told}"
+    );
     assert!(outcomes[3].is_ok());
     assert!(matches!(&outcomes[4], Err(AppendError::Tombstoned { .. })), "{:?}", outcomes[4]);
 }

@@ -60,7 +60,11 @@ fn what_is_hidden_is_hidden_from_the_past_as_well() {
     assert_eq!(versions(&past, Query::stream("s")), [5], "the two newest are those of now");
     let past = past.as_of(AsOf::Position(Position::new(3))).unwrap();
     assert_eq!((versions(&past, Query::stream("s")), past.stream("s").unwrap()), (vec![], None));
-    assert_eq!(versions(&before, Query::stream("s")), [1, 2, 3, 4, 5, 6], "but not from who was there before");
+    assert_eq!(
+        versions(&before, Query::stream("s")),
+        [1, 2, 3, 4, 5, 6],
+        "but not from who was there before"
+    );
     store.retention().set(&RetentionScope::stream("s"), &RetentionRule::new()).unwrap();
     assert_eq!(versions(&store.view(), Query::stream("s")).len(), 6, "a limit can be taken back");
 }

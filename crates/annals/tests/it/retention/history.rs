@@ -3,8 +3,8 @@
 use super::model::{Model, Row};
 use crate::common::{Dice, START, World};
 use annals::{
-    AppendError, AsOf, Batch, Clause, Clock, Criteria, Expected, MaxAge, NewEvent, Position, Query, ReadError,
-    RetentionError, RetentionRule, RetentionScope, Store, Timestamp, Version, View,
+    AppendError, AsOf, Batch, Clause, Clock, Criteria, Expected, MaxAge, NewEvent, Position, Query,
+    ReadError, RetentionError, RetentionRule, RetentionScope, Store, Timestamp, Version, View,
 };
 use std::collections::BTreeSet;
 
@@ -274,7 +274,8 @@ impl Play {
     }
 
     fn queries(&self, view: &View, visible: &[&Row], context: &str) {
-        let criteria = Criteria::any_of([Clause::new().of_type("u").tagged("k:1"), Clause::new().of_type("v")]);
+        let criteria =
+            Criteria::any_of([Clause::new().of_type("u").tagged("k:1"), Clause::new().of_type("v")]);
         let criteria = criteria.unwrap();
         let tagged = |row: &Row, tag: &str| row.tag.as_deref() == Some(tag);
         let of_criteria = |row: &Row| (row.event_type == "u" && tagged(row, "k:1")) || row.event_type == "v";
@@ -288,7 +289,9 @@ impl Play {
             (Query::all().matching(criteria.clone()), &of_criteria),
             (Query::stream("a-1").matching(criteria), &|row| row.stream == "a-1" && of_criteria(row)),
             (Query::stream("a-2").of_type("u"), &|row| row.stream == "a-2" && row.event_type == "u"),
-            (Query::stream("b-1").to_version(Version::new(4)), &|row| row.stream == "b-1" && row.version <= 4),
+            (Query::stream("b-1").to_version(Version::new(4)), &|row| {
+                row.stream == "b-1" && row.version <= 4
+            }),
         ];
         let streams = STREAMS.map(|stream| (Query::stream(stream), stream));
         for (query, means) in queries {

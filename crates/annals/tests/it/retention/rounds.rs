@@ -3,7 +3,8 @@
 use super::{fill, version, versions};
 use crate::common::World;
 use annals::{
-    Action, Expected, Guard, Kept, NewEvent, Position, Query, RetentionEntry, RetentionRule, RetentionScope, Setting,
+    Action, Expected, Guard, Kept, NewEvent, Position, Query, RetentionEntry, RetentionRule, RetentionScope,
+    Setting,
 };
 
 fn large(store: &annals::Store, stream: &str, events: u64) {

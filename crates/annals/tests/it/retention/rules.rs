@@ -25,10 +25,16 @@ fn of_each_limit_the_narrowest_scope_that_says_anything_holds() {
     retention.set(&RetentionScope::stream("a-1"), &RetentionRule::new().keep_count()).unwrap();
     assert_eq!(versions(&store.view(), Query::stream("a-1")).len(), 10);
     let holds = retention.effective("a-1").unwrap();
-    assert_eq!((holds.limits.max_count, holds.limits.max_age.map(|age| age.scope)), (None, Some(ScopeKind::Store)));
+    assert_eq!(
+        (holds.limits.max_count, holds.limits.max_age.map(|age| age.scope)),
+        (None, Some(ScopeKind::Store))
+    );
     assert_eq!((holds.floor, holds.deleted, holds.tombstoned), (version(1), None, false));
     let other = retention.effective("a-7").unwrap();
-    assert_eq!(other.limits.max_count.map(|count| (count.limit, count.scope)), Some((3, ScopeKind::Category)));
+    assert_eq!(
+        other.limits.max_count.map(|count| (count.limit, count.scope)),
+        Some((3, ScopeKind::Category))
+    );
     retention.set(&RetentionScope::stream("a-1"), &RetentionRule::new()).unwrap();
     assert_eq!(versions(&store.view(), Query::stream("a-1")), [8, 9, 10], "taken back");
 }
@@ -74,7 +80,8 @@ fn a_copy_made_event_by_event_hides_the_same() {
     retention.truncate("b-1", version(3)).unwrap();
     retention.delete("a-2", Expected::Any).unwrap();
     let rules = store.view();
-    let rules = rules.read(Query::stream("$annals.retention")).unwrap().map(|event| event.unwrap().to_event());
+    let rules =
+        rules.read(Query::stream("$annals.retention")).unwrap().map(|event| event.unwrap().to_event());
     for event in all.into_iter().chain(rules) {
         let mut batch = Batch::new();
         let mut new = NewEvent::new(event.event_type, event.data).with_schema_version(event.schema_version);
@@ -84,7 +91,11 @@ fn a_copy_made_event_by_event_hides_the_same() {
     }
     for stream in ["a-1", "a-2", "b-1"] {
         let (one, other) = (store.view(), copy.view());
-        assert_eq!(versions(&one, Query::stream(stream)), versions(&other, Query::stream(stream)), "{stream}");
+        assert_eq!(
+            versions(&one, Query::stream(stream)),
+            versions(&other, Query::stream(stream)),
+            "{stream}"
+        );
     }
 }
 

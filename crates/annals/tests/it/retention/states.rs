@@ -79,7 +79,10 @@ fn a_truncated_stream_is_loaded_from_a_snapshot_at_its_floor_or_behind_or_not_at
     saving.save(&mut five).unwrap();
     store.retention().truncate("s", version(6)).unwrap();
     let loaded = saving.load("s").unwrap();
-    assert_eq!((loaded.state(), loaded.snapshot(), loaded.floor()), (&numbers(1..=10), Some(version(5)), None));
+    assert_eq!(
+        (loaded.state(), loaded.snapshot(), loaded.floor()),
+        (&numbers(1..=10), Some(version(5)), None)
+    );
     assert_eq!(saving.load_at_version("s", version(5)).unwrap().state(), &numbers(1..=5));
     is_below_floor(saving.load_at_version("s", version(4)).unwrap_err(), 6);
     // Of earlier moments nothing is known, and certainly not that there was nothing.
@@ -99,10 +102,7 @@ fn truncating_below_a_snapshot_keeps_the_state_over_reopening_and_tells_when_it_
     let world = World::new(43);
     let store = world.open();
     fill(&store, "s", 9);
-    assert!(matches!(
-        plain(&store).truncate_below_snapshot("s"),
-        Err(TruncateError::Save(SaveError::NoTag))
-    ));
+    assert!(matches!(plain(&store).truncate_below_snapshot("s"), Err(TruncateError::Save(SaveError::NoTag))));
     assert!(matches!(saving(&store).truncate_below_snapshot("none"), Err(TruncateError::Retention(_))));
     assert_eq!(store.view().floor("s").unwrap(), version(1), "nothing was truncated");
     saving(&store).truncate_below_snapshot("s").unwrap();
@@ -184,7 +184,10 @@ fn a_state_of_what_a_limit_leaves_is_given_only_to_who_allows_it() {
     is_below_floor(plain(&store).load("s").unwrap_err(), 6);
     let allowed = saving(&store).from_floor();
     let mut loaded = allowed.load("s").unwrap();
-    assert_eq!((loaded.state(), loaded.floor(), loaded.version()), (&numbers(6..=8), Some(version(6)), version(8)));
+    assert_eq!(
+        (loaded.state(), loaded.floor(), loaded.version()),
+        (&numbers(6..=8), Some(version(6)), version(8))
+    );
     assert!(matches!(allowed.save(&mut loaded), Err(SaveError::FromFloor { floor }) if floor == version(6)));
     let executed = allowed.execute("s", &Say(9)).unwrap();
     assert_eq!(executed.loaded.version(), version(9));
