@@ -44,7 +44,7 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     let retention = store.retention();
     let mut options = retention.plan_options().all(args.all);
     options = args.guards.iter().cloned().fold(options, annals::PlanOptions::guard);
-    options = args.overridden.iter().fold(options, |options, name| options.override_guard(name));
+    options = args.overridden.iter().fold(options, annals::PlanOptions::override_guard);
     let plan = retention.plan(&options)?;
     let mut out = tool.out();
     let mut table = out.table(COLUMNS);

@@ -11,6 +11,9 @@ use std::collections::BTreeSet;
 const STREAMS: [&str; 5] = ["a-1", "a-2", "b-1", "b-2", "c"];
 const TYPES: [&str; 3] = ["t", "u", "v"];
 
+/// Which events a query means.
+type Filter<'f> = &'f dyn Fn(&Row) -> bool;
+
 struct Play {
     world: World,
     store: Store,
@@ -51,7 +54,6 @@ impl Play {
     fn append(&mut self) {
         let mut batch = Batch::new();
         let mut rows = Vec::new();
-        let mut next = self.model.rows.len() as u64;
         let checked = self.pick(&STREAMS);
         let last = self.model.last(checked);
         let expected = match self.dice.below(8) {
@@ -71,9 +73,9 @@ impl Play {
             event.tags.extend(tag.clone().map(Into::into));
             batch.push(stream, &event).unwrap();
             let earlier = rows.iter().filter(|row: &&Row| row.stream == stream).count() as u64;
-            next += 1;
+            let position = (self.model.rows.len() + rows.len() + 1) as u64;
             rows.push(Row {
-                position: next,
+                position,
                 stream: stream.to_owned(),
                 version: self.model.last(stream) + earlier + 1,
                 event_type: event_type.to_owned(),
@@ -279,7 +281,7 @@ impl Play {
         let criteria = criteria.unwrap();
         let tagged = |row: &Row, tag: &str| row.tag.as_deref() == Some(tag);
         let of_criteria = |row: &Row| (row.event_type == "u" && tagged(row, "k:1")) || row.event_type == "v";
-        let queries: [(Query, &dyn Fn(&Row) -> bool); 10] = [
+        let queries: [(Query, Filter<'_>); 10] = [
             (Query::all(), &|_| true),
             (Query::all().from_position(Position::new(9)), &|row| row.position >= 9),
             (Query::all().category("a"), &|row| row.stream.starts_with("a-")),
