@@ -233,6 +233,8 @@ bugs! {
     RemovedNotBelowFloor = "removed-not-below-floor",
     /// A condition that looks back to where events were removed is taken to hold.
     RemovedNotAgainstCondition = "removed-not-against-condition",
+    /// Events of a stream are removed though others before them stay. What is left seems to be whole.
+    RemovedFromTheMiddle = "removed-from-the-middle",
     /// What is hidden is leapt over to the end of the log. What is shown behind it is not found.
     LeapToTheEnd = "leap-to-the-end",
     /// A view as of a time does not show what was recorded in that very moment.

@@ -110,6 +110,12 @@ impl PlanOptions {
         self
     }
 
+    /// Whether a segment of so many bytes is worth being written anew if so many of them go.
+    #[must_use]
+    pub fn is_worth(&self, going: u64, bytes: u64) -> bool {
+        going > 0 && (self.all || self.rewrite_from.is_reached(going, bytes))
+    }
+
     /// The guard that holds longest, of those that count.
     pub(super) fn lowest_guard(&self) -> Option<&Guard> {
         let counting = self.guards.iter().filter(|guard| !self.overridden.contains(&guard.name));

@@ -22,13 +22,17 @@ enum Stretches<'s> {
 impl Stretches<'_> {
     fn count(self) -> u32 {
         match self {
-            Stretches::Footer(tables, _) => tables.stretch_count(),
+            // Without a table all records follow each other from the first position on, and the last positions are missing.
+            Stretches::Footer(tables, _) => tables.stretch_count().max(1),
             Stretches::Found(rebuilt) => u32::try_from(rebuilt.stretches.len()).unwrap_or(u32::MAX),
         }
     }
 
     fn get(self, number: u32) -> Stretch {
         let found = match self {
+            Stretches::Footer(tables, _) if tables.stretch_count() == 0 => {
+                Some(Stretch { position: 0, record: 0 })
+            }
             Stretches::Footer(tables, mapping) => tables.stretch(mapping, number),
             Stretches::Found(rebuilt) => rebuilt.stretches.get(number as usize).copied(),
         };

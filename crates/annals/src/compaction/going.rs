@@ -1,9 +1,12 @@
 //! Which events go for good.
 
+use super::survey::Blocked;
 use crate::error::ReadError;
 use crate::query::Query;
 use crate::retention::Departed;
 use crate::view::View;
+use annals_index::{TermKey, TermKind};
+use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Version};
 use std::collections::HashMap;
 
@@ -17,22 +20,36 @@ const REMEMBERED: usize = 1 << 16;
 #[derive(Debug)]
 pub(super) struct Going<'v> {
     view: &'v View,
+    /// Whether anything is hidden.
+    hides: bool,
+    blocked: Blocked,
     /// The first version of each stream that stays.
     first: HashMap<Box<str>, Version>,
 }
 
 impl<'v> Going<'v> {
-    pub(super) fn new(view: &'v View) -> Self {
-        Going { view, first: HashMap::new() }
+    /// Nothing goes behind what is blocked.
+    pub(super) fn new(view: &'v View, blocked: Blocked) -> Result<Self, ReadError> {
+        Ok(Going { view, hides: view.may_hide()?, blocked, first: HashMap::new() })
     }
 
     /// For which reason an event goes; `None` if it stays.
     pub(super) fn goes(&mut self, event: &EventRef<'_>) -> Result<Option<Departed>, ReadError> {
         // What was lost to damage has perhaps no stream, and takes no room.
-        if event.is_lost() || event.version >= self.first_of(event.stream)? {
+        if !self.hides || event.is_lost() || event.version >= self.first_of(event.stream)? {
+            return Ok(None);
+        }
+        let blocked = self.blocked.get(&self.hash(event.stream)).is_some_and(|from| event.position >= *from);
+        if blocked && !planted(Bug::RemovedFromTheMiddle) {
             return Ok(None);
         }
         self.view.departed(event).map(Some)
+    }
+
+    /// The hash of a stream's name.
+    pub(super) fn hash(&self, stream: &str) -> u64 {
+        let seed = self.view.parts.hash_seed;
+        TermKey::new(TermKind::Stream, stream, seed).hash(seed)
     }
 
     fn first_of(&mut self, stream: &str) -> Result<Version, ReadError> {

@@ -3,6 +3,7 @@
 use super::control::CompactionControl;
 use super::going::Going;
 use super::pace::Pace;
+use super::survey::{Surveyed, survey};
 use super::unit::Unit;
 use crate::core::Core;
 use crate::error::{AppendError, ReadError};
@@ -188,11 +189,11 @@ impl Compaction {
         // What hides events has to be there after a crash when they are gone.
         self.store.sync()?;
         let view = self.store.view();
-        let plan = self.store.retention().plan_in(&view, &self.plan)?;
+        let Surveyed { plan, blocked } = survey(&view, core.segment_bytes, &self.plan)?;
         let units = Unit::all(&core.parts.load_full().index, &plan);
         let bytes_total = units.iter().map(Unit::bytes).sum();
         self.control.note(|progress| progress.bytes_total = bytes_total);
-        let mut going = Going::new(&view);
+        let mut going = Going::new(&view, blocked)?;
         let mut report = CompactionReport::default();
         for unit in units {
             if !self.step(core, &unit, &mut going, &mut report)? {
@@ -223,7 +224,8 @@ impl Compaction {
         let (dropped, rewritten, merged) = (written.dropped, written.rewritten, written.merged);
         let (last, removed) = (written.gone.last, written.gone.events.iter().sum::<u64>());
         if !unit.publish(core, written, number)? {
-            return Ok(true);
+            // What stays of streams there must not be missing behind it. The rest is for the next time.
+            return Ok(false);
         }
         let entry = core.catalog.lock().manifest().compactions.last().copied();
         if let Some(entry) = entry.filter(|entry| entry.number == number) {

@@ -11,9 +11,11 @@ mod handle;
 mod ledger;
 mod pace;
 mod publish;
+mod survey;
 mod unit;
 
 pub use control::{CompactionControl, CompactionProgress};
 pub use handle::{CompactError, Compaction, CompactionReport};
 pub(crate) use ledger::{LEDGER_STREAM, is_entry};
 pub use ledger::{LedgerEntry, RemovedEvents};
+pub(crate) use survey::survey;

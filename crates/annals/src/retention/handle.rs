@@ -10,7 +10,7 @@ use crate::store::Store;
 use crate::view::View;
 use annals_compaction::{Effective, RetentionRule, RetentionScope, effective};
 use annals_index::{TermKey, TermKind};
-use annals_types::{Conflict, Expected, Position, StreamName, Version, category_of};
+use annals_types::{Conflict, EventRef, Expected, Position, StreamName, Version, category_of};
 
 /// The rules of retention of a store: what may go of its streams. Made by [`Store::retention`]; cheap to clone.
 ///
@@ -97,6 +97,21 @@ impl Retention {
             return Ok(RetentionChange::ALREADY);
         }
         self.append(&RetentionEvent::Rule(scope.clone(), rule.clone()), None)
+    }
+
+    /// Whether an event is one of the stream `$annals.retention` that names versions or positions of this store. Where the events that
+    /// are left are copied into another store without those that are hidden, they get other versions there: such an event must
+    /// not be copied with them, for it would hide what is left.
+    #[must_use]
+    pub fn is_about_versions(event: &EventRef<'_>) -> bool {
+        if event.stream != RETENTION_STREAM {
+            return false;
+        }
+        match RetentionEvent::of(event) {
+            Some(RetentionEvent::Rule(_, rule)) => rule.before().is_some(),
+            Some(_) => true,
+            None => false,
+        }
     }
 
     /// The rule of a scope; `None` if none was set, or it was taken back. Of a stream, it tells the first version that was not

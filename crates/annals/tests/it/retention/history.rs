@@ -11,19 +11,28 @@ use std::collections::BTreeSet;
 const STREAMS: [&str; 5] = ["a-1", "a-2", "b-1", "b-2", "c"];
 const TYPES: [&str; 3] = ["t", "u", "v"];
 
+/// Which events a query means.
+type Filter<'f> = &'f dyn Fn(&Row) -> bool;
+
 struct Play {
     world: World,
     store: Store,
     model: Model,
     dice: Dice,
     now: i64,
+    /// Whether what goes is removed now and then.
+    compacts: bool,
 }
 
 impl Play {
     fn new(seed: u64) -> Self {
         let world = World::new(seed);
         let store = world.open();
-        Play { world, store, model: Model::default(), dice: Dice::new(seed), now: START }
+        Play { world, store, model: Model::default(), dice: Dice::new(seed), now: START, compacts: false }
+    }
+
+    fn compacting(seed: u64) -> Self {
+        Play { compacts: true, ..Play::new(seed) }
     }
 
     fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
@@ -37,6 +46,7 @@ impl Play {
             12 => self.truncate(),
             13 | 14 => self.delete(),
             15 => self.store.maintain().unwrap(),
+            19 if self.compacts => self.compact(),
             16 => {
                 self.store.clone().close().unwrap();
                 self.store = self.world.open();
@@ -51,7 +61,6 @@ impl Play {
     fn append(&mut self) {
         let mut batch = Batch::new();
         let mut rows = Vec::new();
-        let mut next = self.model.rows.len() as u64;
         let checked = self.pick(&STREAMS);
         let last = self.model.last(checked);
         let expected = match self.dice.below(8) {
@@ -71,15 +80,16 @@ impl Play {
             event.tags.extend(tag.clone().map(Into::into));
             batch.push(stream, &event).unwrap();
             let earlier = rows.iter().filter(|row: &&Row| row.stream == stream).count() as u64;
-            next += 1;
+            let position = (self.model.rows.len() + rows.len() + 1) as u64;
             rows.push(Row {
-                position: next,
+                position,
                 stream: stream.to_owned(),
                 version: self.model.last(stream) + earlier + 1,
                 event_type: event_type.to_owned(),
                 tag,
                 recorded: self.now,
                 occurred,
+                gone: false,
             });
         }
         let holds = match expected {
@@ -115,7 +125,8 @@ impl Play {
         let view = self.store.view();
         let event_type = view.event_at(position).unwrap().unwrap().event_type.to_owned();
         let position = position.get();
-        self.model.rows.push(Row { position, stream, version, event_type, tag: None, recorded, occurred });
+        let row = Row { position, stream, version, event_type, tag: None, recorded, occurred, gone: false };
+        self.model.rows.push(row);
     }
 
     fn set(&mut self) {
@@ -138,7 +149,7 @@ impl Play {
             _ => RetentionScope::stream(stream),
         };
         let mut said = self.model.said(stream);
-        if scope.name() == Some(stream) && self.dice.one_in(4) && self.model.last(stream) > 0 {
+        if scope == RetentionScope::stream(stream) && self.dice.one_in(4) && self.model.last(stream) > 0 {
             let before = 1 + self.dice.below(self.model.last(stream) as usize) as u64;
             if before >= said.floor.max(said.deleted + 1) {
                 rule = rule.truncate_before(Version::new(before));
@@ -169,7 +180,7 @@ impl Play {
                 }
                 self.model.said.entry(stream.to_owned()).or_default().floor = before;
             }
-            Err(RetentionError::NoStream { .. }) => assert_eq!(last, 0),
+            Err(RetentionError::NoStream { .. }) => assert!(last == 0 || self.model.is_gone(stream)),
             Err(RetentionError::BelowFloor { floor: told, .. }) => {
                 assert_eq!(told.get(), floor);
                 assert!(before < floor);
@@ -198,11 +209,59 @@ impl Play {
                 said.deleted = said.deleted.max(last);
                 said.tombstoned |= for_good;
             }
-            Err(RetentionError::NoStream { .. }) => assert!(last == 0 && !for_good),
+            Err(RetentionError::NoStream { .. }) => {
+                assert!((last == 0 && !for_good) || self.model.is_gone(stream));
+            }
             Err(RetentionError::Append(AppendError::Tombstoned { .. })) => assert!(said.tombstoned),
             Err(RetentionError::Append(AppendError::Conflict(_))) => assert!(last != 3),
             Err(error) => panic!("{error}"),
         }
+    }
+
+    /// Has removed what may go, and notes what did: only what is hidden, of each stream what comes first, and never the last event
+    /// of one whose name is not closed.
+    fn compact(&mut self) {
+        self.store.maintain().unwrap();
+        let all = self.dice.one_in(2);
+        let report = self.store.compaction().all(all).bytes_per_second(None).run().unwrap();
+        let mut removed = 0;
+        let view = self.store.view();
+        for index in 0..self.model.rows.len() {
+            let row = self.model.rows[index].clone();
+            let gone = matches!(view.event_at(Position::new(row.position)), Err(ReadError::Removed { .. }));
+            assert!(gone || !row.gone, "{row:?} came back");
+            if !gone || row.gone {
+                continue;
+            }
+            removed += 1;
+            assert!(!self.model.shows(&row, self.now), "{row:?} was to be seen");
+            let earlier = self.model.rows[..index].iter().filter(|other| other.stream == row.stream);
+            assert!(earlier.clone().all(|other| other.gone), "{row:?} went, and one before it did not");
+            let said = self.model.said(&row.stream);
+            assert!(said.tombstoned || row.version < self.model.last(&row.stream), "{row:?} was the last");
+            self.model.rows[index].gone = true;
+        }
+        assert_eq!(removed, report.events_removed);
+        let last = self.store.last_position().get();
+        for position in self.model.rows.len() as u64 + 1..=last {
+            let event = view.event_at(Position::new(position)).unwrap().unwrap();
+            assert_eq!(event.stream, "$annals.ledger");
+            self.model.rows.push(Row {
+                position,
+                stream: event.stream.to_owned(),
+                version: event.version.get(),
+                event_type: event.event_type.to_owned(),
+                tag: None,
+                recorded: self.now,
+                occurred: self.now,
+                gone: false,
+            });
+        }
+        let ledger = self.store.ledger().unwrap();
+        let gone = self.model.rows.iter().filter(|row| row.gone).count() as u64;
+        assert_eq!(ledger.iter().map(annals::LedgerEntry::events).sum::<u64>(), gone);
+        assert!(ledger.iter().zip(1..).all(|(entry, number)| entry.compaction == number));
+        assert_eq!(crate::common::verified(&self.world.disk()), [] as [String; 0]);
     }
 
     fn check(&mut self, context: &str) {
@@ -256,6 +315,10 @@ impl Play {
                     assert!(cut(row) && position.get() == row.position, "{context}: {row:?}");
                     false
                 }
+                Err(ReadError::Removed { position }) => {
+                    assert!(row.gone && position.get() == row.position, "{context}: {row:?}");
+                    false
+                }
                 Err(error) => panic!("{error}"),
             };
             let wanted = visible.iter().any(|shown| shown.position == row.position);
@@ -279,7 +342,7 @@ impl Play {
         let criteria = criteria.unwrap();
         let tagged = |row: &Row, tag: &str| row.tag.as_deref() == Some(tag);
         let of_criteria = |row: &Row| (row.event_type == "u" && tagged(row, "k:1")) || row.event_type == "v";
-        let queries: [(Query, &dyn Fn(&Row) -> bool); 10] = [
+        let queries: [(Query, Filter<'_>); 10] = [
             (Query::all(), &|_| true),
             (Query::all().from_position(Position::new(9)), &|row| row.position >= 9),
             (Query::all().category("a"), &|row| row.stream.starts_with("a-")),
@@ -306,6 +369,11 @@ impl Play {
 
     fn streams(&self, view: &View, cut: &dyn Fn(&Row) -> bool, visible: &[&Row], context: &str) {
         for stream in STREAMS {
+            if self.model.is_gone(stream) {
+                // Its name is closed, and nothing tells any more where it ended.
+                assert_eq!(view.read(Query::stream(stream)).unwrap().count(), 0, "{context}: {stream}");
+                continue;
+            }
             let floor = view.floor(stream).unwrap();
             assert_eq!(floor.get(), self.model.floor(stream, self.now).max(1), "{context}: {stream}");
             for from in 1..=self.model.last(stream) + 1 {
@@ -328,7 +396,7 @@ impl Play {
                 }
             }
         }
-        for stream in STREAMS.into_iter().chain(["$annals.retention"]) {
+        for stream in STREAMS.into_iter().chain(["$annals.retention", "$annals.ledger"]) {
             let info = view.stream(stream).unwrap();
             let events = visible.iter().filter(|row| row.stream == stream).count() as u64;
             let there = self.model.rows.iter().filter(|row| row.stream == stream && cut(row));
@@ -378,6 +446,41 @@ fn every_way_to_read_shows_what_rules_leave_and_nothing_else() {
             }
         }
         assert!(play.model.rows.len() > 40, "seed {seed} did too little");
+    }
+}
+
+#[test]
+fn every_way_to_read_shows_the_same_when_what_is_hidden_is_removed() {
+    let mut gone = 0;
+    for seed in 200..212 {
+        let mut play = Play::compacting(seed);
+        for step in 0..90 {
+            play.step();
+            if step % 6 == 5 {
+                play.check(&format!("seed {seed}, step {step}"));
+            }
+        }
+        gone += play.model.rows.iter().filter(|row| row.gone).count();
+    }
+    assert!(gone > 200, "only {gone} events were removed");
+}
+
+#[test]
+fn a_view_reads_on_what_was_removed_behind_it() {
+    for seed in 300..304 {
+        let mut play = Play::compacting(seed);
+        let mut views = Vec::new();
+        for step in 0..80 {
+            play.step();
+            if step % 10 == 9 {
+                views.push((play.store.view(), play.model.clone(), play.now));
+                play.compact();
+            }
+        }
+        for (view, model, now) in views {
+            (play.model, play.now) = (model, now);
+            play.compare(&view, &|_| true, "an old view");
+        }
     }
 }
 

@@ -13,9 +13,12 @@ use annals::{Appended, Clock, Expected, MaxAge, NewEvent, Query, Store, Timestam
 
 /// Appends so many events to a stream, one batch each.
 fn fill(store: &Store, stream: &str, events: u64) -> Appended {
-    let append =
-        |number: u64| store.append(stream, Expected::Any, &[NewEvent::json("Said", number.to_string())]);
-    (1..=events).map(|number| append(number).unwrap()).last().unwrap()
+    let append = |number: u64| {
+        let event = NewEvent::json("Said", number.to_string());
+        store.append(stream, Expected::Any, &[event]).unwrap()
+    };
+    (1..events).for_each(|number| drop(append(number)));
+    append(events)
 }
 
 fn versions(view: &View, query: Query) -> Vec<u64> {

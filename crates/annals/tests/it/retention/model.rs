@@ -15,6 +15,8 @@ pub(super) struct Row {
     pub(super) tag: Option<String>,
     pub(super) recorded: i64,
     pub(super) occurred: i64,
+    /// Whether it was removed.
+    pub(super) gone: bool,
 }
 
 /// What was said of one stream beside its rule.
@@ -49,6 +51,12 @@ impl Model {
         said.tombstoned || (said.deleted > 0 && said.deleted >= self.last(stream))
     }
 
+    /// Whether nothing is left of a stream, not even what tells its last version.
+    pub(super) fn is_gone(&self, stream: &str) -> bool {
+        let mut rows = self.rows.iter().filter(|row| row.stream == stream).peekable();
+        rows.peek().is_some() && rows.all(|row| row.gone)
+    }
+
     /// The setting that holds, of the narrowest scope that says anything.
     fn holds<T: Copy + PartialEq>(
         &self,
@@ -65,6 +73,9 @@ impl Model {
     /// Whether an event is visible to a reader who begins at a time.
     pub(super) fn shows(&self, row: &Row, now: i64) -> bool {
         let said = self.said(&row.stream);
+        if row.gone {
+            return false;
+        }
         if row.stream.starts_with("$annals.") {
             return true;
         }
