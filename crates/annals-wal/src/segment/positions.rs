@@ -117,6 +117,20 @@ impl Segment {
         Ok(self.first_position.plus(u64::from(stretch.position) + within))
     }
 
+    /// About how many bytes a position takes in a sealed segment: from its record to the next one, or to the end of the frames.
+    /// Nothing of it is verified. 0 if its event was removed.
+    ///
+    /// # Errors
+    /// That the file cannot be read.
+    pub fn room_of(&self, position: Position) -> Result<u64, LogError> {
+        let Some(offset) = self.offset_of(position)? else { return Ok(0) };
+        let next = match self.next_position(position.next())? {
+            Some(next) => self.offset_of(next)?.map(u64::from),
+            None => self.sealed_entry().map(|entry| entry.frames_end),
+        };
+        Ok(next.map_or(0, |next| next.saturating_sub(u64::from(offset))))
+    }
+
     /// The first position at or behind one that has an event in this segment; `None` if there is none.
     ///
     /// # Errors

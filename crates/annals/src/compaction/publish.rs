@@ -13,10 +13,9 @@ impl Unit {
     /// Makes the manifest name the new files instead of the old ones, and shows them to readers. `false`, and the new files are
     /// removed, if somebody has put other ones there meanwhile.
     pub(super) fn publish(&self, core: &Core, written: Written, number: u64) -> Result<bool, LogError> {
-        let Some(part) = self.part.as_run() else { return Ok(false) };
-        let old = part.segments();
+        let old = self.segments();
         let mut catalog = core.catalog.lock();
-        if !core.has_part(&self.part) {
+        if !self.parts.iter().all(|part| core.has_part(part)) {
             drop(catalog);
             written.remove(core);
             return Ok(false);
@@ -59,8 +58,8 @@ impl Unit {
             if let Some(at) = at {
                 all.segments.splice(at..at + old.len(), segments.iter().cloned());
             }
-            if let Some(at) = all.index.iter().position(|part| Arc::ptr_eq(part, &self.part)) {
-                all.index.splice(at..=at, parts.iter().cloned());
+            if let Some(at) = all.index.iter().position(|part| Arc::ptr_eq(part, &self.parts[0])) {
+                all.index.splice(at..at + self.parts.len(), parts.iter().cloned());
             }
             all.removed = all.removed.max(through);
         });

@@ -113,7 +113,7 @@ fn measure(
         }
         let hash = going.hash(event.stream);
         hidden.insert(hash);
-        let bytes = segment.record(event.position)?.map_or(0, <[u8]>::len) as u64;
+        let bytes = segment.room_of(event.position)?;
         match keeping.blocked.get(&hash) {
             Some(first) => *keeping.credit.entry(*first).or_default() += bytes,
             None => {

@@ -17,12 +17,13 @@ use annals_types::{EventRef, Position};
 use annals_wal::{LogError, Rewrite, RewriteTarget, Segment};
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
-/// A part of the index, and what is to be done with its segments, in their order.
-#[derive(Debug)]
+/// Parts of the index that lie side by side, mostly one, and what is to be done with their segments, in their order.
+#[derive(Debug, Default)]
 pub(super) struct Unit {
-    pub(super) part: Arc<Part>,
+    pub(super) parts: Vec<Arc<Part>>,
     groups: Vec<Group>,
 }
 
@@ -61,38 +62,50 @@ pub(super) struct Written {
 }
 
 impl Unit {
-    /// The parts of which something is to be written anew.
+    /// The parts of which something is to be written anew. Those that share a segment that is to be are one unit.
     pub(super) fn all(parts: &[Arc<Part>], plan: &Plan) -> Vec<Self> {
         let newest = plan.segments.iter().rev().find(|segment| segment.figures.sealed);
         let newest = newest.map(|segment| segment.figures.segment_id);
         let actions: HashMap<u64, &Action> =
             plan.segments.iter().map(|segment| (segment.figures.segment_id, &segment.action)).collect();
-        let unit = |part: &Arc<Part>| {
-            let mut groups: Vec<Group> = Vec::new();
-            let mut range = None;
-            for segment in part.as_run()?.segments() {
-                // The newest one tells where the log goes on, so something of it stays.
-                let action = actions
-                    .get(&segment.id())
-                    .filter(|action| newest != Some(segment.id()) || !matches!(action, Action::Drop));
-                let segment = Arc::clone(segment);
-                match action {
-                    Some(Action::Merge(own)) => match groups.last_mut() {
-                        Some(Group::Write(sources)) if range == Some(own) => sources.push(segment),
-                        _ => groups.push(Group::Write(vec![segment])),
-                    },
-                    Some(Action::Drop | Action::Rewrite) => groups.push(Group::Write(vec![segment])),
-                    _ => groups.push(Group::Keep(segment)),
+        let mut units: Vec<Unit> = Vec::new();
+        // The neighbours with which the last segment becomes one.
+        let mut neighbours: Option<&Range<usize>> = None;
+        for part in parts {
+            let Some(run) = part.as_run() else { break };
+            for (number, segment) in run.segments().iter().enumerate() {
+                let action = actions.get(&segment.id()).copied();
+                let own = if let Some(Action::Merge(own)) = action { Some(own) } else { None };
+                let continued = own.is_some() && own == neighbours;
+                neighbours = own;
+                if number == 0 && !continued {
+                    units.push(Unit::default());
                 }
-                range = match action {
-                    Some(Action::Merge(own)) => Some(own),
-                    _ => None,
-                };
+                let Some(unit) = units.last_mut() else { continue };
+                if number == 0 {
+                    unit.parts.push(Arc::clone(part));
+                }
+                let segment = Arc::clone(segment);
+                // The newest one tells where the log goes on, so something of it stays.
+                let drops = matches!(action, Some(Action::Drop)) && newest != Some(segment.id());
+                match (unit.groups.last_mut(), action) {
+                    (Some(Group::Write(sources)), _) if continued => sources.push(segment),
+                    (_, Some(Action::Merge(_) | Action::Rewrite)) => {
+                        unit.groups.push(Group::Write(vec![segment]))
+                    }
+                    _ if drops => unit.groups.push(Group::Write(vec![segment])),
+                    _ => unit.groups.push(Group::Keep(segment)),
+                }
             }
-            let writes = groups.iter().any(|group| matches!(group, Group::Write(_)));
-            writes.then(|| Unit { part: Arc::clone(part), groups })
-        };
-        parts.iter().filter_map(unit).collect()
+        }
+        units.retain(|unit| unit.groups.iter().any(|group| matches!(group, Group::Write(_))));
+        units
+    }
+
+    /// Its segments as they are now.
+    pub(super) fn segments(&self) -> Vec<Arc<Segment>> {
+        let runs = self.parts.iter().filter_map(|part| part.as_run());
+        runs.flat_map(|run| run.segments().iter().cloned()).collect()
     }
 
     /// Bytes that are read to write it anew.

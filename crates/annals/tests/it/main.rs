@@ -7,6 +7,7 @@ mod aggregate_moments;
 mod aggregates;
 mod closing;
 mod common;
+mod compaction;
 mod concurrency;
 mod conditions;
 mod crash_threads;
