@@ -2,7 +2,8 @@
 
 use crate::output::StdoutClosed;
 use annals::{
-    AppendError, LoadError, OpenError, PayloadError, ReadError, RetentionError, SchemaError, TruncateError,
+    AppendError, CompactError, LoadError, OpenError, PayloadError, ReadError, RetentionError, SchemaError,
+    TruncateError,
 };
 use anyhow::Error;
 
@@ -48,13 +49,22 @@ fn status_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         _ => {}
     }
     match cause.downcast_ref() {
+        Some(CompactError::Retention(error)) => return status_of(error),
+        Some(CompactError::Read(error)) => return status_of(error),
+        Some(CompactError::Append(error)) => return status_of(error),
+        _ => {}
+    }
+    match cause.downcast_ref() {
         Some(TruncateError::Retention(error)) => return status_of(error),
         Some(TruncateError::Sync(error)) => return status_of(error),
         Some(TruncateError::Load(LoadError::Read(error))) => return status_of(error),
         _ => {}
     }
     if let Some(
-        AppendError::Conflict(_) | AppendError::ConditionFailed { .. } | AppendError::Tombstoned { .. },
+        AppendError::Conflict(_)
+        | AppendError::ConditionFailed { .. }
+        | AppendError::ConditionBelowRemoved { .. }
+        | AppendError::Tombstoned { .. },
     ) = cause.downcast_ref()
     {
         return Some(CONFLICT);

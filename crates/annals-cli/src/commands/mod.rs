@@ -1,6 +1,7 @@
 //! The commands, each in a file of its own: its arguments, its example and its work.
 
 mod append;
+mod compact;
 mod completions;
 mod delete;
 mod demo;
@@ -12,6 +13,7 @@ mod get;
 mod history;
 mod import;
 mod inspect;
+mod ledger;
 mod read;
 mod repair;
 mod replay;
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Retention(retention::Args),
     Truncate(truncate::Args),
     Delete(delete::Args),
+    Compact(compact::Args),
+    Ledger(ledger::Args),
     Stats(stats::Args),
     Verify(verify::Args),
     Repair(repair::Args),
@@ -78,6 +82,8 @@ impl Command {
             Command::Retention(args) => retention::run(tool, &args),
             Command::Truncate(args) => truncate::run(tool, &args),
             Command::Delete(args) => delete::run(tool, &args),
+            Command::Compact(args) => compact::run(tool, &args),
+            Command::Ledger(args) => ledger::run(tool, &args),
             Command::Stats(args) => stats::run(tool, &args),
             Command::Verify(args) => verify::run(tool, &args),
             Command::Repair(args) => repair::run(tool, &args),
