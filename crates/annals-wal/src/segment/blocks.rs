@@ -70,7 +70,7 @@ impl Segment {
         if position < self.first_position {
             return Ok(None);
         }
-        if self.is_whole() {
+        if self.whole {
             return Ok(Some(self.distance(position)));
         }
         let record = self.rank(position)?;

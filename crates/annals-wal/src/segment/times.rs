@@ -27,6 +27,11 @@ impl Segment {
         }
         // Behind the last event there may be positions whose events were removed.
         let next = if low == all.end { range.end } else { self.position_of(low)? };
+        // Nobody knows when events were recorded that damage has taken.
+        let compared = if low == all.start { range.start } else { self.position_of(low - 1)?.next() };
+        if compared < next {
+            self.removed(compared)?;
+        }
         Ok(next.max(range.start).previous())
     }
 
