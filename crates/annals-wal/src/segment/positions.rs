@@ -9,7 +9,7 @@ use super::sealed::{Loaded, Rebuilt, Sealed};
 use super::tables::Tables;
 use super::{Body, Segment};
 use crate::error::LogError;
-use annals_format::{SealedSegment, Stretch};
+use annals_format::{Damage, SEGMENT_HEADER_BYTES, SealedSegment, Stretch};
 use annals_types::Position;
 use annals_types::planted::{Bug, planted};
 use annals_vfs::Mapping;
@@ -29,7 +29,7 @@ enum Stretches<'s> {
 pub(super) struct Numbers<'s> {
     stretches: Stretches<'s>,
     /// How many records there are, which is fewer than were written where damage has taken some and the stretches as well.
-    records: u64,
+    pub(super) records: u64,
 }
 
 impl Numbers<'_> {
@@ -69,12 +69,12 @@ impl Numbers<'_> {
         if record < end { Ok(record) } else { Err(end) }
     }
 
-    fn rank(self, distance: u64) -> u64 {
+    pub(super) fn rank(self, distance: u64) -> u64 {
         self.find(distance).unwrap_or_else(|rank| rank)
     }
 
     /// The position of a record.
-    fn distance_of(self, record: u64) -> u64 {
+    pub(super) fn distance_of(self, record: u64) -> u64 {
         let stretch = self.get(self.last_up_to(record, |stretch| stretch.record).unwrap_or(0));
         u64::from(stretch.position) + record.saturating_sub(stretch.record.into())
     }
@@ -132,25 +132,40 @@ impl Segment {
         if known || planted(Bug::DamagedTakenForRemoved) { Ok(()) } else { Err(self.unreadable(position)) }
     }
 
-    /// How many records the segment has in front of a position; of one behind it, all.
+    /// How many events the segment has in front of a position; in front of one behind it, all.
     ///
     /// # Errors
-    /// That the file cannot be read.
+    /// That the file cannot be read, or that it is so damaged that the number is not known.
     pub fn rank(&self, position: Position) -> Result<u64, LogError> {
         let distance = self.distance(position);
-        Ok(match self.numbers()? {
-            Some(numbers) => numbers.rank(distance),
-            None => distance.min(self.count()),
-        })
+        let Some(numbers) = self.numbers()? else { return Ok(distance.min(self.count())) };
+        self.check_all_there(numbers)?;
+        Ok(numbers.rank(distance))
     }
 
-    /// The position of a record, by its number, which must be one that the segment has.
+    /// The position of an event, by how many the segment has in front of it.
     ///
     /// # Errors
-    /// That the file cannot be read.
-    pub fn position_of(&self, record: u64) -> Result<Position, LogError> {
-        let distance = self.numbers()?.map_or(record, |numbers| numbers.distance_of(record));
-        Ok(self.first_position.plus(distance))
+    /// As [`Segment::rank`]; that it does not have so many.
+    pub fn position_of(&self, rank: u64) -> Result<Position, LogError> {
+        let distance = match self.numbers()? {
+            Some(numbers) => {
+                self.check_all_there(numbers)?;
+                numbers.distance_of(rank)
+            }
+            None => rank,
+        };
+        let position = self.first_position.plus(distance);
+        if rank < self.count() { Ok(position) } else { Err(self.unreadable(position)) }
+    }
+
+    fn check_all_there(&self, numbers: Numbers<'_>) -> Result<(), LogError> {
+        let (found, expected) = (numbers.records, self.count());
+        if found == expected {
+            return Ok(());
+        }
+        let damage = Damage::new(SEGMENT_HEADER_BYTES as u64, "events that can be read", found, expected);
+        Err(LogError::corrupt(&self.path, damage))
     }
 
     /// The first position at or behind one that has an event in this segment; `None` if there is none.
