@@ -3,8 +3,8 @@
 use crate::error::LogError;
 use crate::segment::{Ahead, Segment};
 use annals_format::{
-    Damage, FooterBuilder, FrameFault, Rewritten, SEGMENT_HEADER_BYTES, SPAN_BYTES, SealedSegment,
-    check_frame,
+    Damage, FooterBuilder, FrameFault, FrameHeader, Rewritten, SEGMENT_HEADER_BYTES, SPAN_BYTES,
+    SealedSegment, check_frame,
 };
 use annals_types::Position;
 use annals_types::planted::{Bug, planted};
@@ -90,54 +90,52 @@ fn push_records(
 ) -> Result<(), LogError> {
     let (last_position, sparse) = (sealing.last_position, sealing.rewritten.is_some());
     let (mut offset, mut next) = (SEGMENT_HEADER_BYTES, segment.first_position());
+    // Nothing tells yet where the records of a rewritten segment are.
+    let refuse = |next: Position, damage: Damage| match sparse {
+        true => LogError::corrupt(segment.path(), damage),
+        false => damaged(segment, next, last_position, damage),
+    };
     while (next <= last_position && !sparse) || offset < bytes.len() {
         let at = offset as u64;
         let rest = bytes.get(offset..).unwrap_or_default();
-        let mut frame_begins = sparse;
-        let checked = check_frame(rest, segment.binding(), at, |within, event| {
-            if std::mem::take(&mut frame_begins) {
-                let distance = event.position.events_since(segment.first_position());
-                footer.begin_stretch(u32::try_from(distance).unwrap_or(u32::MAX));
-            }
-            let offset = u32::try_from(at + within as u64).unwrap_or(0);
-            if event.is_lost() {
-                footer.push_lost(offset, event.recorded_at);
-            } else {
-                footer.push(offset, event.recorded_at, event.occurred_at);
-            }
-        });
-        let header = match checked {
-            Ok(header) if header.first_position == next => header,
-            Ok(header) if sparse && header.first_position > next => header,
-            Ok(header) => {
-                let found = header.first_position.get();
-                return Err(damaged(
-                    segment,
-                    next,
-                    last_position,
-                    Damage::new(at, "frame position", found, next.get()),
-                ));
-            }
-            Err(fault) => {
-                let damage = damage_of(fault, at, rest.len());
-                // Nothing tells yet where the records of a rewritten segment are.
-                let error = match sparse {
-                    true => LogError::corrupt(segment.path(), damage),
-                    false => damaged(segment, next, last_position, damage),
-                };
-                return Err(error);
-            }
-        };
+        let header = push_frame(footer, segment, rest, at, sparse)
+            .map_err(|fault| refuse(next, damage_of(fault, at, rest.len())))?;
+        let first = header.first_position;
+        if first != next && !(sparse && first > next) {
+            return Err(refuse(next, Damage::new(at, "frame position", first.get(), next.get())));
+        }
         next = header.last_position().next();
         offset += usize::try_from(header.length).unwrap_or(usize::MAX);
     }
     if next > last_position.next() || (next != last_position.next() && !sparse) {
-        let found = next.previous().get();
-        let damage =
-            Damage::new(offset as u64, "last position of a full segment", found, last_position.get());
+        let (found, expected) = (next.previous().get(), last_position.get());
+        let damage = Damage::new(offset as u64, "last position of a full segment", found, expected);
         return Err(LogError::corrupt(segment.path(), damage));
     }
     Ok(())
+}
+
+/// Verifies the frame at the front of `bytes`, and adds its records.
+fn push_frame(
+    footer: &mut FooterBuilder,
+    segment: &Segment,
+    bytes: &[u8],
+    at: u64,
+    sparse: bool,
+) -> Result<FrameHeader, FrameFault> {
+    let mut frame_begins = sparse;
+    check_frame(bytes, segment.binding(), at, |within, event| {
+        if std::mem::take(&mut frame_begins) {
+            let distance = event.position.events_since(segment.first_position());
+            footer.begin_stretch(u32::try_from(distance).unwrap_or(u32::MAX));
+        }
+        let offset = u32::try_from(at + within as u64).unwrap_or(0);
+        if event.is_lost() {
+            footer.push_lost(offset, event.recorded_at);
+        } else {
+            footer.push(offset, event.recorded_at, event.occurred_at);
+        }
+    })
 }
 
 pub(crate) fn damage_of(fault: FrameFault, offset: u64, room: usize) -> Damage {

@@ -58,10 +58,39 @@ impl Parts {
         Ok(events)
     }
 
+    /// The segment that covers a position, and all positions for which it is the one; `None` if it was removed as a whole.
+    pub(crate) fn holder_of(&self, position: Position) -> Option<(&Segment, Range<Position>)> {
+        let (segment, mut positions) = self.segment_with_positions(position)?;
+        if let Some(entry) = segment.sealed_entry() {
+            positions.end = positions.end.min(entry.last_position().next());
+        }
+        positions.contains(&position).then_some((segment, positions))
+    }
+
+    /// The nearest position at or behind one, in the direction of reading, of which the event was not removed.
+    pub(crate) fn nearest(&self, position: Position, backwards: bool) -> Result<Option<Position>, ReadError> {
+        if position > self.removed {
+            return Ok(Some(position));
+        }
+        let begun = self.segments_begun(position);
+        let mut numbers = if backwards { 0..begun } else { begun.saturating_sub(1)..self.segments.len() };
+        while let Some(number) = if backwards { numbers.next_back() } else { numbers.next() } {
+            let segment = &self.segments[number];
+            let found = match backwards {
+                true => segment.last_position_up_to(position)?,
+                false => segment.next_position(position)?,
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
     /// The event at a position, which must be visible; `None` if it was removed.
     #[inline]
     pub(crate) fn event(&self, position: Position) -> Result<Option<EventRef<'_>>, ReadError> {
-        match self.segment_of(position) {
+        match self.segment_of(position).filter(|segment| covers(segment, position)) {
             Some(segment) => Ok(segment.event(position)?),
             None => Ok(None),
         }
@@ -156,6 +185,12 @@ impl Parts {
         let to = self.segments.partition_point(|segment| segment.first_position() <= last);
         self.segments[from.saturating_sub(1)..to.max(from.saturating_sub(1))].iter().map(|segment| &**segment)
     }
+}
+
+/// Whether a position is not behind a segment: where segments were removed as a whole, positions lie between others.
+#[inline]
+fn covers(segment: &Segment, position: Position) -> bool {
+    segment.sealed_entry().is_none_or(|entry| position <= entry.last_position())
 }
 
 /// What lies side by side, with the first and the last position of each, up to `last`.

@@ -21,33 +21,22 @@ impl Segment {
         if first >= end || self.mapping().is_err() {
             return;
         }
-        let Some((first, end)) = self.present(first, end) else { return };
+        let (Some(start), Some(behind)) = (self.known_rank(first), self.known_rank(end)) else { return };
+        if start >= behind {
+            return;
+        }
         if let Body::Sealed(sealed) = &self.body
             && let Some(loaded) = sealed.loaded.get()
             && let Some(tables) = &loaded.tables
-            && let (Ok(start), Ok(behind)) = (self.rank(first), self.rank(end))
         {
             loaded.mapping.prefetch(tables.places_of_offsets(&loaded.mapping, &(start..behind)));
         }
-        let place =
-            |position| self.known_place(position).map(|(mapping, offset)| (mapping, u64::from(offset)));
-        let (Some((mapping, start)), Some((_, last))) = (place(first), place(end.previous())) else {
-            return;
-        };
+        let place = |record| self.known_offset(record).map(|(mapping, offset)| (mapping, u64::from(offset)));
+        let (Some((mapping, start)), Some((_, last))) = (place(start), place(behind - 1)) else { return };
         let most = self.sealed_entry().map_or(mapping.len(), |entry| entry.frames_end);
         // How long the last record is nobody knows before it is read, if no other one follows it.
-        let behind = place(end).map_or(last + PAGE_BYTES as u64, |(_, next)| next);
+        let behind = place(behind).map_or(last + PAGE_BYTES as u64, |(_, next)| next);
         mapping.prefetch(start..behind.min(most).max(start));
-    }
-
-    /// The first of some positions that has an event, and the first one behind the last that has; `None` if none has one.
-    fn present(&self, first: Position, end: Position) -> Option<(Position, Position)> {
-        if self.is_whole() {
-            return Some((first, end));
-        }
-        let (start, behind) = (self.rank(first).ok()?, self.rank(end).ok()?);
-        let last = behind.checked_sub(1).filter(|last| *last >= start)?;
-        Some((self.position_of(start).ok()?, self.position_of(last).ok()?.next()))
     }
 }
 

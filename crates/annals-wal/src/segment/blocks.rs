@@ -70,11 +70,9 @@ impl Segment {
         if position < self.first_position {
             return Ok(None);
         }
-        if self.is_whole() {
-            return Ok(Some(self.distance(position)));
-        }
-        let record = self.rank(position)?;
-        Ok((self.has_all_records()? && record < self.count()).then_some(record))
+        let Some(numbers) = self.numbers()? else { return Ok(Some(self.distance(position))) };
+        let record = numbers.rank(self.distance(position));
+        Ok((numbers.records == self.count() && record < numbers.records).then_some(record))
     }
 
     /// The positions of some records, of which the first may be the one behind `asked`.

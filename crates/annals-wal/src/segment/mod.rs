@@ -34,6 +34,9 @@ pub struct Segment {
     path: String,
     binding: Binding,
     first_position: Position,
+    /// Whether every position from the first to the last has an event. It is asked at every read, and lies beside what else is
+    /// looked at there.
+    whole: bool,
     body: Body,
 }
 
@@ -58,7 +61,7 @@ impl Segment {
         let most = length.saturating_sub(SEGMENT_HEADER_BYTES as u64) / RECORD_HEADER_BYTES as u64;
         let (offsets, occurred) = (OffsetTable::new(most), OccurredTable::new(most));
         let body = Body::Live(Live { mapping, offsets, occurred });
-        Segment { id, path: names::segment(id), binding, first_position, body }
+        Segment { id, path: names::segment(id), binding, first_position, whole: true, body }
     }
 
     /// A segment that compaction has written, and that has no footer yet.
@@ -71,7 +74,7 @@ impl Segment {
     ) -> Self {
         let body =
             Body::Live(Live { mapping, offsets: OffsetTable::new(0), occurred: OccurredTable::new(0) });
-        Segment { id, path, binding, first_position, body }
+        Segment { id, path, binding, first_position, whole: true, body }
     }
 
     /// A sealed segment of the manifest. The file is not touched before it is read.
@@ -82,6 +85,7 @@ impl Segment {
             path: entry.path(),
             binding: entry.binding(store_id),
             first_position: entry.first_position,
+            whole: entry.positions() == entry.count,
             body: Body::Sealed(Box::new(Sealed::new(entry, disk))),
         }
     }
@@ -98,7 +102,7 @@ impl Segment {
         &self.path
     }
 
-    /// Position of its first event.
+    /// The first position that it covers; unless it was rewritten, that of its first event.
     #[must_use]
     pub fn first_position(&self) -> Position {
         self.first_position
@@ -178,20 +182,11 @@ impl Segment {
                 Some(rebuilt) => rebuilt.offset(record),
                 None => match self.footer_offset(record)? {
                     Some(offset) => Some(offset),
-                    None => return self.rebuilt_offset(position),
+                    None => self.rebuild()?.offset(record),
                 },
             },
         };
         offset.map(Some).ok_or_else(|| self.unreadable(position))
-    }
-
-    /// The same, found in the frames.
-    #[cold]
-    fn rebuilt_offset(&self, position: Position) -> Result<Option<u32>, LogError> {
-        let rebuilt = self.rebuild()?;
-        // Of a segment from which events were removed, the numbers of the records may be others now.
-        let Some(record) = self.record_of(position)? else { return Ok(None) };
-        rebuilt.offset(record).map(Some).ok_or_else(|| self.unreadable(position))
     }
 
     #[inline]
@@ -234,7 +229,7 @@ impl Segment {
         let Body::Sealed(sealed) = &self.body else { return Err(corrupt(damage)) };
         // The frames may have been walked since the footer was asked: for another event, or by another thread.
         let told = match sealed.rebuilt.get() {
-            Some(_) => self.rebuilt_offset(position)?.is_none_or(|offset| u64::from(offset) == tried),
+            Some(_) => self.offset_of(position)?.is_none_or(|offset| u64::from(offset) == tried),
             None => planted(Bug::FooterNotMadeAgain) || self.footer_is_sound()?,
         };
         if told {

@@ -1,5 +1,6 @@
 //! A sealed segment: its file, mapped when it is first read, and its offsets, from the footer or from the frames.
 
+use super::positions::Numbers;
 use super::tables::Tables;
 use super::{Ahead, Body, Segment};
 use crate::error::LogError;
@@ -25,10 +26,10 @@ pub(super) struct Sealed {
 /// What the footer would say of records, found in the frames.
 #[derive(Debug, Default)]
 pub(super) struct Rebuilt {
-    /// Where records begin: by the number of the record, 0 where none was found. Where positions are missing only those have a
-    /// number that were found.
+    /// Where records begin: by the number of the record, 0 where none was found. Where positions are missing and the footer does
+    /// not tell which ones, only those have a number that were found.
     pub(super) offsets: Box<[u32]>,
-    /// Where positions are missing: which ones there are.
+    /// In that case: which positions were found.
     pub(super) stretches: Box<[Stretch]>,
 }
 
@@ -119,17 +120,25 @@ impl Segment {
     }
 
     /// Finds every record by walking the frames, over damage where there is some. Bounded by the segment.
+    #[cold]
     pub(super) fn rebuild(&self) -> Result<&Rebuilt, LogError> {
         let Body::Sealed(sealed) = &self.body else { return Err(self.unreadable(self.first_position)) };
-        let entry = &sealed.entry;
+        if let Some(rebuilt) = sealed.rebuilt.get() {
+            return Ok(rebuilt);
+        }
+        let (entry, loaded) = (&sealed.entry, self.loaded(sealed)?);
         let frames = usize::try_from(entry.frames_end).unwrap_or(usize::MAX);
-        let mapping = self.mapping()?;
         let bytes = self.mapped()?;
         let bytes = bytes.get(..frames).unwrap_or(bytes);
-        let most = usize::try_from(entry.count).unwrap_or(usize::MAX).min(bytes.len() / RECORD_HEADER_BYTES);
-        let mut ahead = Ahead::new(mapping, bytes.len() as u64);
+        let mut ahead = Ahead::new(&loaded.mapping, bytes.len() as u64);
         ahead.reach(0);
-        let mut found = Found { segment: self, most, offsets: Vec::new(), stretches: Vec::new() };
+        let mut found = Found {
+            segment: self,
+            numbers: if self.whole { None } else { self.numbers_of_footer(sealed, loaded) },
+            most: usize::try_from(entry.count).unwrap_or(usize::MAX).min(bytes.len() / RECORD_HEADER_BYTES),
+            offsets: Vec::new(),
+            stretches: Vec::new(),
+        };
         scan_mapped(bytes, self.binding, |step| {
             if let Step::Record { offset, event } = step {
                 ahead.reach(offset);
@@ -144,6 +153,8 @@ impl Segment {
 /// Records as they are found. Grows with these, not with what the manifest claims.
 struct Found<'s> {
     segment: &'s Segment,
+    /// Which record is which, if positions are missing and the footer tells.
+    numbers: Option<Numbers<'s>>,
     most: usize,
     offsets: Vec<u32>,
     stretches: Vec<Stretch>,
@@ -155,11 +166,19 @@ impl Found<'_> {
             return;
         }
         let distance = self.segment.distance(position);
-        if !self.segment.is_whole() {
-            self.push_sparse(distance, offset);
-            return;
+        match self.numbers {
+            Some(numbers) => {
+                if let Ok(record) = numbers.find(distance) {
+                    self.put(record, offset);
+                }
+            }
+            None if self.segment.whole => self.put(distance, offset),
+            None => self.push_next(distance, offset),
         }
-        if let Ok(index) = usize::try_from(distance)
+    }
+
+    fn put(&mut self, record: u64, offset: u32) {
+        if let Ok(index) = usize::try_from(record)
             && index < self.most
         {
             if index >= self.offsets.len() {
@@ -169,7 +188,8 @@ impl Found<'_> {
         }
     }
 
-    fn push_sparse(&mut self, distance: u64, offset: u32) {
+    /// Gives the number that comes next, where nothing else tells which one it is.
+    fn push_next(&mut self, distance: u64, offset: u32) {
         let (Ok(position), Ok(record)) = (u32::try_from(distance), u32::try_from(self.offsets.len())) else {
             return;
         };

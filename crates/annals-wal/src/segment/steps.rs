@@ -41,7 +41,7 @@ impl Segment {
     pub fn ask_for_block(&self, position: Position) {
         if let Body::Sealed(sealed) = &self.body
             && position >= self.first_position
-            && self.is_whole()
+            && self.whole
             && let Some(loaded) = sealed.loaded.get()
             && let Some(tables) = &loaded.tables
         {
@@ -54,7 +54,7 @@ impl Segment {
     pub fn ask_for_offset(&self, position: Position) {
         if let Body::Sealed(sealed) = &self.body
             && position >= self.first_position
-            && self.is_whole()
+            && self.whole
             && let Some(loaded) = sealed.loaded.get()
             && let Some(tables) = &loaded.tables
             && let Some(place) = tables.place_of_offset(&loaded.mapping, self.distance(position))
@@ -95,17 +95,22 @@ impl Segment {
         Place { bytes, offset: offset.min(end) }
     }
 
-    /// The mapping and the offset of a record, if the file is mapped and tells.
+    /// The mapping and the offset of the record at a position, if the file is mapped and tells.
     #[inline]
-    pub(super) fn known_place(&self, position: Position) -> Option<(&Mapping, u32)> {
+    fn known_place(&self, position: Position) -> Option<(&Mapping, u32)> {
         if position < self.first_position {
             return None;
         }
+        self.known_offset(self.known_record(position)?)
+    }
+
+    /// The same of a record, by its number.
+    #[inline]
+    pub(super) fn known_offset(&self, record: u64) -> Option<(&Mapping, u32)> {
         match &self.body {
-            Body::Live(live) => Some((&live.mapping, live.offsets.get(self.distance(position))?)),
+            Body::Live(live) => Some((&live.mapping, live.offsets.get(record)?)),
             Body::Sealed(sealed) => {
                 let loaded = sealed.loaded.get()?;
-                let record = self.record_of(position).ok()??;
                 let offset = match sealed.rebuilt.get() {
                     Some(rebuilt) => rebuilt.offset(record),
                     None => loaded.tables.as_ref()?.offset(&loaded.mapping, record),

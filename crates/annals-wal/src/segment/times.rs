@@ -13,25 +13,36 @@ impl Segment {
     /// # Errors
     /// As [`Segment::event`].
     pub fn position_at(&self, time: Timestamp, range: Range<Position>) -> Result<Position, LogError> {
-        let all = self.rank(range.start)?..self.rank(range.end)?;
+        let numbers = self.numbers()?;
+        let rank = |position| {
+            numbers.map_or(self.distance(position), |numbers| numbers.rank(self.distance(position)))
+        };
+        let position_of =
+            |record| self.first_position.plus(numbers.map_or(record, |numbers| numbers.distance_of(record)));
+        let recorded_by = |record| self.recorded_by(position_of(record), time);
+        let all = rank(range.start)..rank(range.end);
         let (mut low, mut high) = (all.start, all.end);
         if let Some((from, to)) = self.narrow_by_footer(time, &all) {
-            let before = from == all.start || self.recorded_by(from - 1, time)?;
-            if before && (to == all.end || !self.recorded_by(to, time)?) {
+            let before = from == all.start || recorded_by(from - 1)?;
+            if before && (to == all.end || !recorded_by(to)?) {
                 (low, high) = (from, to);
             }
         }
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.recorded_by(middle, time)? { low = middle + 1 } else { high = middle }
+            if recorded_by(middle)? { low = middle + 1 } else { high = middle }
         }
         // Behind the last event there may be positions whose events were removed.
-        let next = if low == all.end { range.end } else { self.position_of(low)? };
+        let next = if low == all.end { range.end } else { position_of(low) };
+        // Nobody knows when events were recorded that damage has taken.
+        let compared = if low == all.start { range.start } else { position_of(low - 1).next() };
+        if compared < next {
+            self.removed(compared)?;
+        }
         Ok(next.max(range.start).previous())
     }
 
-    fn recorded_by(&self, record: u64, time: Timestamp) -> Result<bool, LogError> {
-        let position = self.position_of(record)?;
+    fn recorded_by(&self, position: Position, time: Timestamp) -> Result<bool, LogError> {
         match self.event(position)? {
             Some(event) => Ok(event.recorded_at <= time),
             None => Err(self.unreadable(position)),

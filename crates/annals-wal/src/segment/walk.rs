@@ -67,7 +67,7 @@ impl Segment {
             sums,
             next: positions.start,
             end: positions.end,
-            sparse: !self.is_whole(),
+            sparse: !self.whole,
             offset: if first { SEGMENT_HEADER_BYTES } else { 0 },
             framed: first,
             left: 0,
@@ -187,12 +187,7 @@ impl<'s> Walk<'s> {
             let at = self.offset.next_multiple_of(FRAME_ALIGNMENT);
             let rest = self.bytes.get(at..).unwrap_or_default();
             let header = FrameHeader::decode(rest, self.segment.binding, at as u64).ok();
-            // Where positions are missing a frame begins behind them. Nothing lies between the two frames.
-            let follows = |header: &FrameHeader| match self.sparse {
-                true => header.first_position >= self.next,
-                false => header.first_position == self.next,
-            };
-            let Some(header) = header.filter(follows) else {
+            let Some(header) = header.filter(|header| self.comes_next(header.first_position)) else {
                 self.framed = false;
                 return;
             };
@@ -204,6 +199,16 @@ impl<'s> Walk<'s> {
                 _ => at + FRAME_HEADER_BYTES,
             };
         }
+    }
+
+    /// Whether a frame of this first position is the one that comes next. That nothing lies between two frames does not say that
+    /// nothing was there: a frame may have been written over another one. So the segment is asked which positions are missing.
+    fn comes_next(&self, first: Position) -> bool {
+        let behind_gap = || {
+            let next = self.segment.next_position(self.next);
+            first > self.next && matches!(next, Ok(Some(next)) if next == first)
+        };
+        first == self.next || (self.sparse && behind_gap())
     }
 
     /// Sums up the spans that the next record lies in, and says whether they are sound.
@@ -240,7 +245,9 @@ impl<'s> Walk<'s> {
         if self.next >= self.end {
             return Ok(None);
         }
-        let event = self.segment.event(self.next)?;
+        let Some(event) = self.segment.event(self.next)? else {
+            return Err(self.segment.unreadable(self.next));
+        };
         (self.framed, self.left) = (false, 0);
         // The tables may lead anywhere, so nothing is known of what lies behind.
         (self.sound, self.unsound) = (0, 0);
@@ -248,6 +255,6 @@ impl<'s> Walk<'s> {
         self.offset = usize::try_from(offset).unwrap_or(0);
         let length = self.bytes.get(self.offset..).and_then(record_length).unwrap_or(0);
         self.advance(length);
-        Ok(event)
+        Ok(Some(event))
     }
 }

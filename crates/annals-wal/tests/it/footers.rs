@@ -1,6 +1,6 @@
 //! What a footer says of its segment, in either version of it: offsets, times, and when the events of a block occurred.
 
-use crate::log::{STORE_ID, copy};
+use crate::log::{STORE_ID, Whole, copy};
 use annals_format::{
     BLOCK_RECORDS, Footer, FooterBuilder, FrameBuilder, FrameStamp, SealedSegment, SegmentHeader,
     TIME_STRIDE, TimeRange, names, reseal,
@@ -67,6 +67,7 @@ fn sealed(occurred: &[Option<i64>]) -> (Vec<u8>, SealedSegment) {
         length: 0,
         recorded: TimeRange::EMPTY,
         occurred: TimeRange::EMPTY,
+        rewritten: None,
     };
     let binding = entry.binding(&STORE_ID);
     let header = SegmentHeader { store_id: STORE_ID, segment_id: 1, first_position: FIRST, salt: 77 };
@@ -130,7 +131,7 @@ fn assert_hides_nothing(segment: &Segment, entry: &SealedSegment) -> usize {
         assert_eq!(block.start.events_since(entry.first_position) % BLOCK_RECORDS as u64, 0);
         assert!(block.end == all(entry).end || block.end.events_since(block.start) == BLOCK_RECORDS as u64);
         told += usize::from(block.start == position);
-        let event = segment.event(position).unwrap();
+        let event = segment.there(position).unwrap();
         let within = occurred.min <= event.occurred_at && event.occurred_at <= occurred.max;
         assert!(event.is_lost() || within, "{position}: {occurred:?}");
     }
@@ -153,7 +154,7 @@ proptest! {
         let (newer, older) = (open(&bytes, &entry), open(&older_bytes, &older_entry));
         for position in positions(&entry) {
             prop_assert_eq!(newer.offset_of(position).unwrap(), older.offset_of(position).unwrap());
-            prop_assert_eq!(newer.event(position).unwrap(), older.event(position).unwrap());
+            prop_assert_eq!(newer.there(position).unwrap(), older.there(position).unwrap());
             prop_assert_eq!(older.occurred_block(position).unwrap(), None);
         }
         for time in (-5..occurred.len() as i64 * 10 / 7 + 20).step_by(35) {
@@ -236,7 +237,7 @@ fn only_what_lies_on_a_damaged_page_of_a_footer_is_not_known() {
         (0..400).all(|block| !known(&segment, block)),
         "no page is believed because of damaged checksums"
     );
-    assert!(segment.event(FIRST.plus(5000)).is_ok());
+    assert!(segment.there(FIRST.plus(5000)).is_ok());
 }
 
 #[test]
@@ -255,7 +256,7 @@ fn positions_outside_a_segment_are_in_no_block_and_need_no_reading_ahead() {
             segment.read_ahead(position..Position::new(u64::MAX));
             assert_eq!(segment.occurred_block(position).unwrap().is_some(), within(position), "{position}");
         }
-        assert!(segment.event(last).is_ok());
+        assert!(segment.there(last).is_ok());
     }
 }
 
@@ -267,7 +268,7 @@ fn offsets_that_were_told_before_the_frames_were_walked_are_not_believed_behind_
     let mut damaged = bytes;
     damaged[start] ^= 4;
     let segment = open(&damaged, &entry);
-    assert!(segment.event(entry.last_position()).is_ok(), "mapped, and of a block that is as it was");
+    assert!(segment.there(entry.last_position()).is_ok(), "mapped, and of a block that is as it was");
     let told: Vec<(Position, Place<'_>)> =
         positions(&entry).map(|position| (position, ask_for(&segment, position).unwrap())).collect();
     for (position, place) in told {
@@ -299,10 +300,10 @@ fn reading_ahead_takes_any_footer() {
             for position in positions(&entry) {
                 let _ = ask_for(&segment, position);
             }
-            assert!(positions(&entry).all(|position| segment.event(position).is_ok()));
+            assert!(positions(&entry).all(|position| segment.there(position).is_ok()));
             segment.read_ahead(all(&entry));
             for position in positions(&entry) {
-                let event = segment.event(position).unwrap();
+                let event = segment.there(position).unwrap();
                 assert!(
                     ask_for(&segment, position)
                         .is_none_or(|place| segment.event_at(position, place).unwrap() == event)

@@ -71,6 +71,22 @@ pub(crate) fn assert_own(event: &EventRef<'_>) {
     assert_eq!(data, data_of(position, data.len() - 8), "at {position}");
 }
 
+/// Reading from segments of which no events were removed.
+pub(crate) trait Whole {
+    fn there(&self, position: Position) -> Result<EventRef<'_>, LogError>;
+    fn record_there(&self, position: Position) -> Result<&[u8], LogError>;
+}
+
+impl Whole for Segment {
+    fn there(&self, position: Position) -> Result<EventRef<'_>, LogError> {
+        Ok(self.event(position)?.unwrap())
+    }
+
+    fn record_there(&self, position: Position) -> Result<&[u8], LogError> {
+        Ok(self.record(position)?.unwrap())
+    }
+}
+
 impl Log {
     /// A new log with so many segments laid out.
     pub(crate) fn new(disk: Arc<dyn Disk>, segments: u64) -> Self {
@@ -156,7 +172,7 @@ pub(crate) fn recover_with(
         let end = recovered.segments.get(index + 1).map_or(recovered.next, |next| next.first_position());
         let mut position = segment.first_position();
         while position < end {
-            assert_own(&segment.event(position).unwrap());
+            assert_own(&segment.there(position).unwrap());
             position = position.next();
         }
     }

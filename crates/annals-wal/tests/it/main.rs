@@ -11,6 +11,7 @@ mod recovery;
 mod scan;
 mod sealed;
 mod segments;
+mod sparse;
 mod torn_or_damaged;
 mod walks;
 mod watermark;

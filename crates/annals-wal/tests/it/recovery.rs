@@ -4,7 +4,7 @@ use crate::log::{
     Found, Log, SEGMENT_BYTES, copy, corruption, entry, frames, input, recover_on, recover_with,
     segment_bytes, with_segment,
 };
-use annals_format::{SEGMENT_HEADER_BYTES, SegmentHeader, names};
+use annals_format::{FORMAT_VERSION, SEGMENT_HEADER_BYTES, SegmentHeader, names};
 use annals_types::Position;
 use annals_vfs::{Call, Disk, FaultyDisk, MemoryDisk};
 use annals_wal::{Case, LogError, Mode, RecoveryInput};
@@ -258,7 +258,8 @@ fn r8_a_segment_of_the_manifest_that_is_not_there_is_corruption() {
 fn a_segment_of_a_newer_version_is_told_apart_from_damage() {
     let (disk, log) = log_of(1);
     let mut bytes = segment_bytes(&disk, 1);
-    bytes[8] = 4;
+    let next = FORMAT_VERSION + 1;
+    bytes[8..12].copy_from_slice(&next.to_le_bytes());
     // CRC-32, bit by bit, over all but the checksum itself.
     let covered = bytes[..12].iter().chain(&bytes[16..SEGMENT_HEADER_BYTES]);
     let crc = covered.fold(u32::MAX, |crc, byte| {
@@ -267,7 +268,9 @@ fn a_segment_of_a_newer_version_is_told_apart_from_damage() {
     bytes[12..16].copy_from_slice(&(!crc).to_le_bytes());
     let newer = with_segment(&disk, 1, &bytes);
     match recover_on(&newer, Mode::Repair, &log.open) {
-        Err(LogError::Newer { file, found: 4, supported: 3 }) => assert_eq!(file, names::segment(1)),
+        Err(LogError::Newer { file, found, supported }) => {
+            assert_eq!((file, found, supported), (names::segment(1), next, FORMAT_VERSION));
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -1,7 +1,7 @@
 //! Sealed segments: read through their footer, and without it.
 
 use crate::footers::with_footer_of_version_1;
-use crate::log::{Log, assert_own, copy, frames, segment_bytes};
+use crate::log::{Log, Whole, assert_own, copy, frames, segment_bytes};
 use annals_format::{FOOTER_TRAILER_BYTES, Footer, SealedSegment, names};
 use annals_types::{Position, Timestamp};
 use annals_vfs::{Disk, Fate, FaultyDisk, MemoryDisk, Survival};
@@ -35,7 +35,7 @@ fn positions(entry: &SealedSegment) -> impl Iterator<Item = Position> + use<> {
 
 fn assert_all_readable(segment: &Segment, entry: &SealedSegment) {
     for position in positions(entry) {
-        let event = segment.event(position).unwrap();
+        let event = segment.there(position).unwrap();
         assert_eq!(event.position, position);
         assert_own(&event);
     }
@@ -75,7 +75,7 @@ fn a_record_is_given_with_exactly_its_bytes() {
     let segment = open(&disk, &entry);
     let bytes = segment_bytes(&disk, 1);
     for position in positions(&entry) {
-        let record = segment.record(position).unwrap();
+        let record = segment.record_there(position).unwrap();
         assert_eq!(annals_format::record_length(record), Some(record.len()));
         assert!(bytes.windows(record.len()).any(|window| window == record));
     }
@@ -131,7 +131,7 @@ fn every_event_is_read_whatever_bit_of_the_footer_is_damaged() {
                 let segment = open(&with_bytes(&disk, &damaged), &entry);
                 assert_all_readable(&segment, &entry);
                 for position in positions(&entry) {
-                    let time = segment.event(position).unwrap().recorded_at;
+                    let time = segment.there(position).unwrap().recorded_at;
                     let found = segment.position_at(time, entry.first_position..entry.last_position().next());
                     assert_eq!(found.unwrap().get(), position.get().div_ceil(4) * 4);
                 }
@@ -174,7 +174,7 @@ fn damage_in_a_record_is_an_error_for_this_event_only() {
     let sound = open(&disk, &entry);
     let places: Vec<(Position, usize, usize)> = positions(&entry)
         .map(|position| {
-            let record = sound.record(position).unwrap();
+            let record = sound.record_there(position).unwrap();
             let start = bytes.windows(record.len()).position(|window| window == record).unwrap();
             (position, start, start + record.len())
         })
@@ -184,13 +184,13 @@ fn damage_in_a_record_is_an_error_for_this_event_only() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x04;
             let segment = open(&with_bytes(&disk, &damaged), &entry);
-            let error = corruption(segment.event(position));
+            let error = corruption(segment.there(position));
             assert_eq!(error.file, "log/000000000001.seg");
             assert!((start as u64..end as u64).contains(&error.offset), "byte {at}: {error}");
             assert!(error.what.contains(&format!("(position {position})")), "{error}");
-            assert!(segment.record(position).is_err());
+            assert!(segment.record_there(position).is_err());
             for other in positions(&entry).filter(|other| *other != position) {
-                assert_own(&segment.event(other).unwrap());
+                assert_own(&segment.there(other).unwrap());
             }
         }
     }
@@ -206,7 +206,7 @@ fn damage_in_frame_and_footer_at_once_is_an_error_and_never_another_event() {
     *damaged.last_mut().unwrap() ^= 1;
     let segment = open(&with_bytes(&disk, &damaged), &entry);
     for position in positions(&entry) {
-        match segment.event(position) {
+        match segment.there(position) {
             Ok(event) => assert_own(&event),
             Err(error) => {
                 assert!((4..=6).contains(&position.get()), "{error}");
@@ -225,7 +225,7 @@ fn a_sealed_file_that_is_too_short_is_an_error_that_names_it() {
     for state in lengths.map(|length| &bytes[..length]) {
         let segment = open(&with_bytes(&disk, state), &entry);
         for position in positions(&entry) {
-            let error = corruption(segment.event(position));
+            let error = corruption(segment.there(position));
             assert_eq!((error.file.as_str(), error.found), ("log/000000000001.seg", state.len() as u64));
             assert_eq!(error.expected, entry.length);
         }
@@ -251,7 +251,7 @@ fn a_sealed_file_that_is_not_there_is_an_error_that_names_it() {
     let (disk, _, entry) = sealed_log(3, 3, 20);
     let missing = copy(&disk);
     missing.remove(&names::segment(1)).unwrap();
-    match open(&missing, &entry).event(Position::FIRST) {
+    match open(&missing, &entry).there(Position::FIRST) {
         Err(LogError::Io { what, source }) => {
             assert!(what.contains("log/000000000001.seg"));
             assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
@@ -260,7 +260,7 @@ fn a_sealed_file_that_is_not_there_is_an_error_that_names_it() {
     }
     // A reader that has it mapped reads on after it was removed.
     let segment = open(&disk, &entry);
-    assert_own(&segment.event(Position::FIRST).unwrap());
+    assert_own(&segment.there(Position::FIRST).unwrap());
     disk.remove(&names::segment(1)).unwrap();
     assert_all_readable(&segment, &entry);
 }
@@ -273,7 +273,7 @@ fn a_footer_of_another_segment_is_not_used() {
     let segment = open(&disk, &fewer);
     assert_all_readable(&segment, &fewer);
     let other = SealedSegment { salt: entry.salt + 1, ..entry.clone() };
-    assert!(open(&disk, &other).event(Position::FIRST).is_err());
+    assert!(open(&disk, &other).there(Position::FIRST).is_err());
 }
 
 #[test]
@@ -281,9 +281,9 @@ fn positions_outside_a_segment_are_errors() {
     let (disk, log, entry) = sealed_log(3, 3, 20);
     let (live, _) = log.writer.active().unwrap();
     for position in [10, 11, 5000, u64::MAX].map(Position::new) {
-        assert!(open(&disk, &entry).event(position).is_err(), "{position}");
+        assert!(open(&disk, &entry).there(position).is_err(), "{position}");
         if position.get() > 10 {
-            assert!(live.event(position).is_err(), "{position}");
+            assert!(live.there(position).is_err(), "{position}");
         }
     }
 }

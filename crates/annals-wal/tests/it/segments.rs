@@ -1,6 +1,6 @@
 //! Positions as of a time, in live and sealed segments.
 
-use crate::log::{Log, copy, segment_bytes, with_segment};
+use crate::log::{Log, Whole, copy, segment_bytes, with_segment};
 use annals_format::{Footer, SealedSegment, TIME_STRIDE, names};
 use annals_types::{Position, Timestamp};
 use annals_vfs::MemoryDisk;
@@ -32,7 +32,7 @@ fn long_log() -> (MemoryDisk, Log, Arc<Segment>, SealedSegment) {
 
 fn recorded(segment: &Segment, entry: &SealedSegment) -> Vec<i64> {
     let positions = entry.first_position.get()..=entry.last_position().get();
-    positions.map(|position| segment.event(Position::new(position)).unwrap().recorded_at.as_nanos()).collect()
+    positions.map(|position| segment.there(Position::new(position)).unwrap().recorded_at.as_nanos()).collect()
 }
 
 /// The last position in the range that was recorded at or before the time, by looking at all of them.
@@ -86,7 +86,7 @@ fn a_time_is_found_also_with_a_damaged_table_of_times() {
         let disk = Arc::new(with_segment(&disk, 1, &damaged));
         let sealed = Segment::sealed(disk, &crate::log::STORE_ID, entry.clone());
         // The file is mapped by the first look at it.
-        sealed.event(Position::FIRST).unwrap();
+        sealed.there(Position::FIRST).unwrap();
         for time in (0..=times[times.len() - 1] + 20).step_by(35) {
             let found = sealed.position_at(Timestamp::from_nanos(time), all.clone()).unwrap();
             assert_eq!(found.get(), naive(&times, time, &(1..entry.count + 1)), "byte {at}, time {time}");
@@ -105,7 +105,7 @@ fn every_event_of_a_long_segment_is_read_with_damage_all_over_its_footer() {
         let disk = Arc::new(with_segment(&disk, 1, &damaged));
         let sealed = Segment::sealed(disk, &crate::log::STORE_ID, entry.clone());
         for position in 1..=entry.count {
-            crate::log::assert_own(&sealed.event(Position::new(position)).unwrap());
+            crate::log::assert_own(&sealed.there(Position::new(position)).unwrap());
         }
     }
 }
@@ -117,7 +117,7 @@ fn a_sealed_segment_is_not_touched_before_it_is_read() {
     annals_vfs::Disk::remove(&empty, &names::segment(1)).unwrap();
     let segment = Segment::sealed(Arc::new(empty.clone()), &crate::log::STORE_ID, entry);
     empty.set_content(&names::segment(1), segment_bytes(&disk, 1)).unwrap();
-    crate::log::assert_own(&segment.event(Position::new(7)).unwrap());
+    crate::log::assert_own(&segment.there(Position::new(7)).unwrap());
 }
 
 #[test]
@@ -128,9 +128,9 @@ fn events_of_the_active_segment_are_read_while_it_grows() {
     let segment = Arc::clone(log.writer.active().unwrap().0);
     for _ in 0..40 {
         log.append(2, 10, false).unwrap();
-        crate::log::assert_own(&segment.event(Position::new(log.next() - 1)).unwrap());
-        crate::log::assert_own(&segment.event(Position::FIRST).unwrap());
-        assert!(segment.event(Position::new(log.next())).is_err());
+        crate::log::assert_own(&segment.there(Position::new(log.next() - 1)).unwrap());
+        crate::log::assert_own(&segment.there(Position::FIRST).unwrap());
+        assert!(segment.there(Position::new(log.next())).is_err());
     }
     assert!(segment.sealed_entry().is_none());
 }

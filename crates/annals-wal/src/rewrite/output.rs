@@ -1,0 +1,171 @@
+//! Writing the new file: what stays of a batch becomes frames, and in the end the file gets its footer.
+
+use super::source::{SourceFrame, SourceRecord};
+use crate::error::LogError;
+use crate::seal::{Sealing, write_footer};
+use crate::segment::Segment;
+use annals_format::{
+    Binding, Damage, FrameBuilder, FrameStamp, Rewritten, SealedSegment, SegmentHeader, names, parse_record,
+};
+use annals_types::limits::SEGMENT_BYTES_MAX;
+use annals_types::planted::{Bug, planted};
+use annals_types::{EventRef, Position, Version};
+use annals_vfs::{Disk, File, write_all_at};
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+/// The new file.
+pub(super) struct Output<'d> {
+    pub(super) disk: &'d dyn Disk,
+    pub(super) name: String,
+    pub(super) header: SegmentHeader,
+    file: Arc<dyn File>,
+    /// What is not written yet, and where it will begin.
+    buffer: Vec<u8>,
+    end: u64,
+    /// How many records it has.
+    records: u64,
+}
+
+/// What stays of a batch in one piece, and is not in the buffer yet.
+struct Piece {
+    frame: FrameBuilder,
+    versions: Vec<Version>,
+    first: Position,
+    /// The position that goes into the same frame.
+    next: Position,
+}
+
+impl<'d> Output<'d> {
+    pub(super) fn create(disk: &'d dyn Disk, name: String, header: &SegmentHeader) -> Result<Self, LogError> {
+        let file = disk.create(&name).map_err(LogError::io(format!("create {name}")))?;
+        let (header, buffer) = (header.clone(), header.encode().to_vec());
+        Ok(Output { disk, name, header, file, buffer, end: 0, records: 0 })
+    }
+
+    /// Takes those records of a frame that stay: all of them, or none if something fails.
+    pub(super) fn take(
+        &mut self,
+        frame: &SourceFrame<'_>,
+        stays: &mut dyn FnMut(&EventRef<'_>) -> Result<bool, LogError>,
+    ) -> Result<(), LogError> {
+        let before = (self.buffer.len(), self.records);
+        let taken = self.take_pieces(frame, stays);
+        if taken.is_err() {
+            self.buffer.truncate(before.0);
+            self.records = before.1;
+        }
+        taken
+    }
+
+    fn take_pieces(
+        &mut self,
+        frame: &SourceFrame<'_>,
+        stays: &mut dyn FnMut(&EventRef<'_>) -> Result<bool, LogError>,
+    ) -> Result<(), LogError> {
+        let (mut piece, mut seen) = (Piece::begin(frame.header.first_position), 0);
+        for record in frame.records() {
+            seen += 1;
+            if !stays(&record.event)? {
+                continue;
+            }
+            let position = record.event.position;
+            if position != piece.next && !planted(Bug::RewrittenPositionsClosed) {
+                let whole = std::mem::replace(&mut piece, Piece::begin(position));
+                self.push(whole, frame);
+            }
+            piece.push(&record, frame.binding).map_err(|damage| LogError::corrupt(frame.path, damage))?;
+        }
+        if seen != frame.header.record_count {
+            let damage = Damage::new(frame.offset, "records of a frame", seen, frame.header.record_count);
+            return Err(LogError::corrupt(frame.path, damage));
+        }
+        self.push(piece, frame);
+        Ok(())
+    }
+
+    fn push(&mut self, mut piece: Piece, frame: &SourceFrame<'_>) {
+        if piece.versions.is_empty() {
+            return;
+        }
+        let stamp = FrameStamp {
+            binding: self.header.binding(),
+            first_position: piece.first,
+            durable: frame.header.durable,
+            recorded_at: frame.header.recorded_at,
+        };
+        piece.frame.stamp(&stamp, |index| piece.versions.get(index).copied().unwrap_or(Version::ZERO));
+        self.buffer.extend_from_slice(piece.frame.bytes());
+        self.records += piece.versions.len() as u64;
+    }
+
+    /// How many bytes are not written yet.
+    pub(super) fn pending(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Whether it has no events.
+    pub(super) fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// Writes what is not written yet, and says how much that was.
+    pub(super) fn write(&mut self) -> Result<usize, LogError> {
+        let (name, written) = (&self.name, self.buffer.len());
+        if self.end + written as u64 > SEGMENT_BYTES_MAX {
+            let source = io::Error::other("what stays does not fit into one segment");
+            return Err(LogError::Io { what: format!("write {name}"), source });
+        }
+        write_all_at(&*self.file, &mut [IoSlice::new(&self.buffer)], self.end)
+            .map_err(LogError::io(format!("write {name}")))?;
+        self.end += written as u64;
+        self.buffer.clear();
+        Ok(written)
+    }
+
+    /// Reads back what was written, verifies it, writes the footer, and makes the file and its name durable.
+    pub(super) fn seal(
+        &self,
+        last_position: Position,
+        rewritten: Rewritten,
+    ) -> Result<SealedSegment, LogError> {
+        let (name, header) = (&self.name, &self.header);
+        let mapping = self.file.map(self.end).map_err(LogError::io(format!("map {name}")))?;
+        let (id, first) = (header.segment_id, header.first_position);
+        let segment = Segment::written(name.clone(), id, header.binding(), first, mapping);
+        let sealing =
+            Sealing { salt: header.salt, last_position, frames_end: self.end, rewritten: Some(rewritten) };
+        let entry = write_footer(self.disk, &segment, &sealing)?;
+        if entry.count != self.records {
+            let damage = Damage::new(self.end, "events of a rewritten segment", entry.count, self.records);
+            return Err(LogError::corrupt(name, damage));
+        }
+        if !planted(Bug::RewrittenNameNotSynced) {
+            self.disk
+                .sync_dir(names::LOG_DIR)
+                .map_err(LogError::io(format!("make the name of {name} durable")))?;
+        }
+        Ok(entry)
+    }
+}
+
+impl Piece {
+    fn begin(first: Position) -> Self {
+        Piece { frame: FrameBuilder::new(), versions: Vec::new(), first, next: first }
+    }
+
+    /// Adds a copy of a record. It will live on under a new checksum, so the copy itself is verified by the old one: bytes that
+    /// went bad since the frame was verified would be sound from then on.
+    fn push(&mut self, record: &SourceRecord<'_>, binding: Binding) -> Result<(), Damage> {
+        let position = record.event.position;
+        let pushed = self.frame.push_record(record.bytes);
+        // A part of a batch keeps the limits that the batch keeps.
+        pushed
+            .map_err(|_| Damage::new(record.offset, "length of a batch", record.bytes.len() as u64, 0u64))?;
+        let copy = self.frame.record(self.versions.len());
+        let event = parse_record(copy, binding, position, record.offset)?;
+        self.versions.push(event.version);
+        self.next = position.next();
+        Ok(())
+    }
+}
