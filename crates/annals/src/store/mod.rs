@@ -189,7 +189,7 @@ impl Store {
         let mut view = View::new(core.parts.load_full(), position);
         // Behind the position, too: a rule that is not known by now is not visible there.
         if !core.retention.is_empty_at(position) {
-            view.hiding = Some(Hiding::at(core.env.clock.now(), position));
+            view.hiding = Some(Hiding::at(core.env.clock.now(), position, core.retention.known(position)));
         }
         view
     }
