@@ -35,6 +35,8 @@ const SECTION_CLEAN: u32 = 4;
 
 /// The flag of a store in which event ids are not indexed.
 const FLAG_IDS_NOT_INDEXED: u8 = 1;
+/// The flag of a store that may have rules of retention in its log.
+const FLAG_RULES: u8 = 2;
 
 /// Length of a manifest's header.
 pub const MANIFEST_HEADER_BYTES: usize = 96;
@@ -55,6 +57,9 @@ pub struct Manifest {
     /// Whether events can be found by their ids. It was chosen when the store was created; stores of version 1 of the
     /// format have all their ids in the index.
     pub ids_indexed: bool,
+    /// Whether there may be rules of retention in the log. It is set before the first one is written, so that a store without any
+    /// need not be searched for them, also where what would have to be searched is damaged.
+    pub has_rules: bool,
     /// A position up to which the log was durable when the manifest was written. It stays true for ever, so
     /// a log that ends below it has lost acknowledged events.
     pub durable: Position,
@@ -164,6 +169,7 @@ impl Manifest {
         put_u64(&mut bytes, NEXT_FILE_ID, self.next_file_id);
         bytes[DURABILITY] = self.durability;
         bytes[FLAGS] = if self.ids_indexed { 0 } else { FLAG_IDS_NOT_INDEXED };
+        bytes[FLAGS] |= if self.has_rules { FLAG_RULES } else { 0 };
         put_u64(&mut bytes, HASH_SEED, self.hash_seed);
         section(&mut bytes, SECTION_SEALED, &self.sealed, |out, segment| {
             out.extend([segment.id, segment.salt, segment.first_position.get(), segment.count]);
@@ -217,7 +223,12 @@ impl Manifest {
             return Err(Damage::new(LENGTH as u64, "manifest length", length, bytes.len() as u64).into());
         }
         let flags = bytes[FLAGS];
-        let known = |at: usize| if at == FLAGS && version >= 2 { FLAG_IDS_NOT_INDEXED } else { 0 };
+        let known = |at: usize| match version {
+            _ if at != FLAGS => 0,
+            0 | 1 => 0,
+            2 => FLAG_IDS_NOT_INDEXED,
+            _ => FLAG_IDS_NOT_INDEXED | FLAG_RULES,
+        };
         if let Some(at) = (FLAGS..HASH_SEED).find(|at| bytes[*at] & !known(*at) != 0) {
             return Err(Damage::new(at as u64, "reserved bytes of the manifest", bytes[at], 0u32).into());
         }
@@ -234,6 +245,7 @@ impl Manifest {
             next_file_id: reader.u64("next file number")?,
             durability: reader.u8("durability")?,
             ids_indexed: flags & FLAG_IDS_NOT_INDEXED == 0,
+            has_rules: flags & FLAG_RULES != 0,
             hash_seed: {
                 reader.take(HASH_SEED - DURABILITY - 1, "reserved bytes")?;
                 reader.u64("hash seed")?

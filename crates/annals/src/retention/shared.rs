@@ -12,7 +12,7 @@ use crate::view::View;
 use annals_index::{TermKey, TermKind};
 use annals_types::{Position, Version};
 use annals_vfs::sync::Mutex;
-use annals_vfs::sync::atomic::{AtomicU64, Ordering};
+use annals_vfs::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -32,32 +32,42 @@ pub(crate) struct SharedRules {
     /// There is no rule up to here.
     none_up_to: AtomicU64,
     follows: bool,
+    /// Whether the manifest says that there may be rules in the log. Where it does not, who follows another process looks only into what
+    /// was written since.
+    noted: AtomicBool,
     /// What was read last, the newest rules behind the others.
     readings: Mutex<VecDeque<Arc<Rules>>>,
 }
 
 impl Default for SharedRules {
     fn default() -> Self {
-        Self::of_reader()
+        Self::of_reader(true)
     }
 }
 
 impl SharedRules {
-    pub(crate) fn of_writer() -> Self {
-        Self::new(false)
+    /// Of a store whose manifest says whether there may be rules: it says so before the first one is written.
+    pub(crate) fn of_writer(noted: bool) -> Self {
+        Self::new(noted, false, if noted { UNKNOWN } else { 0 })
     }
 
-    pub(crate) fn of_reader() -> Self {
-        Self::new(true)
+    pub(crate) fn of_reader(noted: bool) -> Self {
+        Self::new(noted, true, UNKNOWN)
     }
 
-    fn new(follows: bool) -> Self {
+    fn new(noted: bool, follows: bool, version: u64) -> Self {
         SharedRules {
-            version: AtomicU64::new(UNKNOWN),
+            version: AtomicU64::new(version),
+            noted: AtomicBool::new(noted),
             none_up_to: AtomicU64::new(0),
             follows,
             readings: Mutex::new(VecDeque::new()),
         }
+    }
+
+    /// A manifest that was read again says that there may be rules.
+    pub(crate) fn note_manifest(&self, noted: bool) {
+        self.noted.fetch_or(noted, Ordering::AcqRel);
     }
 
     /// Whether it is known that there are no rules at all, staged ones included: all that an append has to know then.
@@ -171,7 +181,14 @@ impl SharedRules {
     /// The version of the last rule up to a position.
     fn find_version(&self, parts: &Parts, taken: Position) -> Result<u64, ReadError> {
         let key = TermKey::new(TermKind::Stream, RETENTION_STREAM, parts.hash_seed);
-        let found = parts.last_version(&key, taken)?.get();
+        // The manifest was read before the log, and tells of what is sealed there: all of that was written before. What is behind
+        // is in memory, whatever files of the index and of the log are damaged.
+        let found = if self.noted.load(Ordering::Acquire) {
+            parts.last_version(&key, taken)?
+        } else {
+            parts.last_version_in_memory(&key, taken)?
+        };
+        let found = found.get();
         if !self.follows {
             // If the writer has staged one meanwhile, it has said so, and that counts.
             let _ = self.version.compare_exchange(UNKNOWN, found, Ordering::AcqRel, Ordering::Acquire);
