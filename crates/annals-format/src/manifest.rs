@@ -44,6 +44,8 @@ const fn has_one_entry(section: u32) -> bool {
 
 /// The flag of a store in which event ids are not indexed.
 const FLAG_IDS_NOT_INDEXED: u8 = 1;
+/// The flag of a store that may have rules of retention in its log.
+const FLAG_RULES: u8 = 2;
 
 /// Length of a manifest's header.
 pub const MANIFEST_HEADER_BYTES: usize = 96;
@@ -64,6 +66,9 @@ pub struct Manifest {
     /// Whether events can be found by their ids. It was chosen when the store was created; stores of version 1 of the
     /// format have all their ids in the index.
     pub ids_indexed: bool,
+    /// Whether there may be rules of retention in the log. It is set before the first one is written, so that a store without any
+    /// need not be searched for them, also where what would have to be searched is damaged.
+    pub has_rules: bool,
     /// A position up to which the log was durable when the manifest was written. It stays true for ever, so
     /// a log that ends below it has lost acknowledged events.
     pub durable: Position,
@@ -125,6 +130,7 @@ impl Manifest {
         put_u64(&mut bytes, NEXT_FILE_ID, self.next_file_id);
         bytes[DURABILITY] = self.durability;
         bytes[FLAGS] = if self.ids_indexed { 0 } else { FLAG_IDS_NOT_INDEXED };
+        bytes[FLAGS] |= if self.has_rules { FLAG_RULES } else { 0 };
         put_u64(&mut bytes, HASH_SEED, self.hash_seed);
         section(&mut bytes, SECTION_SEALED, &self.sealed, |out, segment| segment.encode(out));
         section(&mut bytes, SECTION_OPEN, &self.open, |out, segment| out.extend([segment.id, segment.salt]));

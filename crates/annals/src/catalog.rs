@@ -232,6 +232,14 @@ impl Catalog {
         }
     }
 
+    /// Records that there may be rules of retention in the log from now on.
+    pub(crate) fn note_rules(&mut self, durable: Position) -> Result<(), LogError> {
+        if self.manifest.has_rules || planted(Bug::RulesNotNoted) {
+            return Ok(());
+        }
+        self.change(durable, |manifest| manifest.has_rules = true)
+    }
+
     /// A number for a new run.
     pub(crate) fn new_file_id(&mut self) -> u64 {
         self.manifest.next_file_id += 1;

@@ -31,6 +31,7 @@
 //! - [`View`]: read, as of any moment. [`Query`]: which events.
 //! - [`View::document`], [`View::history`], [`View::replay`]: states at any moment, how they came to be, and events at
 //!   their old pace. `docs/time-travel.md` tells which question is which.
+//! - [`Store::retention`]: what may go, and is hidden from then on; `docs/retention.md` tells more.
 //! - [`Batch::expect`], [`Batch::fail_if`], [`Store::decide`]: three ways to let nobody come between reading and appending:
 //!   by the versions of streams, by criteria over all streams, and in the writer's own order.
 //! - [`verify`] and [`inspect`]: look at the files themselves. [`repair`]: copy what is sound of a damaged store.
@@ -154,6 +155,11 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/aggregates.md")]
 struct AggregatesGuide;
+
+/// And those of the page about retention.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/retention.md")]
+struct RetentionGuide;
 
 /// So are those of the page about time travel.
 #[cfg(doctest)]

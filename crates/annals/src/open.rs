@@ -263,6 +263,7 @@ fn create(options: &Options, env: &Env, path: &Path) -> Result<Catalog, OpenErro
         segment_bytes: options.new_segment_bytes(),
         durability: options.durability.unwrap_or_default().code(),
         ids_indexed: options.index_ids.unwrap_or(true),
+        has_rules: false,
         durable: Position::ZERO,
         next_file_id: 1,
         hash_seed: u64::from_le_bytes(hash_seed),

@@ -108,7 +108,25 @@ impl Parts {
 
     /// The version of a stream's last event up to a position, staged ones included; [`Version::ZERO`] if it has none.
     pub(crate) fn last_version(&self, stream: &TermKey<'_>, last: Position) -> Result<Version, ReadError> {
-        for (part, _, last) in self.ranges(last).rev() {
+        Self::last_version_in(self.ranges(last).rev(), stream)
+    }
+
+    /// The same of what is not sealed yet.
+    pub(crate) fn last_version_in_memory(
+        &self,
+        stream: &TermKey<'_>,
+        last: Position,
+    ) -> Result<Version, ReadError> {
+        let in_memory = self.ranges(last).rev().filter(|(part, ..)| part.as_run().is_none());
+        Self::last_version_in(in_memory, stream)
+    }
+
+    /// In the parts of an index, the last one first.
+    fn last_version_in<'p>(
+        parts: impl Iterator<Item = (&'p Part, Position, Position)>,
+        stream: &TermKey<'_>,
+    ) -> Result<Version, ReadError> {
+        for (part, _, last) in parts {
             let Some(mut located) = part.find_key(stream)? else { continue };
             let count = if part.ends_by(last) { located.count() } else { part.rank(&mut located, last)? };
             if count > 0 {
