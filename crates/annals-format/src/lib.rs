@@ -8,6 +8,7 @@
 //! in proportion to a claimed length, and returns a [`Damage`] that names the offset, what was found and
 //! what was expected.
 
+mod backup;
 mod binding;
 mod crc;
 mod damage;
@@ -25,6 +26,7 @@ mod segment;
 pub mod snapshot;
 mod wire;
 
+pub use backup::{BACKUP_BYTES_MAX, BackupMark, BackupState, ManifestSum};
 pub use binding::{Binding, StoreId};
 pub use damage::{Corruption, Damage, FormatError};
 pub use footer::{
@@ -37,6 +39,7 @@ pub use frame::{
 pub use id::position_of_made_id;
 pub use manifest::{
     CleanMark, MANIFEST_HEADER_BYTES, Manifest, OpenSegment, RunEntry, SealedSegment, manifest_length,
+    manifest_sum,
 };
 pub use pages::{PAGE_BYTES, page_checksums, page_count};
 pub use record::{

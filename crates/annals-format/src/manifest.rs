@@ -1,6 +1,7 @@
 //! The manifest: which files make up the store. It is small, and always replaced as a whole.
 
 use crate::FORMAT_VERSION;
+use crate::backup::ManifestSum;
 use crate::binding::{Binding, StoreId};
 use crate::damage::{Damage, FormatError};
 use crate::footer::TimeRange;
@@ -402,6 +403,14 @@ pub fn reseal_manifest(bytes: &mut [u8]) {
 #[must_use]
 pub fn manifest_length(header: &[u8]) -> Option<u64> {
     (header.len() >= HEADER_BYTES && header[..8] == MAGIC).then(|| u64_at(header, LENGTH))
+}
+
+/// What tells a manifest from others, from its first bytes; `None` if they do not begin as a manifest does. Nothing is
+/// verified yet.
+#[must_use]
+pub fn manifest_sum(header: &[u8]) -> Option<ManifestSum> {
+    let begins = header.len() >= HEADER_BYTES && header[..8] == MAGIC;
+    begins.then(|| ManifestSum { generation: u64_at(header, GENERATION), checksum: u32_at(header, CHECKSUM) })
 }
 
 fn manifest_checksum(bytes: &[u8]) -> u32 {

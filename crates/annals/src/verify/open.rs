@@ -37,6 +37,7 @@ pub(crate) fn check_open(
         segment_bytes: manifest.segment_bytes,
         // Look behind the end even after a close in good order: every byte is to be read.
         clean: None::<CleanMark>,
+        cut: None,
         direct: false,
     };
     let counted = (found.events, found.lost, found.last_position);
