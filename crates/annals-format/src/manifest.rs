@@ -195,6 +195,14 @@ impl Manifest {
         bytes
     }
 
+    /// The same, and what tells it from all others.
+    #[must_use]
+    pub fn encode_with_sum(&self) -> (Vec<u8>, ManifestSum) {
+        let bytes = self.encode();
+        let sum = ManifestSum { generation: self.generation, checksum: u32_at(&bytes, CHECKSUM) };
+        (bytes, sum)
+    }
+
     /// Reads a manifest. The checks, in order: magic, checksum, version, length, reserved bytes, sections.
     ///
     /// The checksum comes before the version and covers the whole file in every version of the format.

@@ -74,7 +74,13 @@ pub trait Disk: Send + Sync + Debug {
     ///
     /// # Errors
     /// `NotFound` if there is no such file, `AlreadyExists` if the name is taken, otherwise what the system says.
-    fn take_from(&self, _from: &dyn Disk, _source: &str, _to: &str, _link: bool) -> io::Result<Option<Taken>> {
+    fn take_from(
+        &self,
+        _from: &dyn Disk,
+        _source: &str,
+        _to: &str,
+        _link: bool,
+    ) -> io::Result<Option<Taken>> {
         Ok(None)
     }
 

@@ -33,6 +33,7 @@
 //!   their old pace. `docs/time-travel.md` tells which question is which.
 //! - [`Batch::expect`], [`Batch::fail_if`], [`Store::decide`]: three ways to let nobody come between reading and appending:
 //!   by the versions of streams, by criteria over all streams, and in the writer's own order.
+//! - [`Store::backup`] and [`restore`]: copies of a store in use, and stores made of them as of a moment.
 //! - [`verify`] and [`inspect`]: look at the files themselves. [`repair`]: copy what is sound of a damaged store.
 //!
 //! # What it is not
@@ -41,6 +42,7 @@
 
 mod aggregate;
 mod ahead;
+mod backup;
 mod batch;
 mod budget;
 mod catalog;
@@ -99,6 +101,10 @@ pub use annals_types::{
     Timestamp, TimestampOutOfRange, Uuid, Version, category_of, check_stream_name, limits,
 };
 pub use annals_vfs as vfs;
+pub use backup::{
+    BackupError, BackupOptions, BackupProgress, BackupReport, FileCount, FilesTaken, RestoreReport,
+    RestoreTo, restore, restore_in,
+};
 pub use batch::{Appended, AppendedStream, Batch};
 pub use criteria::{Clause, Criteria};
 pub use decide::{DecideError, Decided, Situation};

@@ -159,7 +159,10 @@ impl Node {
     fn grow(&self, length: usize, change: impl FnOnce(&mut State, u64) -> io::Result<()>) -> io::Result<()> {
         let mut state = self.state.lock();
         if state.frozen {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is linked to another disk"));
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "the file is linked to another disk",
+            ));
         }
         let more = length.saturating_sub(state.content.length()) as u64;
         let counted = if state.named { more } else { 0 };
