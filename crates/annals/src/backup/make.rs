@@ -45,6 +45,7 @@ pub(crate) fn back_up(
     // Whether the manifest was replaced is not known when one of these fails, so nothing is removed then.
     let state = publish(&destination, &manifest, &log, last)?;
     remove_unnamed(&*to.disk, &manifest, &snapshots);
+    copier.progress.end();
     let former = destination.base.as_ref().map(|base| base.state.position);
     Ok(BackupReport {
         position: state.position,

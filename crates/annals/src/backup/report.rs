@@ -97,4 +97,9 @@ impl<'p> Progress<'p> {
         self.total = self.total.max(self.done);
         (self.tell)(BackupProgress { bytes_done: self.done, bytes_total: self.total });
     }
+
+    /// Everything is done, also where less was to be done than was expected.
+    pub(super) fn end(&mut self) {
+        self.add(self.total - self.done);
+    }
 }

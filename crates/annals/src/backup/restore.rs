@@ -18,8 +18,8 @@ use crate::open::take_lock;
 use crate::options::Options;
 use crate::query::AsOf;
 use crate::store::Store;
-use annals_format::names;
-use annals_types::Position;
+use annals_format::{Manifest, names};
+use annals_types::{Position, Timestamp};
 use annals_vfs::{Disk, Env, Lock, replace_file, write_all_at};
 use std::collections::BTreeSet;
 use std::io::{self, IoSlice};
@@ -102,9 +102,14 @@ fn run(
     };
     let mut checks = Checks::new(to, options.verify, &look()?.manifest);
     let copied = copy(from, to, asked, &mut copier, &mut checks, &mut look);
-    let (position, last) = copied.inspect_err(|_| copier.withdraw())?;
+    let (manifest, last) = copied.inspect_err(|_| copier.withdraw())?;
+    // Whether it is there is not known if this fails, so nothing is removed then.
+    let written = replace_file(&*to.disk, names::MANIFEST, &manifest.encode());
+    written.map_err(BackupError::io("write MANIFEST of the new store"))?;
+    let position = manifest.durable;
     let unmarked = to.disk.remove(names::RESTORE).and_then(|()| to.disk.sync_dir(""));
     unmarked.map_err(BackupError::io("remove the file RESTORE from the new store"))?;
+    copier.progress.end();
     if let RestoreTo::Position(asked) = moment
         && position < asked
     {
@@ -174,7 +179,7 @@ fn begin(disk: &dyn Disk) -> Result<Box<dyn Lock>, BackupError> {
     Ok(lock)
 }
 
-/// Copies everything, and writes the manifest. Gives the last position, and when its event was recorded.
+/// Copies everything. Gives the manifest that is to be written, and when the last event was recorded.
 fn copy(
     from: &Env,
     to: &Env,
@@ -182,7 +187,7 @@ fn copy(
     copier: &mut Copier<'_>,
     checks: &mut Checks<'_>,
     look: &mut dyn FnMut() -> Result<Look, BackupError>,
-) -> Result<(Position, Option<annals_types::Timestamp>), BackupError> {
+) -> Result<(Manifest, Option<Timestamp>), BackupError> {
     let mut snapshots = BTreeSet::new();
     if asked.is_none() {
         snapshots = take_snapshots(copier)?;
@@ -207,7 +212,5 @@ fn copy(
         put_snapshots(from, to, &manifest.store_id, log.position, checks)?;
     }
     verify_snapshots(copier.to, &manifest.store_id, checks)?;
-    let written = replace_file(copier.to, names::MANIFEST, &manifest.encode());
-    written.map_err(BackupError::io("write MANIFEST of the new store"))?;
-    Ok((log.position, last.map(|(recorded_at, _)| recorded_at)))
+    Ok((manifest, last.map(|(recorded_at, _)| recorded_at)))
 }
