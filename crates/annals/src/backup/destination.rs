@@ -8,7 +8,7 @@ use crate::open::take_lock;
 use annals_format::{BackupMark, BackupState, Manifest, StoreId, names};
 use annals_vfs::{Disk, Env, Lock, replace_file};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a directory may hold in which the first backup was begun.
 const UNFINISHED: [&str; 8] = [
@@ -86,10 +86,10 @@ impl Destination {
     }
 }
 
-fn held(disk: &dyn Disk, store_id: &StoreId, path: &PathBuf) -> Result<Held, BackupError> {
+fn held(disk: &dyn Disk, store_id: &StoreId, path: &Path) -> Result<Held, BackupError> {
     let entries = disk.list("").map_err(BackupError::io(format!("list {}", path.display())))?;
     let has = |name: &str| entries.iter().any(|entry| entry.name == name);
-    let not_a_backup = |reason: String| Err(BackupError::NotABackup { path: path.clone(), reason });
+    let not_a_backup = |reason: String| Err(BackupError::NotABackup { path: path.to_owned(), reason });
     let Some(bytes) = read_mark(disk)? else {
         let own = [names::LOCK, names::BACKUP_TEMPORARY, "lost+found"];
         return match entries.iter().find(|entry| !own.contains(&entry.name.as_str())) {
@@ -103,7 +103,7 @@ fn held(disk: &dyn Disk, store_id: &StoreId, path: &PathBuf) -> Result<Held, Bac
         Err(error) => return not_a_backup(format!("its file BACKUP cannot be used: {error}")),
     };
     if mark.store_id != *store_id {
-        return Err(BackupError::OtherStore { path: path.clone() });
+        return Err(BackupError::OtherStore { path: path.to_owned() });
     }
     if !has(names::MANIFEST) {
         let foreign = entries.iter().find(|entry| !UNFINISHED.contains(&entry.name.as_str()));
@@ -119,6 +119,6 @@ fn held(disk: &dyn Disk, store_id: &StoreId, path: &PathBuf) -> Result<Held, Bac
     let sum = sum_on_disk(disk)?;
     match (manifest, sum.and_then(|sum| mark.state_of(sum).cloned())) {
         (Some(manifest), Some(state)) => Ok(Held::Backup(Box::new(Base { manifest, state }))),
-        _ => Err(BackupError::Written { path: path.clone() }),
+        _ => Err(BackupError::Written { path: path.to_owned() }),
     }
 }

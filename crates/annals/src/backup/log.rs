@@ -182,7 +182,7 @@ impl<'a> LogCopy<'a> {
                     }
                     Err(error) => return Err(error),
                 }
-                if let Some(corruption) = checks.run(entry, copier)? {
+                if let Some(corruption) = checks.run(entry, copier) {
                     self.leave_out(entry, &corruption, checks);
                     continue;
                 }
@@ -210,11 +210,15 @@ impl<'a> LogCopy<'a> {
         // Why the frames of the segment before end where they do.
         let mut ended: Option<Corruption> = None;
         for (entry, limit) in open {
+            // Segments that were begun since begin behind what was written since.
+            if next > last {
+                break;
+            }
             let binding = entry.binding(&manifest.store_id);
             let wanted = Wanted { id: entry.id, salt: entry.salt, binding, next };
             let scanned = match (scan(copier.from, wanted, last, *limit), ended.take()) {
                 (Err(BackupError::Corrupt(_)), Some(before)) => return Err(BackupError::Corrupt(before)),
-                (Ok(Scanned::Nothing), Some(before)) if next <= last => {
+                (Ok(Scanned::Nothing), Some(before)) => {
                     return Err(BackupError::Corrupt(before));
                 }
                 (scanned, _) => scanned?,

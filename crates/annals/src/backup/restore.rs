@@ -155,7 +155,8 @@ fn begin(disk: &dyn Disk) -> Result<Box<dyn Lock>, BackupError> {
     let own = |name: &str| own.contains(&name) || name == names::SNAPSHOT_DIR || name == "lost+found";
     let has = |wanted: &str| entries.iter().any(|entry| entry.name == wanted);
     let bare = entries.iter().all(|entry| entry.name == names::LOCK || entry.name == "lost+found");
-    if !bare && !(has(names::RESTORE) && entries.iter().all(|entry| own(&entry.name))) {
+    let left = has(names::RESTORE) && entries.iter().all(|entry| own(&entry.name));
+    if !bare && !left {
         return Err(BackupError::DestinationTaken { path });
     }
     let lock = take_lock(disk, &path).map_err(|error| match error {
