@@ -1,7 +1,7 @@
 //! From an error to one line on standard error and an exit status.
 
 use crate::output::StdoutClosed;
-use annals::{AppendError, OpenError, ReadError, SchemaError};
+use annals::{AppendError, BackupError, OpenError, ReadError, SchemaError};
 use anyhow::Error;
 
 /// Exit statuses, as scripts know them.
@@ -43,6 +43,7 @@ fn status_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(CONFLICT);
     }
     let corruption = cause.is::<Damaged>()
+        || cause.downcast_ref().is_some_and(BackupError::is_corruption)
         || cause.downcast_ref().is_some_and(OpenError::is_corruption)
         || cause.downcast_ref().is_some_and(ReadError::is_corruption)
         || cause.downcast_ref().is_some_and(AppendError::is_corruption);
@@ -75,6 +76,15 @@ fn advice(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             OpenError::Locked { .. } => Some("commands that only read work meanwhile"),
             _ if error.is_corruption() => {
                 Some("`annals verify` tells more, `annals repair` copies what is sound")
+            }
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<BackupError>() {
+        return match error {
+            BackupError::Corrupt(_) => Some("`annals verify` tells more"),
+            BackupError::BadCopy { .. } => {
+                Some("make a new backup in another directory, on a disk that can be trusted")
             }
             _ => None,
         };

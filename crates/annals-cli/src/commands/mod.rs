@@ -1,6 +1,7 @@
 //! The commands, each in a file of its own: its arguments, its example and its work.
 
 mod append;
+mod backup;
 mod completions;
 mod demo;
 mod diff;
@@ -14,6 +15,7 @@ mod inspect;
 mod read;
 mod repair;
 mod replay;
+mod restore;
 mod schema;
 mod snapshot;
 mod state;
@@ -46,6 +48,8 @@ pub(crate) enum Command {
     Stats(stats::Args),
     Verify(verify::Args),
     Repair(repair::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Export(export::Args),
     Inspect(inspect::Args),
     Completions(completions::Args),
@@ -72,6 +76,8 @@ impl Command {
             Command::Stats(args) => stats::run(tool, &args),
             Command::Verify(args) => verify::run(tool, &args),
             Command::Repair(args) => repair::run(tool, &args),
+            Command::Backup(args) => backup::run(tool, &args),
+            Command::Restore(args) => restore::run(tool, &args),
             Command::Export(args) => export::run(tool, &args),
             Command::Inspect(args) => inspect::run(&args, tool),
             Command::Completions(args) => completions::run(&args),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod append;
+mod backup;
 mod bad_input;
 mod common;
 mod demo;
