@@ -103,6 +103,15 @@ impl State {
         State { content, journal, path: path.into(), named: false, frozen: false }
     }
 
+    /// What a file is after a loss of power.
+    pub(super) fn durable(content: Content, frozen: bool) -> Self {
+        State { frozen, ..State::new("", content, Journal::default()) }
+    }
+
+    pub(super) fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
     /// A copy that shares nothing that changes.
     pub(super) fn copy(&self) -> io::Result<Self> {
         let copy = State::new(&self.path, self.content.copy()?, self.journal.clone());

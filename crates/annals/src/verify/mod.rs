@@ -10,7 +10,7 @@ use crate::backup::mark_of;
 use crate::catalog::read_manifest;
 use crate::error::OpenError;
 use crate::open::{check_foreign, newest_unnamed, present_files};
-use annals_format::{Corruption, FormatError, Manifest, names};
+use annals_format::{BackupState, Corruption, FormatError, Manifest, names};
 use annals_snapshot::SnapshotError;
 use annals_types::{EventRef, Position, Timestamp};
 use annals_vfs::{Disk, Env, RealDisk, is_shortage};
@@ -184,7 +184,7 @@ fn verify_env(
         );
         done(&found);
     }
-    let backup = mark_of(&*env.disk, &manifest)?;
+    let backup = backup_state(&*env.disk, &manifest, &mut found)?;
     let cut = backup.as_ref().map(|backup| backup.tail);
     check_open(env, &manifest, last_recorded, cut, &mut found)?;
     done(&found);
@@ -239,6 +239,21 @@ impl Verification {
             false => format!("positions {first} to {last} are missing"),
         };
         self.finding(file, offset, what);
+    }
+}
+
+/// What the mark of a backup says, if the store is one.
+fn backup_state(
+    disk: &dyn Disk,
+    manifest: &Manifest,
+    found: &mut Verification,
+) -> Result<Option<BackupState>, OpenError> {
+    match mark_of(disk, manifest) {
+        Err(OpenError::Io { what, source }) => {
+            found.refused(names::BACKUP, None, &what, &source);
+            Ok(None)
+        }
+        other => other,
     }
 }
 
