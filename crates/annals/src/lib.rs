@@ -149,3 +149,8 @@ struct AggregatesGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/time-travel.md")]
 struct TimeTravel;
+
+/// So are those of the page about backups.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/backup.md")]
+struct BackupGuide;
