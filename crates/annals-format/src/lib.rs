@@ -8,6 +8,7 @@
 //! in proportion to a claimed length, and returns a [`Damage`] that names the offset, what was found and
 //! what was expected.
 
+mod archive;
 mod backup;
 mod binding;
 mod crc;
@@ -26,6 +27,7 @@ mod segment;
 pub mod snapshot;
 mod wire;
 
+pub use archive::{ArchiveCatalog, ArchivedObject};
 pub use backup::{BACKUP_BYTES_MAX, BackupMark, BackupState, ManifestSum};
 pub use binding::{Binding, StoreId};
 pub use damage::{Corruption, Damage, FormatError};
