@@ -42,6 +42,10 @@ fn status_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(AppendError::Conflict(_) | AppendError::ConditionFailed { .. }) = cause.downcast_ref() {
         return Some(CONFLICT);
     }
+    #[cfg(feature = "archive")]
+    if cause.downcast_ref().is_some_and(annals_archive::ArchiveError::is_corruption) {
+        return Some(CORRUPTION);
+    }
     let corruption = cause.is::<Damaged>()
         || cause.downcast_ref().is_some_and(BackupError::is_corruption)
         || cause.downcast_ref().is_some_and(OpenError::is_corruption)

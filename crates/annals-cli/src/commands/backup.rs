@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 /// Make a backup of the store in a directory, or bring the one that is there up to date
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Another process may have the store open for writing. The backup then has everything that is proven to\n\
+    after_help = "Another process may have the store open for writing. The backup then has everything that is proven to \
     be durable: all but what was appended in the last tenth of a second.\n\n\
-    Files that do not change any more are taken once: linked on the same file system, otherwise cloned where the file\n\
-    system can, otherwise copied. Whatever happens meanwhile, the directory is the backup that it was, or the new one. It\n\
-    is a store: --store names it for all commands that read. Opened for writing it is no backup any more; `annals restore`\n\
+    Files that do not change any more are taken once: linked on the same file system, otherwise cloned where the file \
+    system can, otherwise copied. Whatever happens meanwhile, the directory is the backup that it was, or the new one. It \
+    is a store: --store names it for all commands that read. Opened for writing it is no backup any more; `annals restore` \
     makes a store of it and leaves it as it is.\n\n\
-    JSON: position (the last one in the backup), recorded (when it was recorded), former (last position of the backup that was\n\
-    there), destination, kept, linked, cloned, copied (files, each with its bytes as kept_bytes and so on),\n\
+    JSON: position (the last one in the backup), recorded (when it was recorded), former (last position of the backup that was \
+    there), destination, kept, linked, cloned, copied (files, each with its bytes as kept_bytes and so on), \
     verified_bytes, notes.\n\n\
     Exit status 4 if the store is damaged: then the former backup stays.\n\n\
     Example:\n  annals backup /backups/shop --store ./shop"

@@ -1,6 +1,8 @@
 //! The commands, each in a file of its own: its arguments, its example and its work.
 
 mod append;
+#[cfg(feature = "archive")]
+mod archive;
 mod backup;
 mod completions;
 mod demo;
@@ -50,6 +52,8 @@ pub(crate) enum Command {
     Repair(repair::Args),
     Backup(backup::Args),
     Restore(restore::Args),
+    #[cfg(feature = "archive")]
+    Archive(archive::Args),
     Export(export::Args),
     Inspect(inspect::Args),
     Completions(completions::Args),
@@ -78,6 +82,8 @@ impl Command {
             Command::Repair(args) => repair::run(tool, &args),
             Command::Backup(args) => backup::run(tool, &args),
             Command::Restore(args) => restore::run(tool, &args),
+            #[cfg(feature = "archive")]
+            Command::Archive(args) => archive::run(tool, &args),
             Command::Export(args) => export::run(tool, &args),
             Command::Inspect(args) => inspect::run(&args, tool),
             Command::Completions(args) => completions::run(&args),

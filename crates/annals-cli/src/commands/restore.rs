@@ -15,11 +15,11 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The backup is only read. Any store can be restored from, also one that is being written.\n\n\
-    A batch is there as a whole or not at all: a position within one means the end of the batch before it. The new store\n\
-    keeps the id of the old one, and positions behind its end are given again: what has read further than that has to be\n\
+    A batch is there as a whole or not at all: a position within one means the end of the batch before it. The new store \
+    keeps the id of the old one, and positions behind its end are given again: what has read further than that has to be \
     set back, and backups that have more are not continued.\n\n\
-    JSON: position (the last one of the new store), recorded (when it was recorded), backup_position (the last one of\n\
-    the backup), destination, kept, linked, cloned, copied (files, each with its bytes as kept_bytes and so on),\n\
+    JSON: position (the last one of the new store), recorded (when it was recorded), backup_position (the last one of \
+    the backup), destination, kept, linked, cloned, copied (files, each with its bytes as kept_bytes and so on), \
     verified_bytes, notes.\n\n\
     Exit status 4 if the backup is damaged: then there is no new store.\n\n\
     Examples:\n  annals restore /backups/shop ./shop\n  \
