@@ -21,6 +21,8 @@ use std::path::PathBuf;
 /// The files of the log and the index that the copy has.
 pub(super) struct LogCopy<'a> {
     base: Option<&'a Base>,
+    /// What the base's manifest says of sealed segments, by their numbers.
+    sealed: BTreeMap<u64, &'a SealedSegment>,
     /// Open segments that are there, by their numbers.
     grown: BTreeMap<u64, Grown>,
     /// Sealed segments and runs that are there.
@@ -55,15 +57,17 @@ impl<'a> LogCopy<'a> {
     pub(super) fn new(to: &dyn Disk, base: Option<&'a Base>) -> Result<Self, BackupError> {
         let path = PathBuf::from(to.describe());
         let (mut grown, mut whole) = (BTreeMap::new(), BTreeSet::new());
+        let mut sealed = BTreeMap::new();
         if let Some(base) = base {
+            sealed.extend(base.manifest.sealed.iter().map(|entry| (entry.id, entry)));
             // Where those end that are full, the original says.
             let tail = base.state.tail;
             let end = |id| if id == tail.segment_id { tail.frames_end } else { u64::MAX };
             let open = base.manifest.open.iter();
             grown.extend(open.map(|open| (open.id, Grown { salt: open.salt, end: end(open.id) })));
-            let sealed = base.manifest.sealed.iter().map(|entry| (names::segment(entry.id), entry.length));
+            let segments = base.manifest.sealed.iter().map(|entry| (names::segment(entry.id), entry.length));
             let runs = base.manifest.runs.iter().map(|entry| (names::run(entry.id), entry.length));
-            let named: BTreeMap<String, u64> = sealed.chain(runs).collect();
+            let named: BTreeMap<String, u64> = segments.chain(runs).collect();
             for directory in [names::LOG_DIR, names::INDEX_DIR] {
                 let entries =
                     to.list(directory).map_err(BackupError::io(format!("list {directory} of the copy")))?;
@@ -75,7 +79,8 @@ impl<'a> LogCopy<'a> {
                 }
             }
         }
-        Ok(LogCopy { base, grown, whole, kept: BTreeSet::new(), left_out: BTreeSet::new(), path })
+        let (kept, left_out) = (BTreeSet::new(), BTreeSet::new());
+        Ok(LogCopy { base, sealed, grown, whole, kept, left_out, path })
     }
 
     /// Takes what of a look is not there yet. `None` if a file was gone: then it is to be looked again.
@@ -132,8 +137,8 @@ impl<'a> LogCopy<'a> {
         checks: &mut Checks<'_>,
     ) -> Result<Got, BackupError> {
         let name = names::segment(entry.id);
-        let known = self.base.and_then(|base| base.manifest.sealed.iter().find(|known| known.id == entry.id));
-        if known.is_some_and(|known| known != entry) {
+        let known = self.sealed.get(&entry.id);
+        if known.is_some_and(|known| *known != entry) {
             return Err(self.diverged());
         }
         if self.whole.contains(&name) {

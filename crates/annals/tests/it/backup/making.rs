@@ -76,6 +76,33 @@ fn what_is_not_synced_yet_is_made_durable_first() {
 }
 
 #[test]
+fn a_store_that_is_written_around_the_cache_is_backed_up_as_well() {
+    let (world, to) = (World::new(12), MemoryDisk::new());
+    let store = world.options().direct_io(true).open("memory").unwrap();
+    assert!(store.stats().unwrap().direct_io);
+    for _ in 0..4 {
+        append(&world, &store, 9);
+        back_up(&store, &to).unwrap();
+        assert!(sound_events(&to, "direct") == events_of(&store));
+    }
+}
+
+#[test]
+fn a_backup_is_backed_up_and_restored_from_like_any_store() {
+    let (world, to) = (World::new(13), MemoryDisk::new());
+    let store = world.open();
+    append(&world, &store, 25);
+    back_up(&store, &to).unwrap();
+    let reader = Options::new().env(env_of(&to)).read_only(true).open("backup").unwrap();
+    let second = MemoryDisk::new();
+    back_up(&reader, &second).unwrap();
+    assert!(sound_events(&second, "of a backup") == events_of(&store));
+    append(&world, &store, 25);
+    back_up(&store, &second).unwrap();
+    assert!(sound_events(&second, "of the store again") == events_of(&store));
+}
+
+#[test]
 fn a_reader_and_a_store_that_was_closed_are_backed_up_as_well() {
     let (world, to) = (World::new(5), MemoryDisk::new());
     let store = world.open();
