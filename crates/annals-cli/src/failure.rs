@@ -2,8 +2,8 @@
 
 use crate::output::StdoutClosed;
 use annals::{
-    AppendError, CompactError, LoadError, OpenError, PayloadError, ReadError, RetentionError, SchemaError,
-    TruncateError,
+    AppendError, BackupError, CompactError, LoadError, OpenError, PayloadError, ReadError, RetentionError,
+    SchemaError, TruncateError,
 };
 use anyhow::Error;
 
@@ -69,8 +69,13 @@ fn status_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     {
         return Some(CONFLICT);
     }
+    #[cfg(feature = "archive")]
+    if cause.downcast_ref().is_some_and(annals_archive::ArchiveError::is_corruption) {
+        return Some(CORRUPTION);
+    }
     let corruption = cause.is::<Damaged>()
         || cause.downcast_ref().is_some_and(PayloadError::is_damage)
+        || cause.downcast_ref().is_some_and(BackupError::is_corruption)
         || cause.downcast_ref().is_some_and(OpenError::is_corruption)
         || cause.downcast_ref().is_some_and(ReadError::is_corruption)
         || cause.downcast_ref().is_some_and(AppendError::is_corruption);
@@ -103,6 +108,15 @@ fn advice(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             OpenError::Locked { .. } => Some("commands that only read work meanwhile"),
             _ if error.is_corruption() => {
                 Some("`annals verify` tells more, `annals repair` copies what is sound")
+            }
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<BackupError>() {
+        return match error {
+            BackupError::Corrupt(_) => Some("`annals verify` tells more"),
+            BackupError::BadCopy { .. } => {
+                Some("make a new backup in another directory, on a disk that can be trusted")
             }
             _ => None,
         };

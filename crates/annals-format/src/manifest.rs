@@ -8,8 +8,9 @@ pub use compaction::{CompactionEntry, REASONS, Removed};
 pub use segments::{OpenSegment, Rewritten, SealedSegment};
 
 use crate::FORMAT_VERSION;
+use crate::backup::ManifestSum;
 use crate::binding::StoreId;
-use crate::wire::{put_i64, put_u32, put_u64, u64_at};
+use crate::wire::{put_i64, put_u32, put_u64, u32_at, u64_at};
 use annals_types::{Position, Timestamp};
 use crc32fast::Hasher;
 
@@ -163,6 +164,14 @@ impl Manifest {
         bytes
     }
 
+    /// The same, and what tells it from all others.
+    #[must_use]
+    pub fn encode_with_sum(&self) -> (Vec<u8>, ManifestSum) {
+        let bytes = self.encode();
+        let sum = ManifestSum { generation: self.generation, checksum: u32_at(&bytes, CHECKSUM) };
+        (bytes, sum)
+    }
+
     /// The position that follows the sealed segments.
     #[must_use]
     pub fn sealed_end(&self) -> Position {
@@ -197,6 +206,14 @@ pub fn reseal_manifest(bytes: &mut [u8]) {
 #[must_use]
 pub fn manifest_length(header: &[u8]) -> Option<u64> {
     (header.len() >= HEADER_BYTES && header[..8] == MAGIC).then(|| u64_at(header, LENGTH))
+}
+
+/// What tells a manifest from others, from its first bytes; `None` if they do not begin as a manifest does. Nothing is
+/// verified yet.
+#[must_use]
+pub fn manifest_sum(header: &[u8]) -> Option<ManifestSum> {
+    let begins = header.len() >= HEADER_BYTES && header[..8] == MAGIC;
+    begins.then(|| ManifestSum { generation: u64_at(header, GENERATION), checksum: u32_at(header, CHECKSUM) })
 }
 
 fn manifest_checksum(bytes: &[u8]) -> u32 {

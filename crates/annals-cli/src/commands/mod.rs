@@ -1,6 +1,9 @@
 //! The commands, each in a file of its own: its arguments, its example and its work.
 
 mod append;
+#[cfg(feature = "archive")]
+mod archive;
+mod backup;
 mod compact;
 mod completions;
 mod delete;
@@ -17,6 +20,7 @@ mod ledger;
 mod read;
 mod repair;
 mod replay;
+mod restore;
 mod retention;
 mod schema;
 mod snapshot;
@@ -56,6 +60,10 @@ pub(crate) enum Command {
     Stats(stats::Args),
     Verify(verify::Args),
     Repair(repair::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
+    #[cfg(feature = "archive")]
+    Archive(archive::Args),
     Export(export::Args),
     Inspect(inspect::Args),
     Completions(completions::Args),
@@ -87,6 +95,10 @@ impl Command {
             Command::Stats(args) => stats::run(tool, &args),
             Command::Verify(args) => verify::run(tool, &args),
             Command::Repair(args) => repair::run(tool, &args),
+            Command::Backup(args) => backup::run(tool, &args),
+            Command::Restore(args) => restore::run(tool, &args),
+            #[cfg(feature = "archive")]
+            Command::Archive(args) => archive::run(tool, &args),
             Command::Export(args) => export::run(tool, &args),
             Command::Inspect(args) => inspect::run(&args, tool),
             Command::Completions(args) => completions::run(&args),

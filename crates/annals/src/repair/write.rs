@@ -95,6 +95,7 @@ impl Destination {
             last_recorded: Timestamp::MIN,
             segment_bytes: inherited.segment_bytes,
             clean: None,
+            cut: None,
             direct: false,
         };
         let mut recovered = recover(disk, Mode::Repair, &input, &mut |_, _| Ok(()))?;

@@ -1,6 +1,7 @@
 //! The handle of an open store: opening, reading, maintenance.
 
 mod append;
+mod backup;
 mod close;
 mod snapshots;
 
