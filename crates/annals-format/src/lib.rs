@@ -17,12 +17,14 @@ mod id;
 mod manifest;
 pub mod names;
 mod pages;
+pub mod payload;
 mod record;
 #[doc(hidden)]
 pub mod reseal;
 pub mod run;
 mod segment;
 pub mod snapshot;
+mod varint;
 mod wire;
 
 pub use binding::{Binding, StoreId};

@@ -10,6 +10,7 @@ mod golden;
 mod lost;
 mod names;
 mod offsets;
+mod payloads;
 mod places;
 mod round_trips;
 mod snapshots;

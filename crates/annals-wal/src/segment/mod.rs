@@ -1,6 +1,7 @@
 //! Reading the events of one segment, live or sealed.
 
 mod ahead;
+mod payloads;
 mod sealed;
 mod steps;
 mod tables;
@@ -16,7 +17,8 @@ use annals_format::{
 };
 use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX};
 use annals_types::planted::{Bug, planted};
-use annals_types::{EventRef, Position, Timestamp};
+use annals_types::{EventRef, PayloadReader, Position, Timestamp};
+use annals_vfs::sync::OnceLock;
 use annals_vfs::{Disk, Mapping};
 use sealed::Sealed;
 use std::ops::Range;
@@ -32,6 +34,7 @@ pub struct Segment {
     binding: Binding,
     first_position: Position,
     body: Body,
+    payloads: OnceLock<PayloadReader>,
 }
 
 #[derive(Debug)]
@@ -53,7 +56,7 @@ impl Segment {
         let length = mapping.len().min(SEGMENT_BYTES_MAX + BATCH_BYTES_MAX as u64);
         let most = length.saturating_sub(SEGMENT_HEADER_BYTES as u64) / RECORD_HEADER_BYTES as u64;
         let body = Body::Live(Live { mapping, offsets: OffsetTable::new(most) });
-        Segment { id, path: names::segment(id), binding, first_position, body }
+        Segment { id, path: names::segment(id), binding, first_position, body, payloads: OnceLock::new() }
     }
 
     /// A sealed segment of the manifest. The file is not touched before it is read.
@@ -65,6 +68,7 @@ impl Segment {
             binding: entry.binding(store_id),
             first_position: entry.first_position,
             body: Body::Sealed(Box::new(Sealed::new(entry, disk))),
+            payloads: OnceLock::new(),
         }
     }
 
@@ -261,7 +265,7 @@ impl Segment {
         }
         self.rebuild_offsets()?;
         let (bytes, offset) = self.bytes_at(position)?;
-        parse_record(bytes, self.binding, position, offset).map_err(corrupt)
+        parse_record(bytes, self.binding, position, offset).map(|event| self.lent(event)).map_err(corrupt)
     }
 
     /// The stretch of `range` in which `time` falls according to the footer's sparse table, which is not

@@ -14,6 +14,7 @@ mod criteria;
 mod decide;
 mod derived;
 mod direct;
+mod erased;
 mod expectations;
 mod full_disk;
 mod history;
