@@ -43,7 +43,7 @@ pub enum LoadError {
         /// Its type.
         event_type: String,
         /// Why the payload is not there, and at which position.
-        payload: PayloadError,
+        payload: Box<PayloadError>,
         /// Why the state is nothing without it.
         #[source]
         reason: EventError,

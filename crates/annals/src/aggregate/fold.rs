@@ -71,7 +71,7 @@ fn not_applied<A: Aggregate>(
                 stream: event.stream.into(),
                 version: event.version,
                 event_type: event.event_type.into(),
-                payload,
+                payload: Box::new(payload),
                 reason,
             })
         }
