@@ -2,9 +2,10 @@
 
 use crate::binding::Binding;
 use crate::damage::Damage;
+use crate::footer::TimeRange;
 use crate::record::{
-    RECORD_HEADER_BYTES, RecordTerms, complete_record, encode_lost, encode_record, given_id, own_record,
-    own_terms, parse_record, record_length, reseal_record, stored_checksum,
+    RECORD_HEADER_BYTES, RecordTerms, complete_record, encode_lost, encode_record, given_id,
+    given_occurred_at, own_record, own_terms, parse_record, record_length, reseal_record, stored_checksum,
 };
 use crate::wire::{i64_at, put_i64, put_u32, put_u64, u32_at, u64_at};
 use annals_types::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
@@ -215,6 +216,10 @@ pub struct FrameBuilder {
     records: SmallVec<[u32; 2]>,
     /// Where the last record ends; zeros follow up to the alignment.
     end: usize,
+    /// When the events occurred of which that was given.
+    occurred: TimeRange,
+    /// Whether it was given of all.
+    all_given: bool,
 }
 
 impl Default for FrameBuilder {
@@ -229,7 +234,8 @@ impl FrameBuilder {
     pub fn new() -> Self {
         let mut bytes = Vec::with_capacity(FIRST_CAPACITY);
         bytes.resize(FRAME_HEADER_BYTES, 0);
-        FrameBuilder { bytes, records: SmallVec::new(), end: FRAME_HEADER_BYTES }
+        let (end, occurred) = (FRAME_HEADER_BYTES, TimeRange::EMPTY);
+        FrameBuilder { bytes, records: SmallVec::new(), end, occurred, all_given: true }
     }
 
     /// Adds the record of an event.
@@ -272,6 +278,10 @@ impl FrameBuilder {
             if bytes > BATCH_BYTES_MAX { Err(Invalid::BatchBytes { bytes }) } else { Ok(()) }
         });
         if result.is_ok() {
+            match given_occurred_at(&self.bytes[start..]) {
+                Some(time) => self.occurred.include(time),
+                None => self.all_given = false,
+            }
             self.end = self.bytes.len();
             #[expect(clippy::cast_possible_truncation, reason = "bounded by BATCH_BYTES_MAX")]
             self.records.push(start as u32);
@@ -290,6 +300,16 @@ impl FrameBuilder {
     /// Where the records begin in the frame, in order.
     pub fn record_offsets(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
         self.records.iter().copied()
+    }
+
+    /// No event of the frame occurred outside of this range, if the frame is stamped with such a recorded_at.
+    #[must_use]
+    pub fn occurred(&self, recorded_at: Timestamp) -> TimeRange {
+        let mut occurred = self.occurred;
+        if !self.all_given {
+            occurred.include(recorded_at);
+        }
+        occurred
     }
 
     /// The bytes of a record.

@@ -592,6 +592,14 @@ pub(crate) fn given_id(record: &[u8]) -> Option<Uuid> {
     if u16_at(record, FLAGS) & HAS_ID != 0 { Uuid::from_slice(id).ok() } else { None }
 }
 
+/// When the event occurred, if the producer said so. The record must have been made by this program.
+pub(crate) fn given_occurred_at(record: &[u8]) -> Option<Timestamp> {
+    let flags = u16_at(record, FLAGS);
+    let at = RECORD_HEADER_BYTES + if flags & HAS_ID != 0 { 16 } else { 0 };
+    let time = record.get(at..)?.first_chunk().filter(|_| flags & HAS_OCCURRED_AT != 0)?;
+    Some(Timestamp::from_nanos(i64::from_le_bytes(*time)))
+}
+
 /// Reads the fixed part that the body's checksum was bound by: position first, so that a whole record of
 /// another position is never taken for this one.
 fn header_checksum(record: &[u8], binding: Binding, position: Position) -> u32 {

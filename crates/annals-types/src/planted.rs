@@ -219,6 +219,8 @@ bugs! {
     SegmentsOfOneTimeLeftOut = "segments-of-one-time-left-out",
     /// A scan as of a time ends where the first segment is that has nothing of that time. What lies behind it is not found.
     ScanEndsAtHiddenSegment = "scan-ends-at-hidden-segment",
+    /// What is hidden is leapt over to the end of the log. What is shown behind it is not found.
+    LeapToTheEnd = "leap-to-the-end",
     /// A view as of a time does not show what was recorded in that very moment.
     AsOfExcludesItsMoment = "as-of-excludes-its-moment",
     /// A snapshot is used though other events stand where those stood that it was taken behind.

@@ -13,6 +13,7 @@ mod active;
 mod commit;
 mod direct;
 mod error;
+mod occurred;
 mod offsets;
 mod output;
 mod prepare;

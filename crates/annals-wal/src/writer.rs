@@ -145,6 +145,7 @@ impl LogWriter {
             active.segment.set_offset(position, u32::try_from(offset).unwrap_or(0));
             position = position.next();
         }
+        active.segment.set_occurred(self.next..position, frame.occurred(recorded_at));
         active.staged_end += frame.bytes().len() as u64;
         active.told = stamp.durable;
         self.next = position;

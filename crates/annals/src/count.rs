@@ -95,7 +95,7 @@ impl Counting<'_> {
         if self.times.is_ever() {
             return Ok(self.last.next().events_since(self.first) - lost);
         }
-        let mut teller = Teller::new(self.parts, self.times, self.lost);
+        let mut teller = Teller::new(self.parts, self.times, self.lost, self.last);
         let mut count = 0;
         for (first, last, shown) in self.times.stretches(self.parts, self.first, self.last) {
             count += match shown {

@@ -3,11 +3,12 @@
 use crate::ahead::{AHEAD, Ahead, Candidate};
 use crate::cursor::{Candidates, PartCursor, StreamCursor};
 use crate::error::ReadError;
-use crate::occurred::{Occurred, Shown};
+use crate::occurred::Occurred;
 use crate::part::Part;
 use crate::query::Query;
 use crate::range::{Range, STRETCH};
 use crate::staged::Staged;
+use crate::surroundings::Surroundings;
 use crate::view::View;
 use annals_types::{EventRef, Position};
 use std::iter::FusedIterator;
@@ -27,8 +28,8 @@ pub struct Events<'v> {
     range: Option<Range<'v>>,
     /// Whether everything that is read is shown, unless it is lost.
     shows_all: bool,
-    /// When the events that are looked for occurred.
-    times: Occurred,
+    /// What need not be read because of the times at which it occurred.
+    surroundings: Surroundings<'v>,
     /// What went wrong behind them.
     failed: Option<ReadError>,
     /// Where the stretch ends that was asked for when positions are walked one by one.
@@ -81,7 +82,7 @@ impl<'v> Events<'v> {
             left: query.limit,
             range: None,
             shows_all: query.means_all() && view.occurred.is_none(),
-            times: Occurred::of(view, &query),
+            surroundings: Surroundings::new(&view.parts, Occurred::of(view, &query), view.position),
             query,
             source,
             ahead: Ahead::new(&view.parts),
@@ -183,12 +184,13 @@ impl<'v> Events<'v> {
     /// walked first.
     fn next_candidate(&mut self) -> Result<Option<(Position, bool)>, ReadError> {
         let query = &self.query;
+        let surroundings = &mut self.surroundings;
         let (parts, current) = match &mut self.source {
             Source::Stream(cursor) => {
                 let stream = query.stream.as_deref().unwrap_or_default();
                 loop {
-                    match cursor.next(query, stream)? {
-                        Some(position) if is_hidden(&mut self.ahead, &self.times, position) => {}
+                    match cursor.next(query, stream, surroundings)? {
+                        Some(position) if surroundings.hide(position)? => {}
                         found => return Ok(found.map(|position| (position, false))),
                     }
                 }
@@ -212,7 +214,9 @@ impl<'v> Events<'v> {
             };
             match candidates.next(part)? {
                 Some(position) if candidates.is_range() => return Ok(Some((position, true))),
-                Some(position) if is_hidden(&mut self.ahead, &self.times, position) => {}
+                Some(position) if surroundings.hide(position)? => {
+                    candidates.leap_to(surroundings.next_shown(position, query.backwards)?);
+                }
                 Some(position) => return Ok(Some((position, false))),
                 None => *current = None,
             }
@@ -251,16 +255,6 @@ impl<'v> Events<'v> {
             None => candidate.event(),
         }
     }
-}
-
-/// Whether the segment of a position has nothing that occurred at these times, so that the event there need not be read.
-#[inline]
-fn is_hidden(ahead: &mut Ahead<'_>, times: &Occurred, position: Position) -> bool {
-    !times.is_ever()
-        && ahead.segment_of(position).is_some_and(|segment| {
-            let holds = segment.sealed_entry().is_some_and(|entry| position <= entry.last_position());
-            holds && times.of_segment(segment) == Shown::None
-        })
 }
 
 impl<'v> Events<'v> {

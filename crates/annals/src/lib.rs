@@ -78,6 +78,7 @@ mod snapshots;
 mod staged;
 mod stats;
 mod store;
+mod surroundings;
 mod tally;
 pub mod testing;
 mod ticket;

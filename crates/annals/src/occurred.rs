@@ -4,12 +4,12 @@
 use crate::error::ReadError;
 use crate::parts::Parts;
 use crate::query::Query;
+use crate::surroundings::Surroundings;
 use crate::view::View;
 use annals_format::TimeRange;
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Timestamp};
 use annals_wal::Segment;
-use std::ops::Range;
 
 /// How much of a stretch of the log is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,12 +62,17 @@ impl Occurred {
         *self == Self::EVER
     }
 
+    /// The same as a range.
+    pub(crate) fn range(&self) -> TimeRange {
+        TimeRange { min: self.first, max: self.last }
+    }
+
     fn holds(&self, time: Timestamp) -> bool {
         self.first <= time && time <= self.last
     }
 
-    fn of_range(&self, range: TimeRange) -> Shown {
-        if range.max < self.first || range.min > self.last || range.min > range.max {
+    pub(crate) fn of_range(&self, range: TimeRange) -> Shown {
+        if range.is_outside(self.range()) {
             return Shown::None;
         }
         let all = self.holds(range.min) && self.holds(range.max);
@@ -120,18 +125,18 @@ pub(crate) struct Teller<'v> {
     times: Occurred,
     /// Whether events may have been lost, of which tables tell nothing.
     lost: bool,
-    /// What is known of the positions around the one that was asked for last.
-    known: (Range<Position>, Shown),
+    surroundings: Surroundings<'v>,
 }
 
 impl<'v> Teller<'v> {
-    pub(crate) fn new(parts: &'v Parts, times: Occurred, lost: bool) -> Self {
-        Teller { parts, times, lost, known: (Position::ZERO..Position::ZERO, Shown::None) }
+    /// About positions up to `visible`.
+    pub(crate) fn new(parts: &'v Parts, times: Occurred, lost: bool, visible: Position) -> Self {
+        Teller { parts, times, lost, surroundings: Surroundings::new(parts, times, visible) }
     }
 
     /// Whether the event at a position, which must be visible, is shown.
     pub(crate) fn shows(&mut self, position: Position) -> Result<bool, ReadError> {
-        match self.around(position)?.1 {
+        match self.surroundings.around(position)?.1 {
             Shown::All if !self.lost => Ok(true),
             Shown::None => Ok(false),
             Shown::All | Shown::Some => {
@@ -145,8 +150,8 @@ impl<'v> Teller<'v> {
     pub(crate) fn count(&mut self, first: Position, last: Position) -> Result<u64, ReadError> {
         let (mut count, mut next) = (0, first);
         while next <= last {
-            let (end, shown) = self.around(next)?;
-            let behind = end.min(last.next());
+            let (stretch, shown) = self.surroundings.around(next)?;
+            let behind = stretch.end.min(last.next());
             match shown {
                 Shown::All if !self.lost => count += behind.events_since(next),
                 Shown::None => {}
@@ -159,28 +164,5 @@ impl<'v> Teller<'v> {
             next = behind;
         }
         Ok(count)
-    }
-
-    /// What is known of a position and those behind it, up to the end that is told with it, exclusive.
-    fn around(&mut self, position: Position) -> Result<(Position, Shown), ReadError> {
-        if !self.known.0.contains(&position) {
-            self.known = self.look(position)?;
-        }
-        Ok((self.known.0.end, self.known.1))
-    }
-
-    fn look(&self, position: Position) -> Result<(Range<Position>, Shown), ReadError> {
-        let Some((segment, positions)) = self.parts.segment_with_positions(position) else {
-            return Ok((position..position.next(), Shown::None));
-        };
-        let shown = self.times.of_segment(segment);
-        if shown != Shown::Some || segment.sealed_entry().is_none() {
-            return Ok((positions, shown));
-        }
-        // Without a sound block nothing is known of this event, and perhaps something of the next one.
-        Ok(match segment.occurred_block(position)? {
-            Some((block, range)) => (block, self.times.of_range(range)),
-            None => (position..position.next(), Shown::Some),
-        })
     }
 }

@@ -92,7 +92,7 @@ impl Counting<'_> {
         ordinals: Range<u64>,
         tally: &mut Tally,
     ) -> Result<(), ReadError> {
-        let mut teller = Teller::new(self.parts, self.times, self.lost);
+        let mut teller = Teller::new(self.parts, self.times, self.lost, self.last);
         let mut positions = Vec::new();
         for from in ordinals.clone().step_by(CHUNK as usize) {
             let length = (ordinals.end - from).min(CHUNK);

@@ -15,6 +15,12 @@ impl TimeRange {
     /// The range of no moments at all: `min` lies after `max`.
     pub const EMPTY: TimeRange = TimeRange { min: Timestamp::MAX, max: Timestamp::MIN };
 
+    /// Whether none of these moments lies within `other`.
+    #[must_use]
+    pub fn is_outside(&self, other: TimeRange) -> bool {
+        self.max < other.min || self.min > other.max || self.min > self.max
+    }
+
     /// Widens the range to hold `time`.
     pub fn include(&mut self, time: Timestamp) {
         self.min = self.min.min(time);

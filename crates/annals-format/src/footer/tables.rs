@@ -154,6 +154,32 @@ impl Footer {
         Some(range_at(tables.get(self.within(&at)?)?.first_chunk::<RANGE_BYTES>()?, 0))
     }
 
+    /// The ranges of occurred_at of the block that the record number `index` is in and of those behind it, or in front of it
+    /// from the nearest to the first, each with the page of the tables that it is on. Who hides events because of it has to
+    /// verify these pages.
+    pub fn occurred_from<'t>(
+        &self,
+        tables: &'t [u8],
+        index: u64,
+        backwards: bool,
+    ) -> impl Iterator<Item = (u64, TimeRange)> + use<'t> {
+        let table = self.occurred_blocks();
+        let start = table.start - self.frames_end;
+        let all = self.within(&table).and_then(|range| tables.get(range)).unwrap_or_default();
+        let all = all.as_chunks::<RANGE_BYTES>().0;
+        let block = usize::try_from(index / BLOCK_RECORDS as u64).unwrap_or(usize::MAX).min(all.len());
+        // Only one of the two is walked.
+        let (before, behind) = all.split_at(if backwards { (block + 1).min(all.len()) } else { block });
+        let (before, behind) = if backwards { (before, &all[..0]) } else { (&all[..0], behind) };
+        let (behind, first) = (behind.iter().enumerate(), all.len() - behind.len());
+        let behind = behind.map(move |(number, bytes)| (first + number, bytes));
+        behind.chain(before.iter().enumerate().rev()).map(move |(block, bytes)| {
+            // A range lies within one page: both lengths are powers of two, and the first begins at a multiple of its own.
+            let page = (start + (block * RANGE_BYTES) as u64) / PAGE_BYTES as u64;
+            (page, range_at(bytes, 0))
+        })
+    }
+
     /// Where the checksum of a span lies. `None` if there is no such span or no such table.
     #[must_use]
     #[inline]

@@ -112,6 +112,7 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::PartlyShownCountedWhole => store("time_travel::"),
         Bug::SegmentsOfOneTimeLeftOut => store("time_travel::"),
         Bug::ScanEndsAtHiddenSegment => store("time_travel::"),
+        Bug::LeapToTheEnd => store("time_travel::"),
         Bug::AsOfExcludesItsMoment => store("views::what_is_recorded_in_a_moment"),
         Bug::SnapshotOfOtherEvents => store("aggregate_crashes::a_snapshot_of_another_history"),
         Bug::SnapshotBeforeItsEvents => store("aggregate_crashes::a_snapshot_of_events_that_were_lost"),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Atomics, with the orderings as they are written.
 pub mod atomic {
-    pub use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+    pub use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 }
 
 /// Threads.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// Atomics, as in the standard library.
 pub mod atomic {
-    pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+    pub use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 }
 
 /// A mailbox between threads.

@@ -25,7 +25,9 @@ const NEVER: Duration = Duration::from_secs(5);
 
 /// Atomics. All orderings are as strong as the strongest here: what weaker ones allow is the subject of `loomed`.
 pub mod atomic {
-    pub use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+    pub use shuttle::sync::atomic::{
+        AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
 }
 
 /// Threads.

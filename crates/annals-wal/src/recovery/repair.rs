@@ -7,9 +7,9 @@ use crate::error::LogError;
 use crate::output::open_output;
 use crate::prepare::PreparedSegment;
 use crate::segment::Segment;
-use annals_format::SEGMENT_HEADER_BYTES;
-use annals_types::Position;
+use annals_format::{SEGMENT_HEADER_BYTES, TimeRange};
 use annals_types::planted::{Bug, planted};
+use annals_types::{Position, Timestamp};
 use annals_vfs::{Disk, write_all_at};
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -114,5 +114,18 @@ pub(super) fn copy_offsets(from: &Segment, to: &Segment, end: Position) {
             to.set_offset(position, offset);
         }
         position = position.next();
+    }
+    copy_occurred(from, to, end);
+}
+
+/// What was noted of a block is copied. Where nothing was (there are no other live segments), the block may hold any time.
+fn copy_occurred(from: &Segment, to: &Segment, end: Position) {
+    let mut position = from.first_position();
+    while position < end {
+        let block = from.occurred_block(position).ok().flatten();
+        let anything = TimeRange { min: Timestamp::MIN, max: Timestamp::MAX };
+        let (positions, occurred) = block.unwrap_or((position..position.next(), anything));
+        to.set_occurred(positions.clone(), occurred);
+        position = positions.end.max(position.next());
     }
 }

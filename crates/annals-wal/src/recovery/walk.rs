@@ -8,7 +8,7 @@ use crate::segment::Segment;
 use crate::window::{STEP, Window};
 use annals_format::{
     Binding, CleanMark, Damage, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameFault, FrameHeader,
-    SEGMENT_HEADER_BYTES, check_frame,
+    SEGMENT_HEADER_BYTES, TimeRange, check_frame,
 };
 use annals_types::limits::BATCH_BYTES_MAX;
 use annals_types::planted::{Bug, planted};
@@ -156,6 +156,8 @@ impl<'b> Events<'b> {
     fn take(&self, segment: &Arc<Segment>, visit: &mut Visit<'_>) -> Result<(), LogError> {
         for (event, offset) in self.kept.iter().zip(&self.offsets) {
             segment.set_offset(event.position, u32::try_from(*offset).unwrap_or(0));
+            let occurred = TimeRange { min: event.occurred_at, max: event.occurred_at };
+            segment.set_occurred(event.position..event.position.next(), occurred);
         }
         visit(segment, &self.kept)
     }

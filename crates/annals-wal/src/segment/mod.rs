@@ -1,6 +1,7 @@
 //! Reading the events of one segment, live or sealed.
 
 mod ahead;
+mod blocks;
 mod payloads;
 mod sealed;
 mod steps;
@@ -10,10 +11,11 @@ mod walk;
 pub(crate) use ahead::Ahead;
 
 use crate::error::LogError;
+use crate::occurred::OccurredTable;
 use crate::offsets::OffsetTable;
 use annals_format::{
     Binding, Corruption, Damage, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, SealedSegment, StoreId,
-    TIME_STRIDE, TimeRange, names, parse_record, record_length,
+    TIME_STRIDE, names, parse_record, record_length,
 };
 use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX};
 use annals_types::planted::{Bug, planted};
@@ -48,6 +50,7 @@ enum Body {
 struct Live {
     mapping: Mapping,
     offsets: OffsetTable,
+    occurred: OccurredTable,
 }
 
 impl Segment {
@@ -55,7 +58,8 @@ impl Segment {
         // However long the file claims to be, a segment does not get longer than that.
         let length = mapping.len().min(SEGMENT_BYTES_MAX + BATCH_BYTES_MAX as u64);
         let most = length.saturating_sub(SEGMENT_HEADER_BYTES as u64) / RECORD_HEADER_BYTES as u64;
-        let body = Body::Live(Live { mapping, offsets: OffsetTable::new(most) });
+        let (offsets, occurred) = (OffsetTable::new(most), OccurredTable::new(most));
+        let body = Body::Live(Live { mapping, offsets, occurred });
         Segment { id, path: names::segment(id), binding, first_position, body, payloads: OnceLock::new() }
     }
 
@@ -143,29 +147,6 @@ impl Segment {
             if self.event(middle)?.recorded_at <= time { low = middle.next() } else { high = middle }
         }
         Ok(low.previous())
-    }
-
-    /// The block of records that a position of the segment is in, and the range of their occurred_at: no event of the block
-    /// occurred outside of it, and if the range is empty, all of them are lost. `None` where this is not known: in a live
-    /// segment, with a footer of version 1, or if the footer is damaged. What is told was verified.
-    ///
-    /// # Errors
-    /// That the file cannot be read.
-    pub fn occurred_block(
-        &self,
-        position: Position,
-    ) -> Result<Option<(Range<Position>, TimeRange)>, LogError> {
-        let Body::Sealed(sealed) = &self.body else { return Ok(None) };
-        if position < self.first_position {
-            return Ok(None);
-        }
-        let loaded = self.loaded(sealed)?;
-        let tables = loaded.tables.as_ref();
-        let found = tables.and_then(|tables| tables.occurred(&loaded.mapping, self.index_of(position)));
-        Ok(found.map(|(records, occurred)| {
-            let [first, end] = [records.start, records.end].map(|index| self.first_position.plus(index));
-            (first..end, occurred)
-        }))
     }
 
     /// All bytes of the segment that are mapped, for walking its frames.

@@ -1,7 +1,8 @@
 //! The footer of a mapped segment: what is looked up in its tables, and which of their pages were found sound.
 
 use annals_format::{
-    Binding, FOOTER_TRAILER_BYTES, Footer, PAGE_BYTES, SPAN_BYTES, SealedSegment, TimeRange, span_checksum,
+    BLOCK_RECORDS, Binding, FOOTER_TRAILER_BYTES, Footer, PAGE_BYTES, SPAN_BYTES, SealedSegment, TimeRange,
+    span_checksum,
 };
 use annals_types::Timestamp;
 use annals_types::planted::{Bug, planted};
@@ -68,6 +69,29 @@ impl Tables {
         let sound = self.page_is_sound(tables, place.start) || planted(Bug::OccurredBlockNotVerified);
         let occurred = self.footer.occurred_in_block(tables, index).filter(|_| sound)?;
         Some((records, occurred))
+    }
+
+    /// The records of the blocks from that of a record on, towards the end or the beginning, none of which occurred within
+    /// `times`, as far as sound pages tell. A segment may have thousands of blocks, so each costs a nanosecond.
+    pub(super) fn outside(
+        &self,
+        mapping: &Mapping,
+        index: u64,
+        times: TimeRange,
+        backwards: bool,
+    ) -> Range<u64> {
+        let tables = self.bytes(mapping);
+        let (mut trusted, mut blocks) = (None, 0);
+        for (page, occurred) in self.footer.occurred_from(tables, index, backwards) {
+            let sound = trusted == Some(page) || self.is_sound(page) || self.check(tables, page);
+            if !sound || !occurred.is_outside(times) {
+                break;
+            }
+            (trusted, blocks) = (Some(page), blocks + 1);
+        }
+        let block = index / BLOCK_RECORDS as u64;
+        let (first, end) = if backwards { (block + 1 - blocks, block + 1) } else { (block, block + blocks) };
+        first * BLOCK_RECORDS as u64..(end * BLOCK_RECORDS as u64).min(self.footer.count)
     }
 
     /// Whether there are sums of spans.

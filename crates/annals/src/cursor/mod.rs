@@ -84,6 +84,16 @@ impl Candidates {
         self.next.filter(|_| whole).map(|first| (first, self.end))
     }
 
+    /// Has nothing given in front of a position, in the direction of reading; nothing at all any more if there is none.
+    pub(crate) fn leap_to(&mut self, target: Option<Position>) {
+        let target = target.filter(|target| !self.direction.is_behind(*target, self.end));
+        self.next = match (self.next, target) {
+            (Some(next), Some(target)) if self.direction.is_behind(target, next) => Some(target),
+            (next, Some(_)) => next,
+            (_, None) => None,
+        };
+    }
+
     pub(crate) fn next(&mut self, part: &Part) -> Result<Option<Position>, ReadError> {
         let Some(target) = self.next else { return Ok(None) };
         let found = match &mut self.cursor {

@@ -7,6 +7,7 @@ use super::parts::{PartCursor, Stretch};
 use crate::error::ReadError;
 use crate::part::{Located, Part, RunPart};
 use crate::query::Query;
+use crate::surroundings::Surroundings;
 use annals_index::{Lookup, Postings, Run, TermKey, TermKind};
 use annals_types::{Position, Version};
 use std::ops::Range;
@@ -67,9 +68,14 @@ impl<'v> StreamCursor<'v> {
 
     /// The next position of the stream that the query names.
     #[inline]
-    pub(crate) fn next(&mut self, query: &Query, stream: &str) -> Result<Option<Position>, ReadError> {
+    pub(crate) fn next(
+        &mut self,
+        query: &Query,
+        stream: &str,
+        surroundings: &mut Surroundings<'v>,
+    ) -> Result<Option<Position>, ReadError> {
         if self.given == self.chunk.len() {
-            self.fill(query, stream)?;
+            self.fill(query, stream, surroundings)?;
         }
         let next = self.chunk.get(self.given).copied();
         self.given += usize::from(next.is_some());
@@ -77,12 +83,20 @@ impl<'v> StreamCursor<'v> {
     }
 
     /// Takes the next positions from the index; none at the end.
-    fn fill(&mut self, query: &Query, stream: &str) -> Result<(), ReadError> {
+    fn fill(
+        &mut self,
+        query: &Query,
+        stream: &str,
+        surroundings: &mut Surroundings<'v>,
+    ) -> Result<(), ReadError> {
         let key = TermKey::new(TermKind::Stream, stream, self.hash_seed);
         self.chunk.clear();
         self.given = 0;
         while self.chunk.is_empty() {
             if let Some(current) = &mut self.current {
+                if !surroundings.is_ever() {
+                    current.leap(query.backwards, surroundings)?;
+                }
                 current.take(&key, query.backwards, &mut self.chunk)?;
                 if current.ordinals.is_empty() {
                     self.current = None;
@@ -93,7 +107,7 @@ impl<'v> StreamCursor<'v> {
                 return Ok(());
             }
             if let Some((stretch, known)) = self.looked_up.pop() {
-                self.current = Current::begin(stretch, known, query, &key)?;
+                self.current = Current::begin(stretch, known, query, &key, surroundings.is_ever())?;
             }
         }
         Ok(())
@@ -152,14 +166,17 @@ impl<'v> Current<'v> {
         known: Known,
         query: &Query,
         key: &TermKey<'_>,
+        ever: bool,
     ) -> Result<Option<Self>, ReadError> {
         let in_run = match known {
             Known::At(postings) => part.as_run().map(|run| (run, postings)),
             Known::Nothing => None,
         };
         let whole = first <= part.first_position() && part.ends_by(last);
+        // What is leapt over is found by rank.
+        let plain = whole && ever;
         let mut found = match in_run {
-            Some((run, postings)) if whole => Found::Run(run, postings),
+            Some((run, postings)) if plain => Found::Run(run, postings),
             Some((_, postings)) => Found::Part(Located::of_key(key, postings)),
             None => match part.find_key(key)? {
                 Some(located) => Found::Part(located),
@@ -181,6 +198,30 @@ impl<'v> Current<'v> {
             ordinals.end = ordinals.end.min(part.rank(located, last)?);
         }
         Ok(Some(Current { part, found, ordinals, length: CHUNK_MIN }))
+    }
+
+    /// Leaves out the next positions as long as tables tell that they are hidden, all of a stretch at once.
+    fn leap(&mut self, backwards: bool, surroundings: &mut Surroundings<'v>) -> Result<(), ReadError> {
+        let Found::Part(located) = &mut self.found else { return Ok(()) };
+        let mut next = Vec::with_capacity(1);
+        while !self.ordinals.is_empty() {
+            let ordinal = if backwards { self.ordinals.end - 1 } else { self.ordinals.start };
+            next.clear();
+            self.part.positions(located, ordinal, 1, &mut next)?;
+            let Some(position) = next.first().copied() else { return Ok(()) };
+            match surroundings.next_shown(position, backwards)? {
+                Some(shown) if shown == position => return Ok(()),
+                Some(shown) if backwards => {
+                    self.ordinals.end = ordinal.min(self.part.rank(located, shown)?);
+                }
+                Some(shown) => {
+                    let behind = self.part.rank(located, shown.previous())?;
+                    self.ordinals.start = behind.max(ordinal + 1);
+                }
+                None => self.ordinals = 0..0,
+            }
+        }
+        Ok(())
     }
 
     /// Appends the next positions to `out`, in the direction of the query.

@@ -5,6 +5,7 @@
 //! segments or none, a tail that is not sealed, or lost events.
 
 mod asked;
+mod leaps;
 mod model;
 mod stores;
 
