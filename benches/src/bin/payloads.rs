@@ -73,7 +73,7 @@ fn stamped(mut frame: FrameBuilder) -> Vec<u8> {
 fn measure(path: &str) -> Outcome {
     let records = load(path)?;
     let payload = |record: &[u8]| {
-        plain_payload(record, AT, None)
+        plain_payload(record, AT, None, None)
             .map(|plain| plain.data.len() + plain.metadata.len())
             .unwrap_or_default()
     };
@@ -117,7 +117,7 @@ fn measure(path: &str) -> Outcome {
         let (segment, record) = &stored[index];
         let event = parse_record(record, binding(), AT, 0).ok();
         if event.is_some_and(|event| event.payload.as_plain().is_none()) {
-            black_box(plain_payload(record, AT, Some(&made[*segment])).ok());
+            black_box(plain_payload(record, AT, Some(&made[*segment]), None).ok());
         }
     });
     let name = path.rsplit('/').next().unwrap_or(path);

@@ -14,6 +14,7 @@ mod damage;
 mod footer;
 mod frame;
 mod id;
+pub mod keys;
 mod manifest;
 pub mod names;
 mod pages;

@@ -7,7 +7,7 @@
 
 use crate::binding::Binding;
 use crate::damage::Damage;
-use crate::payload::{CODEC_LZ4, CODEC_PLAIN, check_compressed};
+use crate::payload::{CODEC_LZ4, CODEC_PLAIN, SEALED_BYTES_MIN, check_compressed};
 use crate::wire::{Reader, i64_at, put_i64, put_u32, put_u64, u16_at, u32_at, u64_at};
 use annals_types::planted::{Bug, planted};
 use annals_types::{
@@ -42,7 +42,7 @@ const HAS_SCHEMA_VERSION: u16 = 1 << 2;
 const HAS_METADATA: u16 = 1 << 3;
 /// The body has tags.
 const HAS_TAGS: u16 = 1 << 4;
-/// Data and metadata are encrypted. This build writes none and refuses to read them.
+/// Data and metadata are encrypted.
 const ENCRYPTED: u16 = 1 << 5;
 /// The record only stands for an event that was lost to damage: it has no type, no data, no other flags, and a stream
 /// only if it is known to which one the event belonged.
@@ -147,7 +147,6 @@ pub fn may_be_record(bytes: &[u8]) -> bool {
         (usize::from(u16_at(bytes, STREAM_LENGTH)), usize::from(u16_at(bytes, TYPE_LENGTH)));
     let length = u32_at(bytes, LENGTH) as usize;
     flags & !FLAGS_KNOWN == 0
-        && flags & ENCRYPTED == 0
         && stream <= limits::STREAM_NAME_BYTES_MAX
         && event_type <= limits::EVENT_TYPE_BYTES_MAX
         && (flags == LOST || (stream > 0 && event_type > 0))
@@ -299,7 +298,7 @@ pub fn decode_plain_record(bytes: &[u8], binding: Binding, position: Position) -
 #[inline(always)]
 fn bounded(bytes: &[u8], offset: u64) -> Result<(u16, &[u8]), Damage> {
     let flags = u16_at(bytes, FLAGS);
-    if flags & !FLAGS_KNOWN != 0 || flags & ENCRYPTED != 0 {
+    if flags & !FLAGS_KNOWN != 0 {
         return Err(Damage::new(
             offset + FLAGS as u64,
             "record flags of a newer version",
@@ -355,7 +354,7 @@ fn parse_body<'a>(
     };
     let metadata = reader.take(metadata_length, "metadata")?;
     let data = reader.take(reader.remaining(), "data")?;
-    let payload = if flags & ERASED == 0 && header[CODEC] == CODEC_PLAIN {
+    let payload = if flags & (ERASED | ENCRYPTED) == 0 && header[CODEC] == CODEC_PLAIN {
         PayloadRef::plain(data, metadata)
     } else {
         let length = RECORD_HEADER_BYTES + body.len();
@@ -402,20 +401,41 @@ fn coded_payload<'a>(
     if metadata_length > 0 || flags & HAS_METADATA != 0 || flags & LOST != 0 {
         return Err(Damage::new(offset, "payload beside metadata", flags, 0u16));
     }
-    if flags & ERASED == 0 {
+    if flags & (ERASED | ENCRYPTED) == 0 {
         check_compressed(data, offset)?;
+        return Ok(PayloadRef::coded(record));
+    }
+    if flags & ERASED == 0 {
+        if data.len() < SEALED_BYTES_MIN || codec != CODEC_PLAIN {
+            return Err(Damage::new(offset, "encrypted payload", data.len() as u64, SEALED_BYTES_MIN as u64));
+        }
         return Ok(PayloadRef::coded(record));
     }
     match data.first_chunk() {
         Some(left)
             if data.len() == ERASURE_BYTES
                 && codec == CODEC_PLAIN
+                && flags & ENCRYPTED == 0
                 && Erasure::from_bytes(left).is_possible() =>
         {
             Ok(PayloadRef::erased(left))
         }
         _ => Err(Damage::new(offset, "erased payload", data.len() as u64, ERASURE_BYTES as u64)),
     }
+}
+
+/// What a payload becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Compressed,
+    Encrypted,
+    Erased,
+}
+
+/// Makes the checksum of the body of a record right that this program makes.
+pub(crate) fn reseal_body(record: &mut [u8]) {
+    let checksum = crc32fast::hash(&record[RECORD_HEADER_BYTES..]);
+    put_u32(record, BODY_CHECKSUM, checksum);
 }
 
 /// Where the parts of a record are that was verified, or made by this program.
@@ -474,11 +494,26 @@ impl<'a> Layout<'a> {
         self.record[CODEC] == CODEC_LZ4 && self.flags & (ENCRYPTED | ERASED | LOST) == 0
     }
 
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.flags & ENCRYPTED != 0
+    }
+
+    /// What an encrypted payload is bound to: all that was given beside it, and of what kind it is.
+    pub(crate) fn bound(&self) -> Vec<u8> {
+        let record = self.record;
+        let parts = [
+            &record[FLAGS..VERSION],
+            &record[STREAM_LENGTH..RECORD_HEADER_BYTES],
+            &record[RECORD_HEADER_BYTES..self.payload],
+        ];
+        parts.concat()
+    }
+
     /// What the producer gave beside the payload.
     pub(crate) fn given(&self) -> impl PartialEq + use<'a> {
         let record = self.record;
         (
-            self.flags & !(HAS_METADATA | ERASED),
+            self.flags & !(HAS_METADATA | ERASED | ENCRYPTED),
             record[CONTENT_TYPE],
             u32_at(record, STREAM_LENGTH),
             &record[RECORD_HEADER_BYTES..self.fields_end],
@@ -490,7 +525,7 @@ impl<'a> Layout<'a> {
     pub(crate) fn given_but_tags(&self) -> impl PartialEq + use<'a> {
         let record = self.record;
         (
-            self.flags & !(HAS_METADATA | ERASED | HAS_TAGS),
+            self.flags & !(HAS_METADATA | ERASED | ENCRYPTED | HAS_TAGS),
             record[CONTENT_TYPE],
             u32_at(record, STREAM_LENGTH),
             &record[RECORD_HEADER_BYTES..self.fields_end],
@@ -498,8 +533,8 @@ impl<'a> Layout<'a> {
         )
     }
 
-    /// The record with another payload: erased, or with this codec. Complete but for what [`complete_record`] fills in.
-    pub(crate) fn with_payload(&self, erased: bool, codec: u8, keep_tags: bool, payload: &[u8]) -> Vec<u8> {
+    /// The record with another payload, of this form. Complete but for what [`complete_record`] fills in.
+    pub(crate) fn with_payload(&self, form: Form, keep_tags: bool, payload: &[u8]) -> Vec<u8> {
         let keep_tags = keep_tags && self.flags & HAS_TAGS != 0;
         let names_end = if keep_tags { self.payload } else { self.tags };
         let mut out = Vec::with_capacity(names_end + payload.len());
@@ -509,16 +544,18 @@ impl<'a> Layout<'a> {
         }
         out.extend_from_slice(&self.record[self.names..names_end]);
         out.extend_from_slice(payload);
-        let mut flags = self.flags & !(HAS_METADATA | ERASED | if keep_tags { 0 } else { HAS_TAGS });
-        if erased {
-            flags |= ERASED;
-        }
+        let (flag, codec) = match form {
+            Form::Compressed => (0, CODEC_LZ4),
+            Form::Encrypted => (ENCRYPTED, CODEC_PLAIN),
+            Form::Erased => (ERASED, CODEC_PLAIN),
+        };
+        let dropped = HAS_METADATA | ENCRYPTED | if keep_tags { 0 } else { HAS_TAGS };
+        let flags = self.flags & !dropped | flag;
         let length = out.len();
-        let body_checksum = crc32fast::hash(&out[RECORD_HEADER_BYTES..]);
         out[LENGTH..BODY_CHECKSUM].copy_from_slice(&length_u32(length));
-        put_u32(&mut out, BODY_CHECKSUM, body_checksum);
         out[FLAGS..CONTENT_TYPE].copy_from_slice(&flags.to_le_bytes());
         out[CODEC] = codec;
+        reseal_body(&mut out);
         out
     }
 }

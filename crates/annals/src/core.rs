@@ -2,6 +2,7 @@
 
 use crate::budget::Budget;
 use crate::catalog::Catalog;
+use crate::keys::Encryption;
 use crate::merging::Merges;
 use crate::options::Durability;
 use crate::part::{IndexPlan, Part, Rebuilt};
@@ -46,6 +47,7 @@ pub(crate) struct Core {
     pub(crate) parts: ArcSwap<Parts>,
     /// Also in the parts, for views.
     pub(crate) schemas: Arc<Schemas>,
+    pub(crate) encryption: Option<Encryption>,
     pub(crate) watermark: Arc<Watermark>,
     /// Held while the manifest is changed, input and output included. Never taken with `ahead` held.
     pub(crate) catalog: Mutex<Catalog>,
@@ -97,6 +99,7 @@ pub(crate) struct Settings {
     /// Wakes the worker; `None` if there is none.
     pub(crate) worker: Option<Sender<()>>,
     pub(crate) schemas: Arc<Schemas>,
+    pub(crate) encryption: Option<Encryption>,
 }
 
 impl Core {
@@ -108,8 +111,9 @@ impl Core {
         watermark: Arc<Watermark>,
         prepared: Vec<PreparedSegment>,
     ) -> Self {
-        let Settings { durability, budget, snapshots, worker, schemas } = settings;
+        let Settings { durability, budget, snapshots, worker, schemas, encryption } = settings;
         parts.schemas = Arc::clone(&schemas);
+        lend_keys(&parts, encryption.as_ref());
         let manifest = catalog.manifest();
         Core {
             store_id: manifest.store_id,
@@ -125,6 +129,7 @@ impl Core {
             rebuilt,
             parts: ArcSwap::from_pointee(parts),
             schemas,
+            encryption,
             watermark,
             catalog: Mutex::new(catalog),
             ahead: Mutex::new(Ahead { prepared: prepared.into(), ..Ahead::default() }),
@@ -272,7 +277,15 @@ impl Core {
         self.parts.rcu(|parts| {
             let mut parts = Parts::clone(parts);
             change(&mut parts);
+            lend_keys(&parts, self.encryption.as_ref());
             parts
         });
+    }
+}
+
+/// Tells the segments where the keys of their payloads are found.
+fn lend_keys(parts: &Parts, encryption: Option<&Encryption>) {
+    if let Some(encryption) = encryption {
+        parts.segments.iter().for_each(|segment| segment.set_keys(encryption.keys()));
     }
 }

@@ -1,16 +1,19 @@
-//! Payloads that are not stored as they are: compressed or erased.
+//! Payloads that are not stored as they are: compressed, encrypted or erased.
 //!
 //! In such a record something else stands where metadata and data do in a plain one; all other fields stay where they are, so
-//! that the event is found and shown without it. `Codec::Lz4` in the header says that it is compressed, flag bit 7 that it is
-//! erased. What stands there is under the checksum of the body like all the rest.
+//! that the event is found and shown without it. Codec 1 in the header says that it is compressed, flag bit 5 that it is
+//! encrypted, flag bit 7 that it is erased. What stands there is under the checksum of the body like all the rest.
 
 pub(crate) mod dictionary;
 mod lz4;
 mod rewrite;
+mod sealed;
 mod trainer;
 
 pub use dictionary::{DICTIONARY_BYTES_MAX, DICTIONARY_HEADER_BYTES, Dictionary};
-pub use rewrite::{compress_record, erase_record, is_repetition, plain_payload};
+pub use rewrite::{compress_record, erase_record, is_encrypted, is_repetition, plain_payload};
+pub(crate) use sealed::SEALED_BYTES_MIN;
+pub use sealed::{Key, KeyState, Keys, NONCE_BYTES, encrypt_record};
 pub use trainer::Trainer;
 
 use crate::damage::Damage;

@@ -7,6 +7,7 @@ mod builder;
 mod common;
 mod flips;
 mod golden;
+mod keys;
 mod lost;
 mod names;
 mod offsets;

@@ -81,10 +81,10 @@ fn a_trained_dictionary_makes_payloads_less_than_half_as_long_and_everything_com
             (was.stream, was.event_type, was.content_type)
         );
         assert_eq!(read.data(), Err(PayloadError::NoReader { position: AT }), "not without the segment");
-        let back = plain_payload(&after, AT, Some(&dictionary)).unwrap();
+        let back = plain_payload(&after, AT, Some(&dictionary), None).unwrap();
         assert_eq!((back.data, back.metadata), (event.data.clone(), event.metadata.clone()));
         assert!(compress_record(&after, &dictionary).is_none(), "it is compressed already");
-        let other = plain_payload(&after, AT, None);
+        let other = plain_payload(&after, AT, None, None);
         assert!(matches!(other, Err(PayloadError::Damaged { .. })), "without the dictionary: {other:?}");
     }
     assert!(packed * 2 < plain, "{packed} of {plain}");
@@ -133,7 +133,10 @@ fn an_erased_record_keeps_everything_but_the_payload() {
             );
             assert!(read.payload.is_erased());
             assert_eq!(read.data(), Err(PayloadError::Erased { position: AT, erasure }));
-            assert_eq!(plain_payload(&after, AT, None), Err(PayloadError::Erased { position: AT, erasure }));
+            assert_eq!(
+                plain_payload(&after, AT, None, None),
+                Err(PayloadError::Erased { position: AT, erasure })
+            );
             assert_eq!((read.id, read.occurred_at, read.version), (was.id, was.occurred_at, was.version));
             assert_eq!((read.stream, read.event_type), (was.stream, was.event_type));
             assert_eq!((read.schema_version, read.content_type), (was.schema_version, was.content_type));
@@ -193,9 +196,9 @@ fn a_repetition_is_known_whatever_became_of_the_payload_since() {
     for record in &stored {
         let mut read = parse_record(record, binding(), AT, 0).unwrap();
         read.payload = read.payload.with_reader(&reader);
-        assert!(is_repetition(&read, record, &given(&event)));
+        assert!(is_repetition(&read, record, &given(&event), None));
         for other in &others {
-            assert!(!is_repetition(&read, record, &given(other)), "{other:?}");
+            assert!(!is_repetition(&read, record, &given(other), None), "{other:?}");
         }
     }
 }
@@ -204,7 +207,11 @@ struct With(Dictionary);
 
 impl annals_types::ReadPayload for With {
     fn read(&self, position: Position, record: &[u8]) -> Result<PlainPayload<'static>, PayloadError> {
-        plain_payload(record, position, Some(&self.0))
+        plain_payload(record, position, Some(&self.0), None)
+    }
+
+    fn is_encrypted(&self, _: &[u8]) -> bool {
+        false
     }
 }
 
@@ -242,7 +249,7 @@ fn lengths_that_cannot_be_are_refused_before_anything_is_allocated() {
     let payload = [varint(0), varint(limits[1]), vec![0xFF; 1024]].concat();
     let record = with_payload(&payload);
     parse_record(&record, binding(), AT, 0).unwrap();
-    let error = plain_payload(&record, AT, None).unwrap_err();
+    let error = plain_payload(&record, AT, None, None).unwrap_err();
     assert_eq!(error, PayloadError::Damaged { position: AT, what: "it cannot be decompressed" });
 }
 
@@ -325,7 +332,7 @@ fn compressed_and_erased_records_and_a_dictionary_have_these_bytes() {
     let record = unhex(COMPRESSED);
     let event = parse_record(&record, binding(), AT, 0).unwrap();
     assert_eq!((event.stream, event.event_type, event.version), ("account-1", "deposited", Version::new(7)));
-    let plain = plain_payload(&record, AT, Some(&dictionary)).unwrap();
+    let plain = plain_payload(&record, AT, Some(&dictionary), None).unwrap();
     assert_eq!(&*plain.data, br#"{"cents":500,"currency":"EUR"}"#);
     assert_eq!(&*plain.metadata, br#"{"user":"ada"}"#);
     let erasure = erasure_of(&plain, Timestamp::from_nanos(0x0102_0304_0506_0708));
@@ -388,7 +395,7 @@ proptest! {
         if let Some(after) = compress_record(&before, &dictionary) {
             prop_assert!(after.len() < before.len());
             let after = again(&after);
-            let back = plain_payload(&after, AT, Some(&dictionary)).unwrap();
+            let back = plain_payload(&after, AT, Some(&dictionary), None).unwrap();
             prop_assert_eq!((back.data, back.metadata), (event.data.clone(), event.metadata.clone()));
         }
     }
@@ -398,7 +405,7 @@ proptest! {
         let record = with_payload(&payload);
         if parse_record(&record, binding(), AT, 0).is_ok() {
             let dictionary = Dictionary::new(vec![b'a'; 128]);
-            let _ = plain_payload(&record, AT, Some(&dictionary)).map(|plain| plain.data.len());
+            let _ = plain_payload(&record, AT, Some(&dictionary), None).map(|plain| plain.data.len());
         }
     }
 }

@@ -36,7 +36,7 @@ pub fn payload(input: &[u8]) {
     if event.is_lost() {
         return;
     }
-    match plain_payload(record, AT, Some(&dictionary)) {
+    match plain_payload(record, AT, Some(&dictionary), None) {
         Ok(plain) => {
             assert!(
                 plain.metadata.len() <= METADATA_BYTES_MAX
@@ -44,7 +44,7 @@ pub fn payload(input: &[u8]) {
             );
             let erasure = erasure_of(&plain, Timestamp::EPOCH);
             let erased = erase_record(record, &erasure, true).expect("it was not erased before");
-            let left = plain_payload(&erased, AT, None);
+            let left = plain_payload(&erased, AT, None, None);
             assert_eq!(left, Err(PayloadError::Erased { position: AT, erasure }));
         }
         Err(error) => assert!(error.is_damage() || error.is_erased(), "{error}"),
@@ -52,7 +52,7 @@ pub fn payload(input: &[u8]) {
     if let Some(packed) = compress_record(record, &dictionary) {
         assert!(packed.len() < record.len());
         assert_eq!(
-            plain_payload(&packed, AT, Some(&dictionary)),
+            plain_payload(&packed, AT, Some(&dictionary), None),
             event.plain().map(|plain| plain.into_owned())
         );
     }
@@ -77,7 +77,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
 }
 
 fn event_payload(record: &[u8]) -> annals_types::PlainPayload<'static> {
-    plain_payload(record, AT, None).expect("plain")
+    plain_payload(record, AT, None, None).expect("plain")
 }
 
 fn record(push: impl FnOnce(&mut FrameBuilder) -> bool) -> Vec<u8> {

@@ -19,9 +19,9 @@ use annals_format::{
 };
 use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX};
 use annals_types::planted::{Bug, planted};
-use annals_types::{EventRef, PayloadReader, Position, Timestamp};
-use annals_vfs::sync::OnceLock;
+use annals_types::{EventRef, Position, Timestamp};
 use annals_vfs::{Disk, Mapping};
+use payloads::Payloads;
 use sealed::Sealed;
 use std::ops::Range;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub struct Segment {
     binding: Binding,
     first_position: Position,
     body: Body,
-    payloads: OnceLock<PayloadReader>,
+    payloads: Payloads,
 }
 
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Segment {
         let most = length.saturating_sub(SEGMENT_HEADER_BYTES as u64) / RECORD_HEADER_BYTES as u64;
         let (offsets, occurred) = (OffsetTable::new(most), OccurredTable::new(most));
         let body = Body::Live(Live { mapping, offsets, occurred });
-        Segment { id, path: names::segment(id), binding, first_position, body, payloads: OnceLock::new() }
+        Segment { id, path: names::segment(id), binding, first_position, body, payloads: Payloads::default() }
     }
 
     /// A sealed segment of the manifest. The file is not touched before it is read.
@@ -72,7 +72,7 @@ impl Segment {
             binding: entry.binding(store_id),
             first_position: entry.first_position,
             body: Body::Sealed(Box::new(Sealed::new(entry, disk))),
-            payloads: OnceLock::new(),
+            payloads: Payloads::default(),
         }
     }
 

@@ -1,25 +1,47 @@
 //! Payloads of a segment that are not stored as they are.
 
 use super::Segment;
-use annals_format::payload::{Dictionary, plain_payload};
+use annals_format::payload::{Dictionary, Keys, is_encrypted, plain_payload};
 use annals_types::{EventRef, PayloadError, PayloadReader, PlainPayload, Position, ReadPayload};
+use annals_vfs::sync::OnceLock;
+use std::sync::Arc;
 
 /// What it takes to read the payloads of one segment.
-struct Payloads {
-    dictionary: Option<Dictionary>,
+#[derive(Debug, Default)]
+pub(super) struct Payloads {
+    shared: Arc<Shared>,
+    /// Made with the first payload that needs it.
+    reader: OnceLock<PayloadReader>,
 }
 
-impl ReadPayload for Payloads {
+#[derive(Debug, Default)]
+struct Shared {
+    dictionary: OnceLock<Dictionary>,
+    keys: OnceLock<Arc<dyn Keys>>,
+}
+
+struct Reader(Arc<Shared>);
+
+impl ReadPayload for Reader {
     fn read(&self, position: Position, record: &[u8]) -> Result<PlainPayload<'static>, PayloadError> {
-        plain_payload(record, position, self.dictionary.as_ref())
+        let keys = self.0.keys.get().map(|keys| &**keys);
+        plain_payload(record, position, self.0.dictionary.get(), keys)
+    }
+
+    fn is_encrypted(&self, record: &[u8]) -> bool {
+        is_encrypted(record)
     }
 }
 
 impl Segment {
-    /// Says with which dictionary its payloads were compressed. To be said before the first of them is read; who comes later
-    /// changes nothing.
+    /// Says with which dictionary its payloads were compressed. The first one that is said counts.
     pub fn set_dictionary(&self, dictionary: Dictionary) {
-        self.payloads.get_or_init(|| PayloadReader::new(Payloads { dictionary: Some(dictionary) }));
+        self.payloads.shared.dictionary.get_or_init(|| dictionary);
+    }
+
+    /// Says where the keys of its payloads are found. The first ones that are said count.
+    pub fn set_keys(&self, keys: &Arc<dyn Keys>) {
+        self.payloads.shared.keys.get_or_init(|| Arc::clone(keys));
     }
 
     /// An event of this segment, with what it takes to read its payload.
@@ -30,7 +52,8 @@ impl Segment {
 
     #[cold]
     fn with_reader<'s>(&'s self, event: EventRef<'s>) -> EventRef<'s> {
-        let reader = self.payloads.get_or_init(|| PayloadReader::new(Payloads { dictionary: None }));
+        let made = || PayloadReader::new(Reader(Arc::clone(&self.payloads.shared)));
+        let reader = self.payloads.reader.get_or_init(made);
         EventRef { payload: event.payload.with_reader(reader), ..event }
     }
 }

@@ -127,6 +127,9 @@ pub enum SaveError {
         "a state as of a time on the occurred clock is not that of a version: load one as of a version, a position or a recorded time"
     )]
     NotOfAVersion,
+    /// Some of its events are encrypted, and a snapshot would say in plain what they say.
+    #[error("a state that is made of encrypted events is not saved: it would outlive their keys")]
+    Encrypted,
     /// The codec cannot write it.
     #[error("the state cannot be written as a snapshot")]
     Encode(#[source] Box<dyn Error + Send + Sync>),

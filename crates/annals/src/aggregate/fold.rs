@@ -36,6 +36,7 @@ pub(super) fn fold<A: Aggregate>(
                 apply(&mut loaded.state, &event.event())?;
             }
         }
+        loaded.encrypted |= stored.payload.is_encrypted();
         loaded.last = Some(LastEvent::of(&stored));
         loaded.occurred_max = loaded.occurred_max.max(stored.occurred_at);
         loaded.events_read += 1;

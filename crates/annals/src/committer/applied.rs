@@ -6,7 +6,6 @@ use crate::error::{AppendError, ReadError};
 use crate::part::Part;
 use crate::parts::Parts;
 use annals_format::payload::is_repetition;
-use annals_format::same_content;
 use annals_index::IdKey;
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp, Uuid, Version};
@@ -118,10 +117,14 @@ impl Committer {
     /// Whether the event at a position is the one of a record, whatever became of its payload since.
     fn is_stored(&self, parts: &Parts, position: Position, record: &[u8]) -> Result<bool, AppendError> {
         if let Some((_, index, frame)) = self.staged.at(position) {
-            return Ok(same_content(frame.record(index), record));
+            // Two that are encrypted are never the same bytes.
+            let staged = self.staged.event(position)?;
+            let keys = self.core.encryption.as_ref().map(|encryption| &**encryption.keys());
+            return Ok(staged.is_some_and(|event| is_repetition(&event, frame.record(index), record, keys)));
         }
         let Some(segment) = parts.segment_of(position) else { return Ok(false) };
         let event = segment.event(position).map_err(ReadError::from)?;
-        Ok(is_repetition(&event, segment.record(position).map_err(ReadError::from)?, record))
+        let keys = self.core.encryption.as_ref().map(|encryption| &**encryption.keys());
+        Ok(is_repetition(&event, segment.record(position).map_err(ReadError::from)?, record, keys))
     }
 }

@@ -117,7 +117,14 @@ impl Store {
         let index = (opened.parts, opened.rebuilt);
         let schemas = Arc::new(Schemas::of_reader(options.upcasters.clone()));
         let snapshots = options.snapshot_options(false);
-        let settings = Settings { durability, budget, snapshots, worker: None, schemas };
+        let settings = Settings {
+            durability,
+            budget,
+            snapshots,
+            worker: None,
+            schemas,
+            encryption: options.encryption()?,
+        };
         let core = Core::new(env, catalog, settings, index, watermark, Vec::new());
         Ok(Self::new(path, Arc::new(core), opened.report, None))
     }
@@ -147,6 +154,7 @@ impl Store {
                 snapshots: options.snapshot_options(true),
                 worker: options.background.then_some(sender),
                 schemas: Arc::new(Schemas::of_writer(options.upcasters.clone())),
+                encryption: options.encryption()?,
             },
             (parts, rebuilt),
             watermark,
