@@ -1,7 +1,7 @@
 //! From an error to one line on standard error and an exit status.
 
 use crate::output::StdoutClosed;
-use annals::{AppendError, OpenError, PayloadError, ReadError, SchemaError};
+use annals::{AppendError, KeyError, OpenError, PayloadError, ReadError, SchemaError};
 use anyhow::Error;
 
 /// Exit statuses, as scripts know them.
@@ -44,6 +44,7 @@ fn status_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     let corruption = cause.is::<Damaged>()
         || cause.downcast_ref().is_some_and(PayloadError::is_damage)
+        || cause.downcast_ref().is_some_and(KeyError::is_corruption)
         || cause.downcast_ref().is_some_and(OpenError::is_corruption)
         || cause.downcast_ref().is_some_and(ReadError::is_corruption)
         || cause.downcast_ref().is_some_and(AppendError::is_corruption);

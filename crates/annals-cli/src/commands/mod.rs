@@ -11,6 +11,7 @@ mod get;
 mod history;
 mod import;
 mod inspect;
+mod keys;
 mod read;
 mod repair;
 mod replay;
@@ -43,6 +44,7 @@ pub(crate) enum Command {
     Types(types::Args),
     Tail(tail::Args),
     Schema(schema::Args),
+    Keys(keys::Args),
     Stats(stats::Args),
     Verify(verify::Args),
     Repair(repair::Args),
@@ -57,6 +59,7 @@ impl Command {
             Command::Demo(args) => demo::run(tool, &args),
             Command::Import(args) => import::run(tool, &args),
             Command::Append(args) => append::run(tool, &args),
+            Command::Keys(args) => keys::run(tool, &args),
             Command::Read(args) => read::run(tool, &args),
             Command::Get(args) => get::run(tool, &args),
             Command::State(args) => state::run(tool, &args),

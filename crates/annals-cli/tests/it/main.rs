@@ -11,6 +11,7 @@ mod export;
 mod golden;
 mod history;
 mod import;
+mod keys;
 mod lists;
 mod names;
 mod no_ids;

@@ -142,20 +142,33 @@ fn every_flipped_bit_of_a_key_file_is_noticed() {
     assert!(KeyRecord::decode(&sound, &other, 48).is_err(), "in another file");
 }
 
-const SEALED: &str = "";
-const HEADER: &str = "";
-const CREATED: &str = "";
-const DESTROYED: &str = "";
-
-#[test]
-#[ignore = "makes bytes, and checks none"]
-fn made() {
-    let destroyed = KeyRecord { index: 0, what: KeyFact::Destroyed, ..created() };
-    println!(
-        "S\n{}\nH\n{}\nC\n{}\nD\n{}\nX",
-        hex(&sealed()),
-        hex(&header().encode()),
-        hex(&created().encode(&header(), 48)),
-        hex(&destroyed.encode(&header(), 136))
-    );
-}
+const SEALED: &str = "
+61 00 91 4b 9a 00 00 00 ed 80 3b 15 34 00 01 00
+07 00 00 00 00 00 00 00 15 cd 85 3d fe 9c 97 17
+06 00 0a 00 03 00 00 00 0b 00 00 00 75 73 65 72
+2d 37 72 65 67 69 73 74 65 72 65 64 09 00 73 75
+62 6a 65 63 74 3a 37 00 11 22 33 44 55 66 77 88
+99 aa bb cc dd ee ff 09 09 09 09 09 09 09 09 09
+09 09 09 09 09 09 09 09 09 09 09 09 09 09 09 b2
+09 c0 e8 05 88 43 40 b6 7d 6a 1e 15 08 25 85 4b
+9e d2 b8 7a 43 dc 85 c7 af 65 bf a2 c6 05 a9 a9
+15 06 19 1c 17 f6 6d 9e cc df
+";
+const HEADER: &str = "
+41 4e 4e 41 4c 4b 45 59 01 00 00 00 87 84 67 4a
+74 68 65 20 66 69 6c 65 27 73 20 6f 77 6e 20 69
+15 cd 85 3d fe 9c 97 17 00 00 00 00 00 00 00 00
+";
+const CREATED: &str = "
+41 4b 45 59 80 2b 41 d5 58 00 00 00 01 00 06 00
+00 11 22 33 44 55 66 77 88 99 aa bb cc dd ee ff
+15 cd 85 3d fe 9c 97 17 71 1e 91 21 02 00 00 00
+07 07 07 07 07 07 07 07 07 07 07 07 07 07 07 07
+07 07 07 07 07 07 07 07 07 07 07 07 07 07 07 07
+75 73 65 72 2d 37 00 00
+";
+const DESTROYED: &str = "
+41 4b 45 59 0a 3e 3a 9e 30 00 00 00 02 00 00 00
+00 11 22 33 44 55 66 77 88 99 aa bb cc dd ee ff
+15 cd 85 3d fe 9c 97 17 00 00 00 00 00 00 00 00
+";
