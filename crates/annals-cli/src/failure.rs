@@ -2,8 +2,8 @@
 
 use crate::output::StdoutClosed;
 use annals::{
-    AppendError, BackupError, CompactError, LoadError, OpenError, PayloadError, ReadError, RetentionError,
-    SchemaError, TruncateError,
+    AppendError, BackupError, CompactError, KeyError, LoadError, OpenError, PayloadError, ReadError,
+    RetentionError, SchemaError, TruncateError,
 };
 use anyhow::Error;
 
@@ -76,6 +76,7 @@ fn status_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     let corruption = cause.is::<Damaged>()
         || cause.downcast_ref().is_some_and(PayloadError::is_damage)
         || cause.downcast_ref().is_some_and(BackupError::is_corruption)
+        || cause.downcast_ref().is_some_and(KeyError::is_corruption)
         || cause.downcast_ref().is_some_and(OpenError::is_corruption)
         || cause.downcast_ref().is_some_and(ReadError::is_corruption)
         || cause.downcast_ref().is_some_and(AppendError::is_corruption);

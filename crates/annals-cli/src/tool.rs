@@ -2,7 +2,7 @@
 
 use crate::args::store::StoreArgs;
 use crate::output::{Format, Out};
-use annals::{Options, Store};
+use annals::{Encrypt, KeyFile, Options, Store};
 use anyhow::Result;
 use std::path::PathBuf;
 
@@ -11,22 +11,35 @@ use std::path::PathBuf;
 pub(crate) struct Tool {
     pub(crate) store: PathBuf,
     pub(crate) format: Option<Format>,
+    /// The key file.
+    pub(crate) keys: Option<PathBuf>,
+    pub(crate) encrypt: Vec<Encrypt>,
 }
 
 impl Tool {
     /// Opens the store for reading only; also while another process writes to it.
     pub(crate) fn reading(&self) -> Result<Store> {
-        Ok(Options::new().create(false).read_only(true).open(&self.store)?)
+        Ok(self.with_keys(Options::new().create(false).read_only(true), false)?.open(&self.store)?)
     }
 
     /// Opens the store for writing, and makes it if it is not there.
     pub(crate) fn writing(&self, args: &StoreArgs) -> Result<Store> {
-        Ok(args.options().open(&self.store)?)
+        Ok(self.with_keys(args.options(), true)?.open(&self.store)?)
     }
 
     /// Opens the store for writing, if it is there.
     pub(crate) fn writing_existing(&self) -> Result<Store> {
-        Ok(Options::new().create(false).open(&self.store)?)
+        Ok(self.with_keys(Options::new().create(false), true)?.open(&self.store)?)
+    }
+
+    /// The options with the keys. The key file is opened for writing, and made, only where keys may have to be created.
+    fn with_keys(&self, options: Options, writing: bool) -> Result<Options> {
+        let Some(path) = &self.keys else { return Ok(options) };
+        if !writing || self.encrypt.is_empty() {
+            return Ok(options.keys(KeyFile::open_read_only(path)?));
+        }
+        let options = options.keys(KeyFile::open(path)?);
+        Ok(self.encrypt.iter().cloned().fold(options, Options::encrypt))
     }
 
     /// Standard output in the form asked for.

@@ -16,15 +16,18 @@ mod damage;
 mod footer;
 mod frame;
 mod id;
+pub mod keys;
 mod manifest;
 pub mod names;
 mod pages;
+pub mod payload;
 mod record;
 #[doc(hidden)]
 pub mod reseal;
 pub mod run;
 mod segment;
 pub mod snapshot;
+mod varint;
 mod wire;
 
 pub use archive::{ArchiveCatalog, ArchivedObject};

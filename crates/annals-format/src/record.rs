@@ -7,10 +7,12 @@
 
 use crate::binding::Binding;
 use crate::damage::Damage;
+use crate::payload::{CODEC_LZ4, CODEC_PLAIN, SEALED_BYTES_MIN, check_compressed};
 use crate::wire::{Reader, i64_at, put_i64, put_u32, put_u64, u16_at, u32_at, u64_at};
 use annals_types::planted::{Bug, planted};
 use annals_types::{
-    ContentType, EventRef, Invalid, NewEvent, PayloadRef, Position, Tags, Timestamp, Uuid, Version,
+    ContentType, ERASURE_BYTES, Erasure, EventRef, Invalid, NewEvent, PayloadRef, Position, Tags, Timestamp,
+    Uuid, Version,
 };
 use annals_types::{check_stream_name, limits};
 
@@ -40,19 +42,18 @@ const HAS_SCHEMA_VERSION: u16 = 1 << 2;
 const HAS_METADATA: u16 = 1 << 3;
 /// The body has tags.
 const HAS_TAGS: u16 = 1 << 4;
-/// Data and metadata are encrypted. This build writes none and refuses to read them.
+/// Data and metadata are encrypted.
 const ENCRYPTED: u16 = 1 << 5;
 /// The record only stands for an event that was lost to damage: it has no type, no data, no other flags, and a stream
 /// only if it is known to which one the event belonged.
 const LOST: u16 = 1 << 6;
+/// The payload was erased: in its place stands what is left of it.
+const ERASED: u16 = 1 << 7;
 const FLAGS_KNOWN: u16 =
-    HAS_ID | HAS_OCCURRED_AT | HAS_SCHEMA_VERSION | HAS_METADATA | HAS_TAGS | ENCRYPTED | LOST;
+    HAS_ID | HAS_OCCURRED_AT | HAS_SCHEMA_VERSION | HAS_METADATA | HAS_TAGS | ENCRYPTED | LOST | ERASED;
 
 /// What a record and the zeros behind it take at most, without names, tags, metadata and data.
 const FIXED_BYTES_MAX: usize = RECORD_HEADER_BYTES + 16 + 8 + 4 + 4 + 4 + 7;
-
-/// Data and metadata as they are. Other codecs are for later versions.
-const CODEC_PLAIN: u8 = 0;
 
 /// Appends the record of an event, all but what [`complete_record`] fills in.
 pub(crate) fn encode_record(out: &mut Vec<u8>, stream: &str, event: &NewEvent<'_>) -> Result<(), Invalid> {
@@ -91,8 +92,16 @@ pub(crate) fn encode_record(out: &mut Vec<u8>, stream: &str, event: &NewEvent<'_
         out.extend_from_slice(&length_u16(tag.len()));
         out.extend_from_slice(tag.as_bytes());
     }
-    out.extend_from_slice(&event.metadata);
-    out.extend_from_slice(&event.data);
+    match &event.erased {
+        None => {
+            out.extend_from_slice(&event.metadata);
+            out.extend_from_slice(&event.data);
+        }
+        Some(erasure) => {
+            flags |= ERASED;
+            out.extend_from_slice(&erasure.to_bytes());
+        }
+    }
 
     let record = &mut out[start..];
     let length = record.len();
@@ -138,7 +147,6 @@ pub fn may_be_record(bytes: &[u8]) -> bool {
         (usize::from(u16_at(bytes, STREAM_LENGTH)), usize::from(u16_at(bytes, TYPE_LENGTH)));
     let length = u32_at(bytes, LENGTH) as usize;
     flags & !FLAGS_KNOWN == 0
-        && flags & ENCRYPTED == 0
         && stream <= limits::STREAM_NAME_BYTES_MAX
         && event_type <= limits::EVENT_TYPE_BYTES_MAX
         && (flags == LOST || (stream > 0 && event_type > 0))
@@ -290,7 +298,7 @@ pub fn decode_plain_record(bytes: &[u8], binding: Binding, position: Position) -
 #[inline(always)]
 fn bounded(bytes: &[u8], offset: u64) -> Result<(u16, &[u8]), Damage> {
     let flags = u16_at(bytes, FLAGS);
-    if flags & !FLAGS_KNOWN != 0 || flags & ENCRYPTED != 0 {
+    if flags & !FLAGS_KNOWN != 0 {
         return Err(Damage::new(
             offset + FLAGS as u64,
             "record flags of a newer version",
@@ -298,12 +306,12 @@ fn bounded(bytes: &[u8], offset: u64) -> Result<(u16, &[u8]), Damage> {
             FLAGS_KNOWN,
         ));
     }
-    if bytes[CODEC] != CODEC_PLAIN {
+    if bytes[CODEC] > CODEC_LZ4 {
         return Err(Damage::new(
             offset + CODEC as u64,
             "record codec of a newer version",
             bytes[CODEC],
-            CODEC_PLAIN,
+            CODEC_LZ4,
         ));
     }
     let length = u32_at(bytes, LENGTH) as usize;
@@ -316,7 +324,7 @@ fn bounded(bytes: &[u8], offset: u64) -> Result<(u16, &[u8]), Damage> {
 
 #[inline(always)]
 fn parse_body<'a>(
-    header: &[u8],
+    header: &'a [u8],
     body: &'a [u8],
     flags: u16,
     binding: Binding,
@@ -346,6 +354,12 @@ fn parse_body<'a>(
     };
     let metadata = reader.take(metadata_length, "metadata")?;
     let data = reader.take(reader.remaining(), "data")?;
+    let payload = if flags & (ERASED | ENCRYPTED) == 0 && header[CODEC] == CODEC_PLAIN {
+        PayloadRef::plain(data, metadata)
+    } else {
+        let length = RECORD_HEADER_BYTES + body.len();
+        coded_payload(&header[..length], flags, (metadata_length, data), reader.offset() - data.len() as u64)?
+    };
     let lost = flags & LOST != 0;
     if lost && (flags != LOST || !event_type.is_empty() || !data.is_empty()) {
         let at = offset + FLAGS as u64;
@@ -370,8 +384,180 @@ fn parse_body<'a>(
         tags,
         schema_version,
         content_type: ContentType::from_code(header[CONTENT_TYPE]),
-        payload: PayloadRef::plain(data, metadata),
+        payload,
     })
+}
+
+/// The payload of a record in which another one stands than the producer gave; `data` are all bytes behind the tags, from
+/// `offset` on.
+#[cold]
+fn coded_payload<'a>(
+    record: &'a [u8],
+    flags: u16,
+    (metadata_length, data): (usize, &'a [u8]),
+    offset: u64,
+) -> Result<PayloadRef<'a>, Damage> {
+    let codec = record[CODEC];
+    if metadata_length > 0 || flags & HAS_METADATA != 0 || flags & LOST != 0 {
+        return Err(Damage::new(offset, "payload beside metadata", flags, 0u16));
+    }
+    if flags & (ERASED | ENCRYPTED) == 0 {
+        check_compressed(data, offset)?;
+        return Ok(PayloadRef::coded(record));
+    }
+    if flags & ERASED == 0 {
+        if data.len() < SEALED_BYTES_MIN || codec != CODEC_PLAIN {
+            return Err(Damage::new(offset, "encrypted payload", data.len() as u64, SEALED_BYTES_MIN as u64));
+        }
+        return Ok(PayloadRef::coded(record));
+    }
+    match data.first_chunk() {
+        Some(left)
+            if data.len() == ERASURE_BYTES
+                && codec == CODEC_PLAIN
+                && flags & ENCRYPTED == 0
+                && Erasure::from_bytes(left).is_possible() =>
+        {
+            Ok(PayloadRef::erased(left))
+        }
+        _ => Err(Damage::new(offset, "erased payload", data.len() as u64, ERASURE_BYTES as u64)),
+    }
+}
+
+/// What a payload becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Compressed,
+    Encrypted,
+    Erased,
+}
+
+/// Makes the checksum of the body of a record right that this program makes.
+pub(crate) fn reseal_body(record: &mut [u8]) {
+    let checksum = crc32fast::hash(&record[RECORD_HEADER_BYTES..]);
+    put_u32(record, BODY_CHECKSUM, checksum);
+}
+
+/// Where the parts of a record are that was verified, or made by this program.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout<'a> {
+    pub(crate) record: &'a [u8],
+    pub(crate) flags: u16,
+    /// Up to here: header, id, occurred_at, schema version.
+    fields_end: usize,
+    /// From here to `tags`: stream name and event type.
+    names: usize,
+    tags: usize,
+    pub(crate) payload: usize,
+    pub(crate) metadata: usize,
+}
+
+impl<'a> Layout<'a> {
+    /// The lengths are looked at all the same; `None` if one is wrong.
+    pub(crate) fn of(bytes: &'a [u8]) -> Option<Self> {
+        let record = bytes.get(..record_length(bytes)?)?;
+        let flags = u16_at(record.get(..RECORD_HEADER_BYTES)?, FLAGS);
+        let width = |flag: u16, bytes: usize| if flags & flag != 0 { bytes } else { 0 };
+        let fields_end = RECORD_HEADER_BYTES
+            + width(HAS_ID, 16)
+            + width(HAS_OCCURRED_AT, 8)
+            + width(HAS_SCHEMA_VERSION, 4);
+        let number = |at: usize| record.get(at..at + 4).map(|bytes| u32_at(bytes, 0) as usize);
+        let metadata = if flags & HAS_METADATA != 0 { number(fields_end)? } else { 0 };
+        let tags_at = fields_end + width(HAS_METADATA, 4);
+        let tags_length = if flags & HAS_TAGS != 0 { number(tags_at)? } else { 0 };
+        let names = tags_at + width(HAS_TAGS, 4);
+        let names_length =
+            usize::from(u16_at(record, STREAM_LENGTH)) + usize::from(u16_at(record, TYPE_LENGTH));
+        let tags = names.checked_add(names_length)?;
+        let payload = tags.checked_add(tags_length)?;
+        (payload.checked_add(metadata)? <= record.len()).then_some(Layout {
+            record,
+            flags,
+            fields_end,
+            names,
+            tags,
+            payload,
+            metadata,
+        })
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.record[CODEC] == CODEC_PLAIN && self.flags & (ENCRYPTED | ERASED | LOST) == 0
+    }
+
+    pub(crate) fn is_erased(&self) -> bool {
+        self.flags & ERASED != 0
+    }
+
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.record[CODEC] == CODEC_LZ4 && self.flags & (ENCRYPTED | ERASED | LOST) == 0
+    }
+
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.flags & ENCRYPTED != 0
+    }
+
+    /// What an encrypted payload is bound to: all that was given beside it, and of what kind it is.
+    pub(crate) fn bound(&self) -> Vec<u8> {
+        let record = self.record;
+        let parts = [
+            &record[FLAGS..VERSION],
+            &record[STREAM_LENGTH..RECORD_HEADER_BYTES],
+            &record[RECORD_HEADER_BYTES..self.payload],
+        ];
+        parts.concat()
+    }
+
+    /// What the producer gave beside the payload.
+    pub(crate) fn given(&self) -> impl PartialEq + use<'a> {
+        let record = self.record;
+        (
+            self.flags & !(HAS_METADATA | ERASED | ENCRYPTED),
+            record[CONTENT_TYPE],
+            u32_at(record, STREAM_LENGTH),
+            &record[RECORD_HEADER_BYTES..self.fields_end],
+            &record[self.names..self.payload],
+        )
+    }
+
+    /// The same without the tags.
+    pub(crate) fn given_but_tags(&self) -> impl PartialEq + use<'a> {
+        let record = self.record;
+        (
+            self.flags & !(HAS_METADATA | ERASED | ENCRYPTED | HAS_TAGS),
+            record[CONTENT_TYPE],
+            u32_at(record, STREAM_LENGTH),
+            &record[RECORD_HEADER_BYTES..self.fields_end],
+            &record[self.names..self.tags],
+        )
+    }
+
+    /// The record with another payload, of this form. Complete but for what [`complete_record`] fills in.
+    pub(crate) fn with_payload(&self, form: Form, keep_tags: bool, payload: &[u8]) -> Vec<u8> {
+        let keep_tags = keep_tags && self.flags & HAS_TAGS != 0;
+        let names_end = if keep_tags { self.payload } else { self.tags };
+        let mut out = Vec::with_capacity(names_end + payload.len());
+        out.extend_from_slice(&self.record[..self.fields_end]);
+        if keep_tags {
+            out.extend_from_slice(&self.record[self.names - 4..self.names]);
+        }
+        out.extend_from_slice(&self.record[self.names..names_end]);
+        out.extend_from_slice(payload);
+        let (flag, codec) = match form {
+            Form::Compressed => (0, CODEC_LZ4),
+            Form::Encrypted => (ENCRYPTED, CODEC_PLAIN),
+            Form::Erased => (ERASED, CODEC_PLAIN),
+        };
+        let dropped = HAS_METADATA | ENCRYPTED | if keep_tags { 0 } else { HAS_TAGS };
+        let flags = self.flags & !dropped | flag;
+        let length = out.len();
+        out[LENGTH..BODY_CHECKSUM].copy_from_slice(&length_u32(length));
+        out[FLAGS..CONTENT_TYPE].copy_from_slice(&flags.to_le_bytes());
+        out[CODEC] = codec;
+        reseal_body(&mut out);
+        out
+    }
 }
 
 /// Stream name and event type. They lie side by side, and are looked through as one piece: that is 6.4 ns for 14 and 9 bytes,

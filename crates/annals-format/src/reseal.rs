@@ -8,6 +8,7 @@
 pub use crate::footer::reseal_footer as footer;
 pub use crate::frame::reseal_frame as frame;
 pub use crate::manifest::reseal_manifest as manifest;
+pub use crate::payload::dictionary::reseal_dictionary as dictionary;
 pub use crate::record::reseal_record as record;
 pub use crate::run::reseal_run as run;
 pub use crate::segment::reseal_segment_header as segment_header;

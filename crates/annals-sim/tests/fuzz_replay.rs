@@ -99,6 +99,11 @@ fn a_record_of_any_bytes_is_decoded_or_refused() {
 }
 
 #[test]
+fn a_payload_of_any_bytes_is_made_plain_or_refused() {
+    replay("payload", MUTATIONS);
+}
+
+#[test]
 fn a_segment_of_any_bytes_is_walked_to_its_end() {
     replay("segment", MUTATIONS);
 }

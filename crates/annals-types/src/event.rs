@@ -7,7 +7,7 @@ use crate::limits::{
 };
 use crate::name::{StreamName, check_event_type, check_tag};
 use crate::numbers::{Position, Version};
-use crate::payload::{PayloadError, PayloadRef, PlainPayload};
+use crate::payload::{Erasure, PayloadError, PayloadRef, PlainPayload};
 use crate::time::Timestamp;
 use std::borrow::Cow;
 use std::fmt;
@@ -39,6 +39,9 @@ pub struct NewEvent<'a> {
     pub schema_version: u32,
     /// When it happened; `None` means "when it is recorded".
     pub occurred_at: Option<Timestamp>,
+    /// What is left of its payload, if that was erased in the store that the event comes from; data and metadata are then
+    /// empty. The event is stored as one whose payload was erased.
+    pub erased: Option<Erasure>,
 }
 
 impl<'a> NewEvent<'a> {
@@ -53,6 +56,7 @@ impl<'a> NewEvent<'a> {
             tags: Vec::new(),
             schema_version: 1,
             occurred_at: None,
+            erased: None,
         }
     }
 
@@ -112,6 +116,11 @@ impl<'a> NewEvent<'a> {
         if self.metadata.len() > METADATA_BYTES_MAX {
             return Err(Invalid::Metadata { bytes: self.metadata.len() });
         }
+        let possible =
+            |erasure: &Erasure| erasure.is_possible() && self.data.is_empty() && self.metadata.is_empty();
+        if !self.erased.as_ref().is_none_or(possible) {
+            return Err(Invalid::Erased);
+        }
         if self.tags.len() > TAGS_MAX {
             return Err(Invalid::TagCount { count: self.tags.len() });
         }
@@ -159,6 +168,11 @@ pub enum Invalid {
         /// Its length.
         bytes: usize,
     },
+    /// An event that says that its payload was erased, and has one, or says that it was larger than it can have been.
+    #[error(
+        "an event whose payload was erased has neither data nor metadata, and they were within the limits"
+    )]
+    Erased,
     /// The batch takes too many bytes in the log.
     #[error("a batch takes at most {BATCH_BYTES_MAX} bytes in the log, this one would take {bytes}")]
     BatchBytes {

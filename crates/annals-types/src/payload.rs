@@ -77,6 +77,15 @@ impl<'a> PayloadRef<'a> {
         matches!(self.0, Stored::Other(Other::Erased(_)))
     }
 
+    /// Whether it is encrypted, as far as whoever gave it out can tell.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        match self.0 {
+            Stored::Other(Other::Coded { record, reader: Some(reader) }) => reader.0.is_encrypted(record),
+            _ => false,
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn data(&self, position: Position) -> Result<Cow<'a, [u8]>, PayloadError> {
         match self.0 {
@@ -175,6 +184,9 @@ pub trait ReadPayload: Send + Sync {
     /// # Errors
     /// Why it cannot be had.
     fn read(&self, position: Position, record: &[u8]) -> Result<PlainPayload<'static>, PayloadError>;
+
+    /// Whether the payload of a record is encrypted.
+    fn is_encrypted(&self, record: &[u8]) -> bool;
 }
 
 /// Whoever makes payloads plain, behind one thin pointer.
@@ -344,6 +356,10 @@ mod tests {
     impl ReadPayload for Echo {
         fn read(&self, _: Position, record: &[u8]) -> Result<PlainPayload<'static>, PayloadError> {
             Ok(PlainPayload { data: record.to_vec().into(), metadata: Cow::Borrowed(b"m") })
+        }
+
+        fn is_encrypted(&self, record: &[u8]) -> bool {
+            record == b"secret"
         }
     }
 

@@ -266,6 +266,10 @@ bugs! {
     /// Closing leaves the sync to the cutting of unused space, whose errors are dropped. What was written under `os`
     /// durability may be lost although the store says that it is closed in good order.
     CloseWithoutSync = "close-without-sync",
+    /// A new key is handed out before it is durable. A loss of power leaves payloads that nobody can ever read.
+    KeyNotSynced = "key-not-synced",
+    /// A destroyed key is only noted as destroyed. Its bytes are still in the file.
+    DestroyedKeyNotOverwritten = "destroyed-key-not-overwritten",
 }
 
 /// Whether this mistake is to be made: never, without the feature.

@@ -6,11 +6,14 @@ use crate::retention;
 use crate::schema::{Checked, system};
 use annals_format::{FrameBuilder, FrameStamp};
 use annals_index::{TermKey, TermKind};
-use annals_types::{Expected, Invalid, NewEvent, Position, Timestamp, Version, check_stream_name};
+use annals_types::{
+    EventRef, Expected, Invalid, NewEvent, PayloadReader, Position, Timestamp, Version, check_stream_name,
+};
 use hashbrown::hash_table::Entry;
 use hashbrown::{HashSet, HashTable};
 use smallvec::SmallVec;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 /// Events of one or several streams that are appended all or not at all, and what is expected of streams,
 /// also of some that the batch does not write.
@@ -45,6 +48,8 @@ pub struct Batch {
     /// Whether any of the events is a rule of retention.
     pub(crate) retains: bool,
     pub(crate) checked: Checked,
+    /// Reads the payloads of its records, if some of them are encrypted.
+    pub(crate) reader: Option<Arc<PayloadReader>>,
     /// Finds a stream's index by its name, once there are more than a few.
     by_name: HashTable<u32>,
     hasher: foldhash::quality::RandomState,
@@ -95,6 +100,7 @@ impl Batch {
             despite_removed: false,
             retains: false,
             checked: Checked::default(),
+            reader: None,
             by_name: HashTable::new(),
             hasher: foldhash::quality::RandomState::default(),
         }
@@ -221,6 +227,14 @@ impl Batch {
         match (0..self.len()).filter_map(|index| self.frame.given_id(index)).find(|id| !seen.insert(*id)) {
             Some(id) => Err(Invalid::IdTwice { id }),
             None => Ok(()),
+        }
+    }
+
+    /// An event of one of its records, with what it takes to read its payload.
+    pub(crate) fn lent<'b>(&'b self, event: EventRef<'b>) -> EventRef<'b> {
+        match &self.reader {
+            Some(reader) => EventRef { payload: event.payload.with_reader(reader), ..event },
+            None => event,
         }
     }
 

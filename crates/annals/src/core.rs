@@ -2,6 +2,7 @@
 
 use crate::budget::Budget;
 use crate::catalog::Catalog;
+use crate::keys::Encryption;
 use crate::merging::Merges;
 use crate::options::Durability;
 use crate::part::{IndexPlan, Part, Rebuilt};
@@ -51,6 +52,7 @@ pub(crate) struct Core {
     pub(crate) schemas: Arc<Schemas>,
     /// Also in the parts.
     pub(crate) retention: Arc<SharedRules>,
+    pub(crate) encryption: Option<Encryption>,
     pub(crate) watermark: Arc<Watermark>,
     /// Held while the manifest is changed, input and output included. Never taken with `ahead` held.
     pub(crate) catalog: Mutex<Catalog>,
@@ -103,6 +105,7 @@ pub(crate) struct Settings {
     pub(crate) worker: Option<Sender<()>>,
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) retention: Arc<SharedRules>,
+    pub(crate) encryption: Option<Encryption>,
 }
 
 impl Core {
@@ -114,8 +117,9 @@ impl Core {
         watermark: Arc<Watermark>,
         prepared: Vec<PreparedSegment>,
     ) -> Self {
-        let Settings { durability, budget, snapshots, worker, schemas, retention } = settings;
+        let Settings { durability, budget, snapshots, worker, schemas, retention, encryption } = settings;
         (parts.schemas, parts.retention) = (Arc::clone(&schemas), Arc::clone(&retention));
+        lend_keys(&parts, encryption.as_ref());
         let manifest = catalog.manifest();
         Core {
             store_id: manifest.store_id,
@@ -133,6 +137,7 @@ impl Core {
             parts: ArcSwap::from_pointee(parts),
             schemas,
             retention,
+            encryption,
             watermark,
             catalog: Mutex::new(catalog),
             ahead: Mutex::new(Ahead { prepared: prepared.into(), ..Ahead::default() }),
@@ -280,7 +285,15 @@ impl Core {
         self.parts.rcu(|parts| {
             let mut parts = Parts::clone(parts);
             change(&mut parts);
+            lend_keys(&parts, self.encryption.as_ref());
             parts
         });
+    }
+}
+
+/// Tells the segments where the keys of their payloads are found.
+fn lend_keys(parts: &Parts, encryption: Option<&Encryption>) {
+    if let Some(encryption) = encryption {
+        parts.segments.iter().for_each(|segment| segment.set_keys(encryption.keys()));
     }
 }

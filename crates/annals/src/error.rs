@@ -1,5 +1,6 @@
 //! What can go wrong, by what the caller can do about it.
 
+use crate::keys::KeyError;
 use crate::schema::SchemaViolation;
 use crate::upcast::UpcastError;
 use annals_format::{Corruption, FormatError};
@@ -231,6 +232,9 @@ pub enum AppendError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+    /// A payload of the batch is to be encrypted, and its key cannot be had. Nothing was appended.
+    #[error("a payload cannot be encrypted; nothing was appended")]
+    Keys(#[source] KeyError),
     /// The operating system refused before anything of the batch was written.
     #[error("cannot {what}; nothing was appended")]
     Io {

@@ -61,6 +61,7 @@ mod events;
 mod follow;
 mod heads;
 mod inspect;
+mod keys;
 mod lists;
 mod maintenance;
 mod merging;
@@ -125,6 +126,7 @@ pub use document::{Change, Document, DocumentError, History, HistoryEntry, JsonE
 pub use error::{AppendError, OpenError, ReadError};
 pub use events::Events;
 pub use inspect::{Fact, InspectedFrame, InspectedRecord, Inspection, inspect, inspect_frame, inspect_in};
+pub use keys::{Encrypt, KeyError, KeyFile, KeyInfo};
 pub use lists::{StreamInfo, Streams, TypeInfo};
 pub use maintenance::MaintainError;
 pub use options::{Durability, Options};

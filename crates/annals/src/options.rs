@@ -2,6 +2,7 @@
 
 use crate::budget::Budget;
 use crate::error::OpenError;
+use crate::keys::{Encrypt, Encryption, KeyFile};
 use crate::store::Store;
 use crate::upcast::Upcasters;
 use annals_snapshot::SnapshotOptions;
@@ -88,6 +89,8 @@ pub struct Options {
     pub(crate) snapshots_kept: Option<u64>,
     pub(crate) snapshot_bytes: usize,
     pub(crate) upcasters: Upcasters,
+    pub(crate) keys: Option<KeyFile>,
+    pub(crate) encrypt: Vec<Encrypt>,
 }
 
 impl Default for Options {
@@ -113,6 +116,8 @@ impl Options {
             snapshots_kept: None,
             snapshot_bytes: SNAPSHOT_BYTES_MAX,
             upcasters: Upcasters::default(),
+            keys: None,
+            encrypt: Vec::new(),
         }
     }
 
@@ -197,6 +202,50 @@ impl Options {
     pub fn upcasters(mut self, upcasters: Upcasters) -> Self {
         self.upcasters = upcasters;
         self
+    }
+
+    /// Where the keys of encrypted payloads are. Without it, and without the key of a payload, [`EventRef::data`](crate::EventRef::data)
+    /// gives [`PayloadError::KeyMissing`](crate::PayloadError::KeyMissing), and everything else goes on.
+    #[must_use]
+    pub fn keys(mut self, keys: KeyFile) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// Encrypts the payloads of these events as they are appended, each under the key of its subject, which is created if there is none
+    /// (that takes a sync of the key file). Said several times, the first rule that fits counts. Needs [`Options::keys`]. Counts
+    /// until the store is closed: what is stored already stays as it is, and who opens the store without this rule appends in plain.
+    ///
+    /// Stream names, types, tags, ids and times are never encrypted: what must be erasable does not belong there. States that
+    /// are folded from encrypted events are not saved as snapshots.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// use annals::{Encrypt, Expected, KeyFile, NewEvent, Options};
+    /// let keys = KeyFile::open(directory.path().join("keys"))?;
+    /// let options = Options::new().keys(keys.clone()).encrypt(Encrypt::Category("user".into()));
+    /// let store = options.open(directory.path().join("store"))?;
+    /// store.append("user-7", Expected::NoStream, &[NewEvent::json("registered", r#"{"name":"Ada"}"#)])?;
+    /// let data = || store.view().event_at(1.into()).map(|event| event.map(|event| event.data().map(|data| data.into_owned())));
+    /// assert_eq!(data()?.unwrap()?, br#"{"name":"Ada"}"#);
+    /// keys.destroy("user-7")?;
+    /// assert!(data()?.unwrap().unwrap_err().is_erased());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn encrypt(mut self, rule: Encrypt) -> Self {
+        self.encrypt.push(rule);
+        self
+    }
+
+    pub(crate) fn encryption(&self) -> Result<Option<Encryption>, OpenError> {
+        match &self.keys {
+            Some(keys) => Ok(Some(Encryption::new(keys.clone(), &self.encrypt))),
+            None if self.encrypt.is_empty() => Ok(None),
+            None => {
+                Err(OpenError::InvalidOption("payloads are to be encrypted: say where the keys are".into()))
+            }
+        }
     }
 
     /// How many snapshots of each stream and schema tag are kept, the newest ones. Default: all. Counts until the store is closed.

@@ -66,19 +66,22 @@ impl Staged {
 
     /// The frame that holds a position, and the index of its record there. Its bytes are not in the file yet.
     pub(crate) fn at(&self, position: Position) -> Option<(&FrameStamp, usize, &FrameBuilder)> {
+        self.place(position).map(|(stamp, index, batch)| (stamp, index, &batch.frame))
+    }
+
+    fn place(&self, position: Position) -> Option<(&FrameStamp, usize, &Batch)> {
         let after = self.batches.partition_point(|staged| staged.stamp.first_position <= position);
         let StagedBatch { stamp, batch, .. } = self.batches.get(after.checked_sub(1)?)?;
-        let frame = &batch.frame;
         let index = usize::try_from(position.events_since(stamp.first_position)).ok()?;
-        (index < frame.record_count()).then_some((stamp, index, frame))
+        (index < batch.frame.record_count()).then_some((stamp, index, &**batch))
     }
 
     /// The event at a position, if it is staged.
     pub(crate) fn event(&self, position: Position) -> Result<Option<EventRef<'_>>, ReadError> {
-        let Some((stamp, index, frame)) = self.at(position) else { return Ok(None) };
-        let event = frame.event(index, stamp);
+        let Some((stamp, index, batch)) = self.place(position) else { return Ok(None) };
+        let event = batch.frame.event(index, stamp);
         event
-            .map(Some)
+            .map(|event| Some(batch.lent(event)))
             .map_err(|damage| ReadError::Corrupt(damage.in_file("a batch that is not written yet")))
     }
 }

@@ -6,9 +6,11 @@ pub(crate) mod shown;
 pub(crate) mod store;
 pub(crate) mod values;
 
+use self::values::parse_encrypt;
 use crate::commands::Command;
 use crate::output::Format;
 use crate::tool::Tool;
+use annals::Encrypt;
 use anyhow::Result;
 use clap::Parser;
 use std::path::PathBuf;
@@ -40,13 +42,25 @@ pub(crate) struct Cli {
     /// Form of the output [default: table on a terminal, jsonl otherwise]
     #[arg(long, global = true, value_enum, value_name = "FORM")]
     format: Option<Format>,
+    /// The file with the keys of encrypted payloads
+    #[arg(long, global = true, env = "ANNALS_KEYS", hide_env_values = true, value_name = "FILE")]
+    keys: Option<PathBuf>,
+    /// Encrypt the payloads of these events as they are appended: category:NAME or prefix:TEXT (each stream is a subject with a key of
+    /// its own), or tag:TEXT (each tag that begins so is); said again, these as well
+    #[arg(long, global = true, value_name = "RULE", value_parser = parse_encrypt, requires = "keys")]
+    encrypt: Vec<Encrypt>,
     #[command(subcommand)]
     command: Command,
 }
 
 impl Cli {
     pub(crate) fn run(self) -> Result<()> {
-        self.command.run(&Tool { store: self.store, format: self.format })
+        self.command.run(&Tool {
+            store: self.store,
+            format: self.format,
+            keys: self.keys,
+            encrypt: self.encrypt,
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::json::text;
 use crate::time;
-use annals::{Clock, Durability, Expected, Position, StreamName, Timestamp, Version};
+use annals::{Clock, Durability, Encrypt, Expected, Position, StreamName, Timestamp, Version};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -85,6 +85,19 @@ pub(crate) fn parse_expected(text: &str) -> Result<Expected, String> {
 
 pub(crate) fn parse_stream(text: &str) -> Result<String, String> {
     StreamName::new(text).map(|name| name.as_str().to_owned()).map_err(|error| error.to_string())
+}
+
+/// Whose payloads are encrypted.
+pub(crate) fn parse_encrypt(text: &str) -> Result<Encrypt, String> {
+    let (kind, what) = text.split_once(':').unwrap_or((text, ""));
+    match kind {
+        _ if what.is_empty() => {}
+        "category" => return Ok(Encrypt::Category(what.to_owned())),
+        "prefix" => return Ok(Encrypt::Prefix(what.to_owned())),
+        "tag" => return Ok(Encrypt::Tagged(what.to_owned())),
+        _ => {}
+    }
+    Err("expected category:NAME, prefix:TEXT or tag:TEXT".to_owned())
 }
 
 pub(crate) fn parse_durability(text: &str) -> Result<Durability, String> {

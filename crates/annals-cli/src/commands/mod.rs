@@ -16,6 +16,7 @@ mod get;
 mod history;
 mod import;
 mod inspect;
+mod keys;
 mod ledger;
 mod read;
 mod repair;
@@ -57,6 +58,7 @@ pub(crate) enum Command {
     Delete(delete::Args),
     Compact(compact::Args),
     Ledger(ledger::Args),
+    Keys(keys::Args),
     Stats(stats::Args),
     Verify(verify::Args),
     Repair(repair::Args),
@@ -75,6 +77,7 @@ impl Command {
             Command::Demo(args) => demo::run(tool, &args),
             Command::Import(args) => import::run(tool, &args),
             Command::Append(args) => append::run(tool, &args),
+            Command::Keys(args) => keys::run(tool, &args),
             Command::Read(args) => read::run(tool, &args),
             Command::Get(args) => get::run(tool, &args),
             Command::State(args) => state::run(tool, &args),

@@ -3,7 +3,10 @@
 
 use super::text;
 use crate::time;
-use annals::PayloadError;
+use annals::{Erasure, PayloadError};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::borrow::Cow;
 use std::io::Write;
 
 /// Appends the members to `out`, with a comma in front.
@@ -31,6 +34,46 @@ pub(crate) fn push(out: &mut Vec<u8>, error: &PayloadError) {
     }
 }
 
+/// What an input event says of its erased payload.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Erased<'a> {
+    #[serde(borrow)]
+    at: Cow<'a, str>,
+    #[serde(default)]
+    data_bytes: u32,
+    #[serde(default)]
+    metadata_bytes: u32,
+    #[serde(borrow, default)]
+    sha256: Option<Cow<'a, str>>,
+    /// The key that was destroyed is not there to be told again: the event is as any erased one from now on.
+    #[serde(default, rename = "key")]
+    _key: Option<IgnoredAny>,
+}
+
+impl Erased<'_> {
+    pub(crate) fn erasure(&self) -> Result<Erasure, String> {
+        Ok(Erasure {
+            erased_at: time::parse(&self.at).map_err(|error| error.to_string())?,
+            data_bytes: self.data_bytes,
+            metadata_bytes: self.metadata_bytes,
+            sha256: self.sha256.as_deref().map(hash_of).transpose()?,
+        })
+    }
+}
+
+fn hash_of(text: &str) -> Result<[u8; 32], String> {
+    let wrong = || format!("sha256 is 64 hexadecimal digits, not {text:?}");
+    if text.len() != 64 || !text.is_ascii() {
+        return Err(wrong());
+    }
+    let mut hash = [0; 32];
+    for (byte, at) in hash.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| wrong())?;
+    }
+    Ok(hash)
+}
+
 /// The same for a person.
 pub(crate) fn shown(error: &PayloadError) -> String {
     match error {
@@ -50,7 +93,7 @@ fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use annals::{Erasure, Position, Timestamp, Uuid};
+    use annals::{Position, Timestamp, Uuid};
 
     fn text(error: PayloadError) -> String {
         let mut out = Vec::new();

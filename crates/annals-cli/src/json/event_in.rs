@@ -2,6 +2,7 @@
 //! and repeated keys, wrong types and bad times are errors that say what is wrong and where.
 
 use super::binary::Binary;
+use super::erased::Erased;
 use crate::time;
 use annals::{NewEvent, Uuid};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
@@ -47,9 +48,11 @@ enum Key {
     Position,
     Version,
     Recorded,
+    Erased,
+    Unreadable,
 }
 
-const KEYS: [(&str, Key); 13] = [
+const KEYS: [(&str, Key); 15] = [
     ("stream", Key::Stream),
     ("type", Key::Type),
     ("time", Key::Time),
@@ -63,6 +66,8 @@ const KEYS: [(&str, Key); 13] = [
     ("position", Key::Position),
     ("version", Key::Version),
     ("recorded", Key::Recorded),
+    ("erased", Key::Erased),
+    ("unreadable", Key::Unreadable),
 ];
 
 impl Key {
@@ -122,7 +127,7 @@ impl<'de> Deserialize<'de> for EventIn<'de> {
 /// What has been read of an event so far.
 struct Parts<'a> {
     /// One bit per key that was seen.
-    seen: u16,
+    seen: u32,
     stream: Cow<'a, str>,
     event: NewEvent<'a>,
 }
@@ -136,7 +141,7 @@ impl<'a> Parts<'a> {
         if self.has(key) {
             return Err(de::Error::custom(format_args!("key {:?} stands twice", key.name())));
         }
-        self.seen |= 1 << key as u16;
+        self.seen |= 1 << key as u32;
         let event = &mut self.event;
         match key {
             Key::Stream => self.stream = value::<Text<'_>, A>(key, map)?.0,
@@ -165,6 +170,16 @@ impl<'a> Parts<'a> {
                 let binary: Binary<'_> = value(key, map)?;
                 event.metadata = binary.bytes().map_err(|error| wrong(key, error))?.into();
             }
+            Key::Erased => {
+                let erased: Erased<'_> = value(key, map)?;
+                event.erased = Some(erased.erasure().map_err(|error| wrong(key, error))?);
+            }
+            Key::Unreadable => {
+                return Err(wrong(
+                    key,
+                    "the payload could not be read where the event comes from: export it with its key",
+                ));
+            }
             Key::Position | Key::Version | Key::Recorded => {
                 value::<de::IgnoredAny, A>(key, map)?;
             }
@@ -173,7 +188,7 @@ impl<'a> Parts<'a> {
     }
 
     fn has(&self, key: Key) -> bool {
-        self.seen & 1 << key as u16 != 0
+        self.seen & 1 << key as u32 != 0
     }
 
     fn event<E: de::Error>(self) -> Result<EventIn<'a>, E> {
@@ -187,7 +202,14 @@ impl<'a> Parts<'a> {
                 return Err(E::custom(format_args!("both {:?} and {:?}", text.name(), binary.name())));
             }
         }
-        Ok(EventIn { stream: self.stream, event: self.event })
+        let mut event = self.event;
+        if event.erased.is_some() {
+            if ![&b""[..], b"null"].contains(&&*event.data) || !event.metadata.is_empty() {
+                return Err(E::custom("both \"erased\" and a payload"));
+            }
+            event.data = Cow::Borrowed(&[]);
+        }
+        Ok(EventIn { stream: self.stream, event })
     }
 }
 

@@ -86,7 +86,7 @@ fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
 mod tests {
     use super::*;
     use crate::json::event_in;
-    use annals::{PayloadRef, Position, Tags, Timestamp, Uuid, Version};
+    use annals::{Erasure, PayloadRef, Position, Tags, Timestamp, Uuid, Version};
 
     fn event<'a>(data: &'a [u8], metadata: &'a [u8], content_type: ContentType) -> EventRef<'a> {
         EventRef {
@@ -137,6 +137,20 @@ mod tests {
             assert_eq!(back.event.data, event.data().unwrap());
             assert_eq!(back.event.metadata, event.metadata().unwrap());
             assert_eq!(back.event.content_type, content_type);
+        }
+    }
+
+    #[test]
+    fn an_erased_event_goes_out_and_comes_back_as_one() {
+        for sha256 in [None, Some([0x1c; 32])] {
+            let erasure =
+                Erasure { erased_at: Timestamp::from_nanos(5), data_bytes: 7, metadata_bytes: 1, sha256 };
+            let left = erasure.to_bytes();
+            let event = EventRef { payload: PayloadRef::erased(&left), ..event(b"", b"", ContentType::JSON) };
+            let line = line(&event);
+            let back = event_in::parse(line.as_bytes()).unwrap();
+            assert_eq!(back.event.erased, Some(erasure));
+            assert!(back.event.data.is_empty() && back.event.check().is_ok());
         }
     }
 }

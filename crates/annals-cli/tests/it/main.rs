@@ -14,6 +14,7 @@ mod export;
 mod golden;
 mod history;
 mod import;
+mod keys;
 mod lists;
 mod names;
 mod no_ids;

@@ -2,8 +2,8 @@
 
 use super::group::common_length;
 use super::term::{TERM_NAME_BYTES_MAX, TermEntry, TermKind};
-use super::varint::take_varint;
 use crate::damage::Damage;
+use crate::varint::take_varint;
 use annals_types::Version;
 
 /// A term of a group, as it stands there.

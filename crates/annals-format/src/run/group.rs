@@ -6,7 +6,7 @@
 
 use super::postings::{BLOCK_POSITIONS, LIST_POSITION_BYTES_MAX, put_short_list};
 use super::term::{TERM_NAME_BYTES_MAX, TermEntry, TermKind};
-use super::varint::{VARINT_BYTES_MAX, put_varint};
+use crate::varint::{VARINT_BYTES_MAX, put_varint};
 use crate::wire::u16_at;
 use annals_types::Version;
 

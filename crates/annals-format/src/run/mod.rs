@@ -18,7 +18,6 @@ mod postings;
 mod table;
 mod term;
 mod trailer;
-mod varint;
 
 pub use cursor::{GroupCursor, GroupTerm, find_in_group};
 pub(crate) use filter::FILTER_ALIGNMENT;

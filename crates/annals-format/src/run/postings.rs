@@ -5,8 +5,8 @@
 //! number of bits; its skip table, behind the blocks, has an entry for each, so that the n-th position, or
 //! the number of positions up to some position, is found without reading the list.
 
-use super::varint::{put_varint, take_varint};
 use crate::damage::Damage;
+use crate::varint::{put_varint, take_varint};
 use crate::wire::u64_at;
 
 /// Positions in a block; the last one of a list may have fewer.

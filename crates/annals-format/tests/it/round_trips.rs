@@ -41,6 +41,7 @@ fn event() -> impl Strategy<Value = NewEvent<'static>> {
             metadata: metadata.into(),
             tags: tags.into_iter().map(Cow::Owned).collect(),
             schema_version,
+            erased: None,
             occurred_at,
         },
     )

@@ -6,7 +6,7 @@ use annals_format::{
     Damage, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameBuilder, FrameFault, FrameHeader, FrameStamp,
     RECORD_HEADER_BYTES, check_frame, parse_record, position_of_made_id, record_length, reseal, same_content,
 };
-use annals_types::{Event, EventRef, NewEvent, Position, Timestamp};
+use annals_types::{Event, EventRef, NewEvent, PayloadError, Position, Timestamp};
 use std::borrow::Cow;
 
 const OFFSET: u64 = 4096;
@@ -115,6 +115,10 @@ fn as_given<'a>(event: &EventRef<'a>) -> NewEvent<'a> {
         tags: event.tags.iter().map(Cow::Borrowed).collect(),
         schema_version: event.schema_version,
         occurred_at: Some(event.occurred_at),
+        erased: match event.plain() {
+            Err(PayloadError::Erased { erasure, .. }) => Some(erasure),
+            _ => None,
+        },
     }
 }
 

@@ -13,6 +13,7 @@ mod input;
 mod inspect;
 mod manifest;
 mod mutate;
+mod payload;
 mod run;
 mod seeds;
 mod segment;
@@ -26,6 +27,7 @@ pub use frame::{frame, record};
 pub use inspect::inspect;
 pub use manifest::manifest;
 pub use mutate::mutate;
+pub use payload::payload;
 pub use run::run;
 pub use seeds::{Seed, seeds};
 pub use segment::segment;
@@ -36,9 +38,10 @@ pub use store::store;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("frame", frame),
     ("record", record),
+    ("payload", payload),
     ("segment", segment),
     ("footer", footer),
     ("run", run),

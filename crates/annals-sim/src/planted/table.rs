@@ -135,6 +135,8 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::ReaderShowsWhatIsNotDurable => store("regressions::a_reader_follows_into_the_next_segment"),
         Bug::FailedMendShown => store("regressions::a_reader_whose_sync_fails"),
         Bug::CloseWithoutSync => store("closing::a_close_whose_sync_fails"),
+        Bug::KeyNotSynced => store("keys::a_key_that_was_handed_out"),
+        Bug::DestroyedKeyNotOverwritten => store("keys::neither_key_nor_name"),
     }]
 }
 

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod blocks;
+mod payloads;
 mod positions;
 mod sealed;
 mod steps;
@@ -22,6 +23,7 @@ use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX};
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position};
 use annals_vfs::{Disk, Mapping};
+use payloads::Payloads;
 use sealed::Sealed;
 use std::sync::Arc;
 pub use steps::Place;
@@ -38,6 +40,7 @@ pub struct Segment {
     /// looked at there.
     whole: bool,
     body: Body,
+    payloads: Payloads,
 }
 
 #[derive(Debug)]
@@ -61,7 +64,15 @@ impl Segment {
         let most = length.saturating_sub(SEGMENT_HEADER_BYTES as u64) / RECORD_HEADER_BYTES as u64;
         let (offsets, occurred) = (OffsetTable::new(most), OccurredTable::new(most));
         let body = Body::Live(Live { mapping, offsets, occurred });
-        Segment { id, path: names::segment(id), binding, first_position, whole: true, body }
+        Segment {
+            id,
+            path: names::segment(id),
+            binding,
+            first_position,
+            whole: true,
+            body,
+            payloads: Payloads::default(),
+        }
     }
 
     /// A segment that compaction has written, and that has no footer yet.
@@ -74,7 +85,7 @@ impl Segment {
     ) -> Self {
         let body =
             Body::Live(Live { mapping, offsets: OffsetTable::new(0), occurred: OccurredTable::new(0) });
-        Segment { id, path, binding, first_position, whole: true, body }
+        Segment { id, path, binding, first_position, whole: true, body, payloads: Payloads::default() }
     }
 
     /// A sealed segment of the manifest. The file is not touched before it is read.
@@ -87,6 +98,7 @@ impl Segment {
             first_position: entry.first_position,
             whole: entry.positions() == entry.count,
             body: Body::Sealed(Box::new(Sealed::new(entry, disk))),
+            payloads: Payloads::default(),
         }
     }
 
@@ -237,6 +249,6 @@ impl Segment {
         }
         self.rebuild()?;
         let Some((bytes, offset)) = self.bytes_at(position)? else { return Err(corrupt(damage)) };
-        parse_record(bytes, self.binding, position, offset).map_err(corrupt)
+        parse_record(bytes, self.binding, position, offset).map(|event| self.lent(event)).map_err(corrupt)
     }
 }

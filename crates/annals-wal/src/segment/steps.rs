@@ -79,7 +79,7 @@ impl Segment {
     #[inline]
     pub fn event_at<'s>(&'s self, position: Position, place: Place<'s>) -> Result<EventRef<'s>, LogError> {
         match parse_record(place.bytes, self.binding, position, place.offset) {
-            Ok(event) => Ok(event),
+            Ok(event) => Ok(self.lent(event)),
             Err(damage) => self.event_without_footer(position, place.offset, damage),
         }
     }

@@ -114,7 +114,7 @@ impl<'s> Walk<'s> {
         let sound = self.sound_bytes()?;
         let event = decode_record(sound, self.segment.binding, self.next)?;
         self.advance(record_length(sound)?);
-        Some(event)
+        Some(self.segment.lent(event))
     }
 
     /// What is known to be sound, from the next record on. Where there are no sums, this verifies the record by its own
@@ -178,7 +178,7 @@ impl<'s> Walk<'s> {
         let bytes = self.bytes.get(self.offset..).filter(|_| self.offset != 0)?;
         let event = parse_record(bytes, self.segment.binding, self.next, self.offset as u64).ok()?;
         self.advance(record_length(bytes)?);
-        Some(event)
+        Some(self.segment.lent(event))
     }
 
     /// Behind the last record of a frame, enters the next one that has records.

@@ -58,7 +58,7 @@ pub enum LoadError {
         /// Its type.
         event_type: String,
         /// Why the payload is not there, and at which position.
-        payload: PayloadError,
+        payload: Box<PayloadError>,
         /// Why the state is nothing without it.
         #[source]
         reason: EventError,
@@ -148,6 +148,9 @@ pub enum SaveError {
         /// The first version that it has.
         floor: Version,
     },
+    /// Some of its events are encrypted, and a snapshot would say in plain what they say.
+    #[error("a state that is made of encrypted events is not saved: it would outlive their keys")]
+    Encrypted,
     /// The codec cannot write it.
     #[error("the state cannot be written as a snapshot")]
     Encode(#[source] Box<dyn Error + Send + Sync>),

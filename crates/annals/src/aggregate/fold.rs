@@ -37,6 +37,7 @@ pub(super) fn fold<A: Aggregate>(
                 apply(&mut loaded.state, &event.event())?;
             }
         }
+        loaded.encrypted |= stored.payload.is_encrypted();
         loaded.last = Some(LastEvent::of(&stored));
         loaded.occurred_max = loaded.occurred_max.max(stored.occurred_at);
         loaded.events_read += 1;
@@ -72,7 +73,7 @@ fn not_applied<A: Aggregate>(
                 stream: event.stream.into(),
                 version: event.version,
                 event_type: event.event_type.into(),
-                payload,
+                payload: Box::new(payload),
                 reason,
             })
         }

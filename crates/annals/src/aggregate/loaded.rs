@@ -22,6 +22,8 @@ pub struct Loaded<A> {
     pub(super) events_read: u64,
     /// Events since the state was loaded from a snapshot or saved as one.
     pub(super) unsaved: u64,
+    /// Whether any of the events that were folded is encrypted.
+    pub(super) encrypted: bool,
     /// Whether folding them took longer than it may.
     pub(super) too_slow: bool,
     pub(super) ignored: Vec<IgnoredSnapshot>,
@@ -62,6 +64,7 @@ impl<A: Default> Loaded<A> {
             snapshot: None,
             events_read: 0,
             unsaved: 0,
+            encrypted: false,
             too_slow: false,
             ignored: Vec::new(),
             outcome: SnapshotOutcome::NotDue,

@@ -122,6 +122,9 @@ impl<A: Aggregate> Saving<A> {
         if !loaded.has_all {
             return Err(SaveError::NotOfAVersion);
         }
+        if loaded.encrypted {
+            return Err(SaveError::Encrypted);
+        }
         let last = loaded.last.ok_or(SaveError::Empty)?;
         let payload = (self.encode)(self.codec, &loaded.state).map_err(SaveError::Encode)?;
         store.shared().put_snapshot(&NewSnapshot {

@@ -5,7 +5,7 @@ use crate::batch::{Appended, AppendedStream, Batch};
 use crate::error::{AppendError, ReadError};
 use crate::part::Part;
 use crate::parts::Parts;
-use annals_format::same_content;
+use annals_format::payload::is_repetition;
 use annals_index::IdKey;
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp, Uuid, Version};
@@ -35,7 +35,7 @@ impl Committer {
                         *first.get_or_insert(Position::new(position.get().wrapping_sub(index as u64)));
                     let same = first.plus(index as u64) == position
                         && (planted(Bug::RepetitionComparedByIdsOnly)
-                            || self.with_record(parts, position, |stored| same_content(stored, record))?);
+                            || self.is_stored(parts, position, record)?);
                     all &= same;
                     taken.get_or_insert((id, position));
                 }
@@ -114,18 +114,18 @@ impl Committer {
         Ok(event.map_or((Version::ZERO, Timestamp::EPOCH), |event| (event.version, event.recorded_at)))
     }
 
-    fn with_record<R>(
-        &self,
-        parts: &Parts,
-        position: Position,
-        look: impl FnOnce(&[u8]) -> R,
-    ) -> Result<R, AppendError> {
+    /// Whether the event at a position is the one of a record, whatever became of its payload since.
+    fn is_stored(&self, parts: &Parts, position: Position, record: &[u8]) -> Result<bool, AppendError> {
         if let Some((_, index, frame)) = self.staged.at(position) {
-            return Ok(look(frame.record(index)));
+            // Two that are encrypted are never the same bytes.
+            let staged = self.staged.event(position)?;
+            let keys = self.core.encryption.as_ref().map(|encryption| &**encryption.keys());
+            return Ok(staged.is_some_and(|event| is_repetition(&event, frame.record(index), record, keys)));
         }
-        match parts.segment_of(position) {
-            Some(segment) => Ok(look(segment.record(position).map_err(ReadError::from)?.unwrap_or_default())),
-            None => Ok(look(&[])),
-        }
+        let Some(segment) = parts.segment_of(position) else { return Ok(false) };
+        let Some(event) = segment.event(position).map_err(ReadError::from)? else { return Ok(false) };
+        let Some(stored) = segment.record(position).map_err(ReadError::from)? else { return Ok(false) };
+        let keys = self.core.encryption.as_ref().map(|encryption| &**encryption.keys());
+        Ok(is_repetition(&event, stored, record, keys))
     }
 }

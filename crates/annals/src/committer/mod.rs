@@ -262,6 +262,9 @@ impl Committer {
     /// before that.
     pub(crate) fn take_alone(&mut self, mut batch: Batch) -> Result<Option<Appended>, AppendError> {
         batch.check_ids()?;
+        if let Some(encryption) = &self.core.encryption {
+            encryption.seal(&mut batch)?;
+        }
         batch.hash_streams(self.core.plan.hash_seed);
         if batch.is_empty() {
             return self.decide(&mut batch).map(|_| None);

@@ -96,6 +96,7 @@ fn compare(registry: &Arc<Registry>, batch: &Batch) -> Result<Checked, AppendErr
     for index in 0..batch.len() {
         let event = batch.frame.draft(index);
         let event = event.map_err(|damage| AppendError::Corrupt(damage.in_file("a batch")))?;
+        let event = batch.lent(event);
         if batch.registers && event.stream == SCHEMAS_STREAM {
             let mut next = registry.begin();
             next.take(&event);

@@ -21,5 +21,6 @@ pub use register::{Registered, RegisteredSchema};
 pub use registration::{Compatibility, Registration};
 
 pub(crate) use appending::Checked;
+pub(crate) use registration::SYSTEM_PREFIX;
 pub(crate) use registry::Registry;
 pub(crate) use shared::Schemas;

@@ -63,6 +63,9 @@ impl Store {
     fn item(&self, mut batch: Batch) -> Result<Item, AppendError> {
         batch.check_ids()?;
         self.0.core.schemas.check(&mut batch, || self.view())?;
+        if let Some(encryption) = &self.0.core.encryption {
+            encryption.seal(&mut batch)?;
+        }
         batch.hash_streams(self.0.core.plan.hash_seed);
         Ok(Item::Batch(Box::new(batch)))
     }

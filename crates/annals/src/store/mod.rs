@@ -120,7 +120,15 @@ impl Store {
         let schemas = Arc::new(Schemas::of_reader(options.upcasters.clone()));
         let snapshots = options.snapshot_options(false);
         let retention = Arc::new(SharedRules::of_reader(opened.manifest.has_rules));
-        let settings = Settings { durability, budget, snapshots, worker: None, schemas, retention };
+        let settings = Settings {
+            durability,
+            budget,
+            snapshots,
+            worker: None,
+            schemas,
+            retention,
+            encryption: options.encryption()?,
+        };
         let core = Core::new(env, catalog, settings, index, watermark, Vec::new());
         Ok(Self::new(path, Arc::new(core), opened.report, None))
     }
@@ -151,6 +159,7 @@ impl Store {
                 worker: options.background.then_some(sender),
                 schemas: Arc::new(Schemas::of_writer(options.upcasters.clone())),
                 retention: Arc::new(SharedRules::of_writer(manifest.has_rules)),
+                encryption: options.encryption()?,
             },
             (parts, rebuilt),
             watermark,

@@ -49,6 +49,7 @@ pub(crate) fn is_same(given: &EventIn<'_>, stored: &EventRef<'_>) -> bool {
         && event.schema_version == stored.schema_version
         && (event.content_type == stored.content_type || event.data.is_empty())
         && match stored.plain() {
+            Ok(_) if event.erased.is_some() => false,
             Ok(plain) => text::same(&event.data, &plain.data) && text::same(&event.metadata, &plain.metadata),
             // It was that event, and importing it again is not to bring back what was erased.
             Err(error) => error.is_erased(),

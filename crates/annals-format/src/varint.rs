@@ -2,10 +2,10 @@
 //! says that another one follows. A number has one encoding: the shortest.
 
 /// Longest encoding of a number of 64 bits.
-pub(super) const VARINT_BYTES_MAX: usize = 10;
+pub(crate) const VARINT_BYTES_MAX: usize = 10;
 
 /// Appends a number.
-pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7F) as u8 | 0x80);
         value >>= 7;
@@ -16,7 +16,7 @@ pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 /// Takes a number off the front. `None` if the bytes end before it does, if it has more than 64 bits, or if
 /// it is not in its shortest form.
 #[inline]
-pub(super) fn take_varint(rest: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take_varint(rest: &mut &[u8]) -> Option<u64> {
     let (&first, after) = rest.split_first()?;
     if first < 0x80 {
         *rest = after;

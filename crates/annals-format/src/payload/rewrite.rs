@@ -1,0 +1,113 @@
+//! The same event with another payload: for whoever writes a sealed segment anew.
+
+use super::dictionary::Dictionary;
+use super::sealed::{self, KeyState, Keys};
+use super::{Lengths, decompress, erasure_of, lz4};
+use crate::record::{Form, Layout, same_content};
+use annals_types::{Erasure, EventRef, PayloadError, PlainPayload, Position};
+
+/// Metadata and data of a record that has them as they are.
+pub(super) fn plain_parts(record: &[u8]) -> Option<[&[u8]; 2]> {
+    let layout = Layout::of(record).filter(Layout::is_plain)?;
+    let (metadata, data) = layout.record[layout.payload..].split_at(layout.metadata);
+    Some([metadata, data])
+}
+
+/// A record with its payload compressed; `None` if it is not plain, or would not become shorter: then it is to be taken over as it is.
+///
+/// The record must have been verified. What comes back is complete but for what a frame fills in: it is for
+/// [`FrameBuilder::push_record`](crate::FrameBuilder::push_record).
+#[must_use]
+pub fn compress_record(record: &[u8], dictionary: &Dictionary) -> Option<Vec<u8>> {
+    let layout = Layout::of(record).filter(Layout::is_plain)?;
+    let parts = plain_parts(record)?;
+    let mut payload = Vec::new();
+    Lengths { metadata: parts[0].len(), data: parts[1].len() }.put(&mut payload);
+    payload.extend(lz4::compress(&parts, dictionary.bytes(), payload.len())?);
+    Some(layout.with_payload(Form::Compressed, true, &payload))
+}
+
+/// A record with nothing but [`Erasure`] for a payload, and without its tags unless they are to be kept; `None` if it was erased
+/// before or stands for a lost event. Position, version, stream, type, both times, id and schema version stay.
+///
+/// The record must have been verified. What comes back is complete but for what a frame fills in.
+#[must_use]
+pub fn erase_record(record: &[u8], erasure: &Erasure, keep_tags: bool) -> Option<Vec<u8>> {
+    let has_payload =
+        |layout: &Layout<'_>| layout.is_plain() || layout.is_compressed() || layout.is_encrypted();
+    let layout = Layout::of(record).filter(has_payload)?;
+    Some(layout.with_payload(Form::Erased, keep_tags, &erasure.to_bytes()))
+}
+
+/// The payload of a record of a segment with this dictionary, if it has one, by somebody who has these keys, if any.
+///
+/// # Errors
+/// That it was erased, that its key is not there, or that it is damaged. A plain one never gives an error.
+pub fn plain_payload(
+    record: &[u8],
+    position: Position,
+    dictionary: Option<&Dictionary>,
+    keys: Option<&dyn Keys>,
+) -> Result<PlainPayload<'static>, PayloadError> {
+    let damaged = |what| PayloadError::Damaged { position, what };
+    let layout = Layout::of(record).ok_or(damaged("its lengths are wrong"))?;
+    let payload = &layout.record[layout.payload..];
+    if layout.is_compressed() {
+        return decompress(payload, dictionary).map_err(damaged);
+    }
+    if layout.is_plain() {
+        let (metadata, data) = payload.split_at(layout.metadata);
+        return Ok(PlainPayload { data: data.to_vec().into(), metadata: metadata.to_vec().into() });
+    }
+    if layout.is_encrypted() {
+        let key = sealed::key_id(payload).ok_or(damaged("its key has no id"))?;
+        return match keys.map_or(KeyState::Missing, |keys| keys.key(key)) {
+            KeyState::Here(key) => {
+                sealed::decrypt(&layout, &key).ok_or(damaged("it is not what was encrypted under its key"))
+            }
+            KeyState::Destroyed(at) => Err(PayloadError::KeyDestroyed { position, key, at }),
+            KeyState::Missing => Err(PayloadError::KeyMissing { position, key }),
+        };
+    }
+    match payload.first_chunk() {
+        Some(left) if layout.is_erased() => {
+            Err(PayloadError::Erased { position, erasure: Erasure::from_bytes(left) })
+        }
+        _ => Err(PayloadError::NoReader { position }),
+    }
+}
+
+/// Whether the payload of a record is encrypted.
+#[must_use]
+pub fn is_encrypted(record: &[u8]) -> bool {
+    Layout::of(record).is_some_and(|layout| layout.is_encrypted())
+}
+
+/// Whether a stored event is the one of a record that this program has just made, whatever became of its payload since: as
+/// [`same_content`], for what is stored compressed or erased. Of an erased payload, and of the tags that may have gone with it,
+/// the SHA-256 decides; if that was not kept, the rest does. The payload of the given one may be encrypted under one of `keys`.
+#[must_use]
+pub fn is_repetition(stored: &EventRef<'_>, record: &[u8], given: &[u8], keys: Option<&dyn Keys>) -> bool {
+    if same_content(record, given) {
+        return true;
+    }
+    let (Some(layout), Some(other)) = (Layout::of(record), Layout::of(given)) else { return false };
+    if layout.is_plain() && other.is_plain() {
+        return false;
+    }
+    let Ok(given) = plain_payload(given, stored.position, None, keys) else { return false };
+    match stored.plain() {
+        Ok(plain) => layout.given() == other.given() && plain == given,
+        Err(PayloadError::Erased { erasure, .. }) => {
+            let same = Erasure { sha256: None, ..erasure_of(&given, erasure.erased_at) };
+            layout.given_but_tags() == other.given_but_tags()
+                && Erasure { sha256: None, ..erasure } == same
+                && erasure
+                    .sha256
+                    .is_none_or(|hash| Some(hash) == erasure_of(&given, erasure.erased_at).sha256)
+        }
+        // What is gone cannot be compared, and is not to come back by being appended again.
+        Err(PayloadError::KeyDestroyed { .. }) => layout.given() == other.given(),
+        Err(_) => false,
+    }
+}

@@ -1,0 +1,155 @@
+//! Keys of payloads: one for each data subject, in a file apart from the log.
+//!
+//! Who destroys a key has erased every payload under it, in the log and in all its copies, as far as nobody has a copy of the key. So the
+//! key file is not to be backed up together with the log, and a backup of it is not to be kept for ever.
+
+mod encryption;
+mod error;
+mod file;
+
+pub use encryption::Encrypt;
+pub(crate) use encryption::Encryption;
+pub use error::KeyError;
+
+use annals_format::keys::KEY_NAME_BYTES_MAX;
+use annals_format::payload::{Key, KeyState, Keys};
+use annals_types::{Timestamp, Uuid};
+use annals_vfs::sync::Mutex;
+use annals_vfs::{Env, RealDisk};
+use file::Opened;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The keys of payloads, in a file of their own. Clones share it.
+///
+/// A key has a name: that of the data subject whose payloads it is for. Each key is in memory, about 200 bytes, and a file takes 96
+/// bytes and the name for each that was ever created.
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// use annals::KeyFile;
+/// let keys = KeyFile::open(directory.path().join("keys"))?;
+/// let id = keys.create("user-7")?.id;
+/// assert_eq!(keys.create("user-7")?.id, id, "it is there already");
+/// assert!(keys.destroy("user-7")?);
+/// assert!(!keys.destroy("user-7")?);
+/// assert!(keys.list().iter().all(|key| key.id == id && key.destroyed_at.is_some()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct KeyFile(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    env: Env,
+    opened: Mutex<Opened>,
+}
+
+/// What is known of a key, but for the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyInfo {
+    /// Its id, which the payloads under it name.
+    pub id: Uuid,
+    /// Its name; `None` if it was destroyed: the name went with it.
+    pub name: Option<String>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was destroyed, if it was.
+    pub destroyed_at: Option<Timestamp>,
+}
+
+impl KeyFile {
+    /// Opens a key file, and makes it if it is not there; its directory has to be. While it is open nobody else can open it for writing.
+    ///
+    /// # Errors
+    /// As [`KeyError`] says.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, KeyError> {
+        let (env, name) = environment(path.as_ref())?;
+        KeyFile::open_in(env, &name)
+    }
+
+    /// Opens a key file for reading. Keys that are created or destroyed later are not seen.
+    ///
+    /// # Errors
+    /// As [`KeyError`] says; [`KeyError::NotFound`] if there is none.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, KeyError> {
+        let (env, name) = environment(path.as_ref())?;
+        let opened = Opened::read(&*env.disk, &name)?;
+        Ok(KeyFile(Arc::new(Shared { env, opened: Mutex::new(opened) })))
+    }
+
+    /// As [`KeyFile::open`], with the surroundings given: the file `name` in the root of the disk. For tests.
+    ///
+    /// # Errors
+    /// As [`KeyError`] says.
+    pub fn open_in(env: Env, name: &str) -> Result<Self, KeyError> {
+        let opened = Opened::open(&env, name)?;
+        Ok(KeyFile(Arc::new(Shared { env, opened: Mutex::new(opened) })))
+    }
+
+    /// The key of a name; a new one if there is none, or if it was destroyed. A new key is durable when this returns.
+    ///
+    /// # Errors
+    /// [`KeyError::Name`], [`KeyError::ReadOnly`], or that it cannot be written.
+    pub fn create(&self, name: &str) -> Result<KeyInfo, KeyError> {
+        let ids = self.ids(&[name])?;
+        let opened = self.0.opened.lock();
+        let made = ids.first().and_then(|(id, _)| opened.info(*id));
+        made.ok_or_else(|| KeyError::Name { bytes: name.len() })
+    }
+
+    /// Destroys the key of a name, and with it all payloads under it. When this returns, it is durably known to be destroyed, and its
+    /// bytes (and the name) in the file are overwritten. Says whether there was one.
+    ///
+    /// That the bytes are overwritten does not mean that a medium which writes elsewhere (flash, a file system that copies on write)
+    /// does not have them any more, and views of processes that opened the file before go on using the key.
+    ///
+    /// # Errors
+    /// [`KeyError::ReadOnly`], or that it cannot be written: then the key may be destroyed or not, see [`KeyFile::list`] when it is opened again.
+    pub fn destroy(&self, name: &str) -> Result<bool, KeyError> {
+        let now = self.0.env.clock.now();
+        self.0.opened.lock().destroy(name, now)
+    }
+
+    /// All keys, in the order in which they were created.
+    #[must_use]
+    pub fn list(&self) -> Vec<KeyInfo> {
+        self.0.opened.lock().list()
+    }
+
+    /// Ids and keys of these names, created where they are not there, with one sync for all of them.
+    fn ids(&self, names: &[&str]) -> Result<Vec<(Uuid, Key)>, KeyError> {
+        for name in names {
+            if !(1..=KEY_NAME_BYTES_MAX).contains(&name.len()) {
+                return Err(KeyError::Name { bytes: name.len() });
+            }
+        }
+        self.0.opened.lock().keys_of(names, &self.0.env)
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> Result<(), KeyError> {
+        self.0.env.random.fill(bytes).map_err(KeyError::io("get random bytes"))
+    }
+}
+
+impl Keys for KeyFile {
+    fn key(&self, id: Uuid) -> KeyState {
+        self.0.opened.lock().state(id)
+    }
+}
+
+/// The directory of a file as a disk, and the file's name there.
+fn environment(path: &Path) -> Result<(Env, String), KeyError> {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+        return Err(KeyError::NotFound { path: path.to_owned() });
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match RealDisk::open(folder) {
+        Ok(disk) => Ok((Env::system(Arc::new(disk)), name.to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(KeyError::NotFound { path: path.to_owned() })
+        }
+        Err(error) => Err(KeyError::io("open the directory of the key file")(error)),
+    }
+}
