@@ -125,7 +125,8 @@ fn merge(runs: &[Arc<Run>], memory_bytes: usize) -> u64 {
         black_box(bytes);
         Ok(())
     });
-    let target = MergeTarget { store_id: STORE_ID, run_id: 9, hash_seed: HASH_SEED, sink, scratch };
+    let target =
+        MergeTarget { store_id: STORE_ID, run_id: 9, hash_seed: HASH_SEED, sink, gaps: false, scratch };
     let mut merge = Merge::new(runs.to_vec(), target, memory_bytes).expect("the runs are neighbours");
     loop {
         if let Some(identity) = merge.step(4000).expect("nothing fails in memory") {

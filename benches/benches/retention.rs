@@ -51,7 +51,9 @@ fn scan(c: &mut Criterion, store: &Store, name: &str) {
         bencher.iter(|| {
             let view = store.view();
             let query = Query::all().to_position(annals::Position::new(EVENTS));
-            let bytes = |event: Result<annals::EventRef<'_>, _>| event.map_or(0, |event| event.data.len());
+            let bytes = |event: Result<annals::EventRef<'_>, _>| {
+                event.map_or(0, |event| event.data().map_or(0, |data| data.len()))
+            };
             black_box(view.read(query).expect("read").map(bytes).sum::<usize>())
         });
     });

@@ -61,7 +61,9 @@ impl Layout {
         let part = self.0.partition_point(|part| part.first() <= position).checked_sub(1);
         let part = part.ok_or("a position before the first segment")?;
         let offset = match &self.0[part] {
-            Part::Sealed(segment) => u64::from(segment.offset_of(position)?),
+            Part::Sealed(segment) => {
+                u64::from(segment.offset_of(position)?.ok_or("a position whose event was removed")?)
+            }
             Part::Open { first, offsets, .. } => *usize::try_from(position.events_since(*first))
                 .ok()
                 .and_then(|index| offsets.get(index))

@@ -78,6 +78,7 @@ pub(super) fn sealed() -> (Vec<u8>, SealedSegment) {
         length: bytes.len() as u64,
         recorded: said.recorded,
         occurred: said.occurred,
+        rewritten: None,
     };
     (bytes, entry)
 }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 fn all(store: &Store) -> Vec<(u64, Vec<u8>)> {
     let view = store.view();
     let events = view.read(Query::all()).unwrap();
-    events.map(|event| event.map(|event| (event.position.get(), event.data.to_vec())).unwrap()).collect()
+    events
+        .map(|event| event.map(|event| (event.position.get(), event.data().unwrap().to_vec())).unwrap())
+        .collect()
 }
 
 #[test]
