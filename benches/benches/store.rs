@@ -29,7 +29,7 @@ fn benches(criterion: &mut Criterion) {
         bencher.iter(|| {
             view.read(Query::all())
                 .expect("read")
-                .map(|event| event.expect("sound").data.len())
+                .map(|event| event.expect("sound").data().expect("plain").len())
                 .sum::<usize>()
         });
     });

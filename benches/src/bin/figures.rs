@@ -102,7 +102,7 @@ impl Readers {
         let started = Instant::now();
         let (mut events, mut bytes) = (0, 0);
         for event in view.read(Query::all())? {
-            bytes += event?.data.len();
+            bytes += event?.data()?.len();
             events += 1;
         }
         assert_eq!(events, READ_EVENTS);

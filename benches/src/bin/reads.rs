@@ -171,7 +171,7 @@ fn read_stream(view: &View, name: &str, long: bool) -> Outcome {
         if event.stream != name || event.version.get() != version {
             return Err(format!("version {} of {}", event.version, event.stream).into());
         }
-        black_box(event.data);
+        black_box(event.data()?);
     }
     let right = if long { version == 100 } else { (9..=10).contains(&version) };
     if right { Ok(()) } else { Err(format!("{name} has {version} events").into()) }
@@ -180,7 +180,7 @@ fn read_stream(view: &View, name: &str, long: bool) -> Outcome {
 fn scan(view: &View, events: u64) -> Outcome {
     let (mut count, mut bytes) = (0, 0);
     for event in view.read(Query::all().to_position(Position::new(events)))? {
-        bytes += event?.data.len();
+        bytes += event?.data()?.len();
         count += 1;
     }
     if count == events && bytes as u64 == events * PAYLOAD_BYTES as u64 {

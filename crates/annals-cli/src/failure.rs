@@ -1,7 +1,9 @@
 //! From an error to one line on standard error and an exit status.
 
 use crate::output::StdoutClosed;
-use annals::{AppendError, OpenError, ReadError, SchemaError};
+use annals::{
+    AppendError, LoadError, OpenError, PayloadError, ReadError, RetentionError, SchemaError, TruncateError,
+};
 use anyhow::Error;
 
 /// Exit statuses, as scripts know them.
@@ -39,10 +41,26 @@ fn status_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         Some(SchemaError::Read(error)) => return status_of(error),
         _ => {}
     }
-    if let Some(AppendError::Conflict(_) | AppendError::ConditionFailed { .. }) = cause.downcast_ref() {
+    match cause.downcast_ref() {
+        Some(RetentionError::Rule(_)) => return Some(USAGE),
+        Some(RetentionError::Append(error)) => return status_of(error),
+        Some(RetentionError::Read(error)) => return status_of(error),
+        _ => {}
+    }
+    match cause.downcast_ref() {
+        Some(TruncateError::Retention(error)) => return status_of(error),
+        Some(TruncateError::Sync(error)) => return status_of(error),
+        Some(TruncateError::Load(LoadError::Read(error))) => return status_of(error),
+        _ => {}
+    }
+    if let Some(
+        AppendError::Conflict(_) | AppendError::ConditionFailed { .. } | AppendError::Tombstoned { .. },
+    ) = cause.downcast_ref()
+    {
         return Some(CONFLICT);
     }
     let corruption = cause.is::<Damaged>()
+        || cause.downcast_ref().is_some_and(PayloadError::is_damage)
         || cause.downcast_ref().is_some_and(OpenError::is_corruption)
         || cause.downcast_ref().is_some_and(ReadError::is_corruption)
         || cause.downcast_ref().is_some_and(AppendError::is_corruption);
@@ -88,8 +106,14 @@ fn advice(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             _ => None,
         };
     }
+    if let Some(RetentionError::Append(error)) = cause.downcast_ref() {
+        return advice(error);
+    }
     match cause.downcast_ref::<ReadError>()? {
         ReadError::Upcast(_) => Some("--stored shows what is stored"),
+        ReadError::BelowFloor { .. } | ReadError::Hidden { .. } => {
+            Some("`annals retention show` tells the rules")
+        }
         error => error.is_corruption().then_some("`annals verify` tells more"),
     }
 }

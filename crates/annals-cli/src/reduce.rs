@@ -105,20 +105,22 @@ impl Fold {
 
 /// The data of an event as a value; `None` if it has none.
 fn parse(event: &EventRef<'_>) -> Result<Option<Value>> {
-    if event.data.is_empty() {
+    let data = event.data()?;
+    if data.is_empty() {
         return Ok(None);
     }
     if event.content_type != ContentType::JSON {
         bail!(not_json(event));
     }
-    serde_json::from_slice(event.data).map(Some).with_context(|| not_json(event))
+    serde_json::from_slice(&data).map(Some).with_context(|| not_json(event))
 }
 
 fn last_text(event: &EventRef<'_>) -> Result<Option<String>> {
-    if event.data.is_empty() {
+    let data = event.data()?;
+    if data.is_empty() {
         return Ok(None);
     }
-    let json = event_out::json_of(event).ok_or_else(|| anyhow!(not_json(event)))?;
+    let json = event_out::json_of(&data, event.content_type).ok_or_else(|| anyhow!(not_json(event)))?;
     Ok(Some(text::on_one_line(json).into_owned()))
 }
 
@@ -148,7 +150,7 @@ fn number(value: &Value) -> Result<BigDecimal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use annals::{Position, Tags, Timestamp, Uuid};
+    use annals::{PayloadRef, Position, Tags, Timestamp, Uuid};
 
     fn event(version: u64, data: &[u8]) -> EventRef<'_> {
         EventRef {
@@ -162,8 +164,7 @@ mod tests {
             tags: Tags::default(),
             schema_version: 1,
             content_type: ContentType::JSON,
-            data,
-            metadata: b"",
+            payload: PayloadRef::plain(data, b""),
         }
     }
 

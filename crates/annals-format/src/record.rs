@@ -9,7 +9,9 @@ use crate::binding::Binding;
 use crate::damage::Damage;
 use crate::wire::{Reader, i64_at, put_i64, put_u32, put_u64, u16_at, u32_at, u64_at};
 use annals_types::planted::{Bug, planted};
-use annals_types::{ContentType, EventRef, Invalid, NewEvent, Position, Tags, Timestamp, Uuid, Version};
+use annals_types::{
+    ContentType, EventRef, Invalid, NewEvent, PayloadRef, Position, Tags, Timestamp, Uuid, Version,
+};
 use annals_types::{check_stream_name, limits};
 
 const CHECKSUM: usize = 0;
@@ -280,8 +282,7 @@ pub fn decode_plain_record(bytes: &[u8], binding: Binding, position: Position) -
         tags: Tags::default(),
         schema_version: 1,
         content_type: ContentType::from_code(header[CONTENT_TYPE]),
-        data,
-        metadata: &[],
+        payload: PayloadRef::plain(data, &[]),
     })
 }
 
@@ -369,8 +370,7 @@ fn parse_body<'a>(
         tags,
         schema_version,
         content_type: ContentType::from_code(header[CONTENT_TYPE]),
-        data,
-        metadata,
+        payload: PayloadRef::plain(data, metadata),
     })
 }
 

@@ -76,8 +76,8 @@ impl Author {
 pub(crate) fn is_written((stream, given): &Written, event: &Event) -> bool {
     *stream == event.stream
         && given.event_type == event.event_type
-        && given.data == event.data
-        && given.metadata == event.metadata
+        && event.data() == Ok(&*given.data)
+        && event.metadata() == Ok(&*given.metadata)
         && given.tags.iter().eq(event.tags.iter())
         && given.content_type == event.content_type
         && given.schema_version == event.schema_version

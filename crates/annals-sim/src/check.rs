@@ -228,8 +228,7 @@ fn same(found: &EventRef<'_>, wanted: &Event) -> Result<(), Wrong> {
         && found.tags.iter().eq(wanted.tags.iter().map(String::as_str))
         && found.schema_version == wanted.schema_version
         && found.content_type == wanted.content_type
-        && found.data == wanted.data
-        && found.metadata == wanted.metadata;
+        && found.plain() == wanted.payload;
     ensure!(
         same,
         "found {found:?} recorded {:?} id {} instead of {:?}@{} at {} recorded {:?} id {}",

@@ -7,6 +7,7 @@ use crate::limits::{
 };
 use crate::name::{StreamName, check_event_type, check_tag};
 use crate::numbers::{Position, Version};
+use crate::payload::{PayloadError, PayloadRef, PlainPayload};
 use crate::time::Timestamp;
 use std::borrow::Cow;
 use std::fmt;
@@ -200,9 +201,27 @@ pub enum Invalid {
     },
     /// An event for a stream of the store's own that the store would not write itself.
     #[error(
-        "streams whose names begin with $annals. are the store's own, and take only what the store itself writes: give the stream another name, or register schemas with the call or command for it"
+        "streams whose names begin with $annals. are the store's own, and take only what the store itself writes: give the stream another name, or use the call or command for what is to be written there"
     )]
     SystemStream,
+    /// A stream is to be truncated before a version that it does not have, so what comes there would be hidden unseen.
+    #[error(
+        "the stream is to begin at version {before}, but its last event has version {last}: give a version that it has, or delete the stream if all of it is to go"
+    )]
+    TruncateBeyondEnd {
+        /// The version that was to be the first one.
+        before: Version,
+        /// The version of the last event.
+        last: Version,
+    },
+    /// The log is to be truncated through a position that it does not have.
+    #[error("the log is to be truncated through position {through}, but ends at position {last}")]
+    TruncateLogBeyondEnd {
+        /// The position that was to be the last one that goes.
+        through: Position,
+        /// The last position of the store.
+        last: Position,
+    },
     /// A condition looks at what comes after a position that the store does not have yet, so it was not seen there.
     #[error(
         "the condition is to look at events after position {after}, but the store ends at position {last}: give a position that was read from this store"
@@ -215,7 +234,8 @@ pub enum Invalid {
     },
 }
 
-/// A stored event, borrowed from the log without copying.
+/// A stored event, borrowed from the log without copying. Its payload may have to be made first, or be gone: see
+/// [`EventRef::data`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct EventRef<'a> {
     /// Number in the whole store.
@@ -236,16 +256,50 @@ pub struct EventRef<'a> {
     pub tags: Tags<'a>,
     /// Version of the data's schema.
     pub schema_version: u32,
-    /// What the bytes of `data` are.
+    /// What the bytes of the data are.
     pub content_type: ContentType,
-    /// The payload.
-    pub data: &'a [u8],
-    /// What belongs to the event but not to the fact.
-    pub metadata: &'a [u8],
+    /// Data and metadata as they are stored: see [`EventRef::data`] and [`EventRef::metadata`].
+    pub payload: PayloadRef<'a>,
 }
 
-impl EventRef<'_> {
-    /// Copies the event out of the log.
+impl<'a> EventRef<'a> {
+    /// The data. Borrowed from the log, unless they are stored compressed or encrypted: then they are made anew each time.
+    ///
+    /// ```
+    /// # use annals_types::*;
+    /// # fn show(event: EventRef<'_>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let text = String::from_utf8(event.data()?.into_owned())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// That they are not there any more or cannot be made, see [`PayloadError`]; never if the store neither erases,
+    /// compresses nor encrypts.
+    #[inline(always)]
+    pub fn data(&self) -> Result<Cow<'a, [u8]>, PayloadError> {
+        self.payload.data(self.position)
+    }
+
+    /// What belongs to the event but not to the fact. As [`EventRef::data`].
+    ///
+    /// # Errors
+    /// As [`EventRef::data`].
+    #[inline(always)]
+    pub fn metadata(&self) -> Result<Cow<'a, [u8]>, PayloadError> {
+        self.payload.metadata(self.position)
+    }
+
+    /// Data and metadata, for whoever wants both: what has to be made is made once.
+    ///
+    /// # Errors
+    /// As [`EventRef::data`].
+    #[inline]
+    pub fn plain(&self) -> Result<PlainPayload<'a>, PayloadError> {
+        self.payload.read(self.position)
+    }
+
+    /// Copies the event out of the log, with its payload as far as it can be had.
     #[must_use]
     pub fn to_event(&self) -> Event {
         Event {
@@ -259,8 +313,7 @@ impl EventRef<'_> {
             tags: self.tags.iter().map(str::to_owned).collect(),
             schema_version: self.schema_version,
             content_type: self.content_type,
-            data: self.data.to_vec(),
-            metadata: self.metadata.to_vec(),
+            payload: self.plain().map(PlainPayload::into_owned),
         }
     }
 
@@ -306,15 +359,29 @@ pub struct Event {
     pub tags: Vec<String>,
     /// Version of the data's schema.
     pub schema_version: u32,
-    /// What the bytes of `data` are.
+    /// What the bytes of the data are.
     pub content_type: ContentType,
-    /// The payload.
-    pub data: Vec<u8>,
-    /// What belongs to the event but not to the fact.
-    pub metadata: Vec<u8>,
+    /// Data and metadata, or why they cannot be had.
+    pub payload: Result<PlainPayload<'static>, PayloadError>,
 }
 
 impl Event {
+    /// The data.
+    ///
+    /// # Errors
+    /// That they could not be had when the event was read.
+    pub fn data(&self) -> Result<&[u8], PayloadError> {
+        self.payload.as_ref().map(|plain| &*plain.data).map_err(|error| *error)
+    }
+
+    /// What belongs to the event but not to the fact.
+    ///
+    /// # Errors
+    /// As [`Event::data`].
+    pub fn metadata(&self) -> Result<&[u8], PayloadError> {
+        self.payload.as_ref().map(|plain| &*plain.metadata).map_err(|error| *error)
+    }
+
     /// The name of its stream, checked as any name from the log is.
     ///
     /// # Errors

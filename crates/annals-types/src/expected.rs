@@ -56,7 +56,7 @@ impl fmt::Display for Expected {
 
 /// An expectation that did not hold: nothing of the batch was appended.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("stream {stream:?} is at version {actual}, expected {expected}")]
+#[error("stream {stream:?} is {} version {actual}, expected {expected}", if *.deleted { "soft deleted at" } else { "at" })]
 pub struct Conflict {
     /// The stream whose expectation failed.
     pub stream: StreamName,
@@ -64,4 +64,6 @@ pub struct Conflict {
     pub expected: Expected,
     /// The version that the stream has; [`Version::ZERO`] if it has no events.
     pub actual: Version,
+    /// Whether all its events were deleted.
+    pub deleted: bool,
 }

@@ -9,6 +9,7 @@ mod expected;
 pub mod limits;
 mod name;
 mod numbers;
+mod payload;
 #[doc(hidden)]
 pub mod planted;
 mod time;
@@ -18,5 +19,8 @@ pub use event::{Event, EventRef, Invalid, NewEvent, Tags};
 pub use expected::{Conflict, Expected};
 pub use name::{StreamName, category_of, check_event_type, check_stream_name, check_tag};
 pub use numbers::{Position, Version};
-pub use time::{Timestamp, TimestampOutOfRange};
+pub use payload::{
+    ERASURE_BYTES, Erasure, PayloadError, PayloadReader, PayloadRef, PlainPayload, ReadPayload,
+};
+pub use time::{Clock, Timestamp, TimestampOutOfRange};
 pub use uuid::Uuid;

@@ -227,6 +227,14 @@ bugs! {
     RewrittenPositionsClosed = "rewritten-positions-closed",
     /// The name of a file that compaction has written is not synced. The manifest may name a file that is not there.
     RewrittenNameNotSynced = "rewritten-name-not-synced",
+    /// Files that compaction has replaced are removed at once. Who reads them finds nothing.
+    CompactedRemovedAtOnce = "compacted-removed-at-once",
+    /// Once a rule is taken back, what it has let go seems never to have been. States are folded from what is left.
+    RemovedNotBelowFloor = "removed-not-below-floor",
+    /// A condition that looks back to where events were removed is taken to hold.
+    RemovedNotAgainstCondition = "removed-not-against-condition",
+    /// Events of a stream are removed though others before them stay. What is left seems to be whole.
+    RemovedFromTheMiddle = "removed-from-the-middle",
     /// What is hidden is leapt over to the end of the log. What is shown behind it is not found.
     LeapToTheEnd = "leap-to-the-end",
     /// A view as of a time does not show what was recorded in that very moment.
@@ -239,6 +247,16 @@ bugs! {
     SnapshotOfOtherRules = "snapshot-of-other-rules",
     /// A snapshot counts as one of a time by which not all of its events had occurred.
     SnapshotBeforeItsTime = "snapshot-before-its-time",
+    /// What is hidden shows in views of earlier moments.
+    PastNotHidden = "past-not-hidden",
+    /// An append does not see a deletion before it in its group. A closed stream goes on.
+    DeletionInGroupNotSeen = "deletion-in-group-not-seen",
+    /// A stream is truncated before a version that it does not have. What comes there is hidden unseen.
+    TruncatedBeyondEnd = "truncated-beyond-end",
+    /// A state is folded from what is left of a stream as if that were all. It is another state.
+    StateOfWhatIsLeft = "state-of-what-is-left",
+    /// A snapshot of a stream that was deleted is used for the stream that came after it.
+    SnapshotOfDeletedStream = "snapshot-of-deleted-stream",
     /// A reader beside a writer sees what is not durable yet.
     ReaderShowsWhatIsNotDurable = "reader-shows-what-is-not-durable",
     /// A reader that could not make the tail durable shows it all the same.

@@ -3,6 +3,15 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// Which of an event's two times is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Clock {
+    /// When it happened, as the producer says: any order.
+    Occurred,
+    /// When the store took it: never goes backwards along the log.
+    Recorded,
+}
+
 /// A moment in UTC with nanoseconds, from 1677-09-21 to 2262-04-11.
 ///
 /// ```

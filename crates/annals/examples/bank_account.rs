@@ -171,7 +171,7 @@ fn audit(store: &Store, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
     writeln!(out, "over 10,000 in the first quarter:")?;
     for event in store.view().read(quarter)? {
         let event = event?;
-        let data: serde_json::Value = serde_json::from_slice(event.data)?;
+        let data: serde_json::Value = serde_json::from_slice(&event.data()?)?;
         let cents = data["cents"].as_i64().unwrap_or_default();
         let day = jiff::Timestamp::from_nanosecond(event.occurred_at.as_nanos().into())?.strftime("%F");
         writeln!(out, "  {day} {} {} {}", event.stream, event.event_type, money(cents))?;

@@ -118,7 +118,7 @@ pub(crate) fn run(options: Options, out: &mut dyn Write) -> Result<(), Box<dyn E
         let event = event?;
         let (now, then) = (event.event(), event.stored());
         let was = format!("{} {}", then.event_type, then.schema_version);
-        writeln!(out, "  {} {} (stored as {was})", now.stream, String::from_utf8_lossy(now.data))?;
+        writeln!(out, "  {} {} (stored as {was})", now.stream, String::from_utf8_lossy(&now.data()?))?;
     }
 
     // Before a new version is taken into use, the whole history is tried.

@@ -110,7 +110,7 @@ impl<'v> Candidate<'v> {
     pub(crate) fn event(&self) -> Result<Option<EventRef<'v>>, ReadError> {
         match (self.segment, self.place) {
             (Some(segment), Some(place)) => Ok(Some(segment.event_at(self.position, place)?)),
-            (Some(segment), None) => Ok(Some(segment.event(self.position)?)),
+            (Some(segment), None) => Ok(segment.event(self.position)?),
             (None, _) => Ok(None),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::condition::Condition;
 use crate::criteria::{Criteria, check_terms};
+use crate::retention;
 use crate::schema::{Checked, system};
 use annals_format::{FrameBuilder, FrameStamp};
 use annals_index::{TermKey, TermKind};
@@ -39,6 +40,10 @@ pub struct Batch {
     pub(crate) conditions: Vec<Condition>,
     /// Whether any of the events is a registration.
     pub(crate) registers: bool,
+    /// Whether events that were removed do not count for the conditions.
+    pub(crate) despite_removed: bool,
+    /// Whether any of the events is a rule of retention.
+    pub(crate) retains: bool,
     pub(crate) checked: Checked,
     /// Finds a stream's index by its name, once there are more than a few.
     by_name: HashTable<u32>,
@@ -87,6 +92,8 @@ impl Batch {
             has_ids: false,
             conditions: Vec::new(),
             registers: false,
+            despite_removed: false,
+            retains: false,
             checked: Checked::default(),
             by_name: HashTable::new(),
             hasher: foldhash::quality::RandomState::default(),
@@ -99,9 +106,14 @@ impl Batch {
     /// The limit that the stream's name, the event or the batch does not keep; [`Invalid::SystemStream`] for a stream of the store's own
     /// (the name begins with `$annals.`) and an event that the store would not write there itself. The batch is then as before.
     pub fn push(&mut self, stream: &str, event: &NewEvent<'_>) -> Result<(), Invalid> {
-        let registers = stream.starts_with('$') && system::check(stream, event)?;
+        let retains = stream == retention::RETENTION_STREAM;
+        if retains {
+            retention::check(event)?;
+        }
+        let registers = !retains && stream.starts_with('$') && system::check(stream, event)?;
         self.frame.push(stream, event)?;
         self.registers |= registers;
+        self.retains |= retains;
         let index = self.stream_index(stream);
         self.streams[index as usize].events += 1;
         self.events.push(BatchEvent { stream: index, version: Version::ZERO });
@@ -172,6 +184,13 @@ impl Batch {
         check_terms(before + terms(&criteria))?;
         self.conditions.push(Condition { criteria, after });
         Ok(())
+    }
+
+    /// States that events which compaction has removed do not count for the conditions of the batch. Without this a condition that
+    /// looks back to where events were removed is refused ([`AppendError::ConditionBelowRemoved`](crate::AppendError)), if
+    /// nothing that is left speaks against it: nobody can tell whether something that is gone did.
+    pub fn despite_removed(&mut self) {
+        self.despite_removed = true;
     }
 
     /// How many events it has.

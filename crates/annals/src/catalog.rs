@@ -2,8 +2,8 @@
 
 use crate::error::OpenError;
 use annals_format::{
-    CleanMark, Damage, MANIFEST_HEADER_BYTES, Manifest, OpenSegment, RECORD_HEADER_BYTES, RunEntry,
-    SealedSegment, manifest_length, names,
+    CleanMark, CompactionEntry, Damage, MANIFEST_HEADER_BYTES, Manifest, OpenSegment, RECORD_HEADER_BYTES,
+    Removed, RunEntry, SealedSegment, manifest_length, names,
 };
 use annals_types::Position;
 use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
@@ -72,6 +72,15 @@ fn check_length(file: &dyn File, length: u64) -> Result<(), OpenError> {
             .map_err(|error| OpenError::format(names::MANIFEST, error)),
         _ => Ok(()),
     }
+}
+
+/// What compaction puts in the place of what.
+pub(crate) struct Compacted<'a> {
+    /// Segments that lie side by side.
+    pub(crate) old: &'a [SealedSegment],
+    pub(crate) sealed: Vec<SealedSegment>,
+    pub(crate) runs: Vec<RunEntry>,
+    pub(crate) entry: CompactionEntry,
 }
 
 /// The manifest in memory and on disk, which are changed together. A change that fails leaves the old one in
@@ -176,6 +185,51 @@ impl Catalog {
     /// Records what is durable, where the log has no room to tell it.
     pub(crate) fn note_durable(&mut self, durable: Position) -> Result<(), LogError> {
         self.change(durable, |_| {})
+    }
+
+    /// Puts segments that were written anew, and their runs, in the place of those that they were made of. Returns the numbers of
+    /// the runs whose files can go.
+    pub(crate) fn compacted(
+        &mut self,
+        durable: Position,
+        change: Compacted<'_>,
+    ) -> Result<Vec<u64>, LogError> {
+        let Compacted { old, sealed, runs, entry } = change;
+        let (Some(first), Some(last)) = (old.first(), old.last()) else { return Ok(Vec::new()) };
+        let (first, last) = (first.first_position, last.last_position());
+        let within =
+            |run: &RunEntry| run.first_position <= last && run.first_position.plus(run.count) > first;
+        let gone = self.manifest.runs.iter().filter(|run| within(run)).map(|run| run.id).collect();
+        self.change(durable, |manifest| {
+            manifest.sealed.retain(|segment| !old.contains(segment));
+            let at = manifest.sealed.partition_point(|segment| segment.first_position < first);
+            manifest.sealed.splice(at..at, sealed);
+            manifest.runs.retain(|run| !within(run));
+            let at = manifest.runs.partition_point(|run| run.first_position < first);
+            manifest.runs.splice(at..at, runs);
+            let removed =
+                manifest.removed.unwrap_or(Removed { events: 0, through: Position::ZERO, compaction: 0 });
+            manifest.removed = Some(Removed {
+                events: removed.events + entry.events(),
+                through: removed.through.max(entry.last),
+                compaction: entry.number,
+            });
+            manifest.compactions.push(entry);
+        })?;
+        Ok(gone)
+    }
+
+    /// Records that the ledger has all compactions up to this number, durably.
+    pub(crate) fn in_ledger(&mut self, durable: Position, number: u64) -> Result<(), LogError> {
+        self.change(durable, |manifest| manifest.compactions.retain(|entry| entry.number > number))
+    }
+
+    /// Whether the manifest that is on disk names this edition of a segment, after a change that failed. In doubt it does.
+    pub(crate) fn has_segment_on_disk(&self, entry: &SealedSegment) -> bool {
+        match read_manifest(&*self.env.disk) {
+            Ok(Some(manifest)) => manifest.sealed.contains(entry),
+            _ => true,
+        }
     }
 
     /// A number for a new run.

@@ -6,6 +6,7 @@ use crate::merging::Merges;
 use crate::options::Durability;
 use crate::part::{IndexPlan, Part, Rebuilt};
 use crate::parts::Parts;
+use crate::retention::SharedRules;
 use crate::schema::Schemas;
 use crate::snapshots::LazySnapshots;
 use annals_format::StoreId;
@@ -39,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) plan: IndexPlan,
     pub(crate) budget: Budget,
     pub(crate) snapshots: LazySnapshots,
+    /// Held while the store is compacted.
+    pub(crate) compacting: Mutex<()>,
     /// Merges under way. Never taken with `catalog` held.
     pub(crate) merges: Mutex<Merges>,
     /// What stands in for runs that are missing or damaged.
@@ -46,6 +49,8 @@ pub(crate) struct Core {
     pub(crate) parts: ArcSwap<Parts>,
     /// Also in the parts, for views.
     pub(crate) schemas: Arc<Schemas>,
+    /// Also in the parts.
+    pub(crate) retention: Arc<SharedRules>,
     pub(crate) watermark: Arc<Watermark>,
     /// Held while the manifest is changed, input and output included. Never taken with `ahead` held.
     pub(crate) catalog: Mutex<Catalog>,
@@ -97,6 +102,7 @@ pub(crate) struct Settings {
     /// Wakes the worker; `None` if there is none.
     pub(crate) worker: Option<Sender<()>>,
     pub(crate) schemas: Arc<Schemas>,
+    pub(crate) retention: Arc<SharedRules>,
 }
 
 impl Core {
@@ -108,8 +114,8 @@ impl Core {
         watermark: Arc<Watermark>,
         prepared: Vec<PreparedSegment>,
     ) -> Self {
-        let Settings { durability, budget, snapshots, worker, schemas } = settings;
-        parts.schemas = Arc::clone(&schemas);
+        let Settings { durability, budget, snapshots, worker, schemas, retention } = settings;
+        (parts.schemas, parts.retention) = (Arc::clone(&schemas), Arc::clone(&retention));
         let manifest = catalog.manifest();
         Core {
             store_id: manifest.store_id,
@@ -121,10 +127,12 @@ impl Core {
             plan: IndexPlan::of(manifest),
             budget,
             snapshots: LazySnapshots::new(snapshots),
+            compacting: Mutex::new(()),
             merges: Mutex::new(Merges::default()),
             rebuilt,
             parts: ArcSwap::from_pointee(parts),
             schemas,
+            retention,
             watermark,
             catalog: Mutex::new(catalog),
             ahead: Mutex::new(Ahead { prepared: prepared.into(), ..Ahead::default() }),

@@ -48,8 +48,12 @@ impl<'q> Chosen<'q> {
     }
 }
 
-pub(crate) fn count(view: &View, query: Query) -> Result<u64, ReadError> {
-    let Some(chosen) = Chosen::of(&query) else {
+pub(crate) fn count(view: &View, mut query: Query) -> Result<u64, ReadError> {
+    // Where single events are hidden the index does not tell how many.
+    let hides_some = view.hide(None, &mut query)?.is_some();
+    let Some(chosen) = Chosen::of(&query).filter(|_| !hides_some) else {
+        // It was looked at, and would be found to lie below what is left.
+        query.from_asked = false;
         return view.read(query)?.try_fold(0, |count, event| event.map(|_| count + 1));
     };
     let times = Occurred::of(view, &query);
@@ -93,15 +97,15 @@ impl Counting<'_> {
 
     fn count_all(&self, lost: u64) -> Result<u64, ReadError> {
         if self.times.is_ever() {
-            return Ok(self.last.next().events_since(self.first) - lost);
+            return Ok(self.parts.events_between(self.first, self.last)? - lost);
         }
         let mut teller = Teller::new(self.parts, self.times, self.lost, self.last);
         let mut count = 0;
         for (first, last, shown) in self.times.stretches(self.parts, self.first, self.last) {
             count += match shown {
                 Shown::None => 0,
-                Shown::All if !self.lost => last.next().events_since(first),
-                Shown::All => last.next().events_since(first) - lost_within(self.part, first, last)?,
+                Shown::All if !self.lost => self.parts.events_between(first, last)?,
+                Shown::All => self.parts.events_between(first, last)? - lost_within(self.part, first, last)?,
                 Shown::Some => teller.count(first, last)?,
             };
         }

@@ -122,7 +122,9 @@ fn make<T, E>(
     closure: impl FnOnce(&Situation<'_>) -> Result<(Batch, T), E>,
 ) -> Result<Made<T, E>, AppendError> {
     committer.refuse_if_over()?;
-    let (view, staged) = committer.state();
+    let hiding = committer.hiding(committer.last_position())?;
+    let (mut view, staged) = committer.state();
+    view.hiding = hiding;
     let last = if planted(Bug::DecisionIgnoresStaged) { view.position() } else { committer.last_position() };
     let situation = Situation { view, staged, last, query };
     let (position, answer) = (situation.position(), closure(&situation));

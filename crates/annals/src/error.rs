@@ -3,7 +3,7 @@
 use crate::schema::SchemaViolation;
 use crate::upcast::UpcastError;
 use annals_format::{Corruption, FormatError};
-use annals_types::{Conflict, Invalid, Position, Uuid};
+use annals_types::{Conflict, Invalid, PayloadError, Position, Uuid, Version};
 use annals_wal::LogError;
 use std::io;
 use std::path::PathBuf;
@@ -86,6 +86,30 @@ pub enum ReadError {
         /// The position.
         position: Position,
     },
+    /// There was an event at this position, and compaction has removed it, since a rule of retention let it go.
+    #[error("the event at position {position} was removed; the ledger tells when and why")]
+    Removed {
+        /// The position.
+        position: Position,
+    },
+    /// There is an event at this position, and a rule of retention hides it. It may be gone by now.
+    #[error("the event at position {position} is hidden by a rule of retention")]
+    Hidden {
+        /// The position.
+        position: Position,
+    },
+    /// Versions were asked for that a rule of retention hides.
+    #[error(
+        "stream {stream:?} begins at version {floor} by its rules of retention, version {asked} is hidden: read from {floor} on"
+    )]
+    BelowFloor {
+        /// The stream.
+        stream: String,
+        /// The first version that was asked for.
+        asked: Version,
+        /// The first version that is not hidden.
+        floor: Version,
+    },
     /// Acknowledged data are damaged. Other events stay readable.
     #[error("the store is damaged")]
     Corrupt(#[source] Corruption),
@@ -104,6 +128,10 @@ pub enum ReadError {
     /// An event cannot be brought to the newest version of its schema. It can be read as it is stored, and so can all others.
     #[error(transparent)]
     Upcast(Box<UpcastError>),
+    /// The payload of an event is not there, or cannot be read here: what [`EventRef::data`](crate::EventRef::data) says, for
+    /// whoever hands it on with `?`. The store's own reads do not end with it, for they do not look into payloads.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
     /// The operating system refused.
     #[error("cannot {what}")]
     Io {
@@ -121,6 +149,25 @@ pub enum AppendError {
     /// A stream was not at the expected version. Nothing was appended.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// The name of a stream is closed for good. Nothing was appended.
+    #[error("stream {stream:?} was deleted and its name closed for good; append to a stream of another name")]
+    Tombstoned {
+        /// The stream.
+        stream: String,
+    },
+    /// A condition of the batch looks back to where compaction has removed events, so nobody can tell whether one of them speaks against
+    /// it. Nothing was appended.
+    #[error(
+        "the condition is to look at events after position {after}, and some up to position {removed} were removed: read again and condition on a position from {removed} on, or state that removed events do not count (Batch::despite_removed)"
+    )]
+    ConditionBelowRemoved {
+        /// The position of the condition.
+        after: Position,
+        /// The highest position of which the event was removed.
+        removed: Position,
+        /// Which of the conditions, from 0.
+        condition: usize,
+    },
     /// An event that a condition of the batch excludes is there. Nothing was appended.
     #[error(
         "the event at position {position} is one that must not follow position {after}; read again from there and decide anew"
@@ -225,7 +272,11 @@ impl ReadError {
     /// Whether acknowledged data are damaged.
     #[must_use]
     pub fn is_corruption(&self) -> bool {
-        matches!(self, ReadError::Corrupt(_))
+        match self {
+            ReadError::Corrupt(_) => true,
+            ReadError::Payload(error) => error.is_damage(),
+            _ => false,
+        }
     }
 }
 
@@ -271,9 +322,7 @@ impl From<ReadError> for OpenError {
             ReadError::Corrupt(corruption) => OpenError::Corrupt(corruption),
             ReadError::Newer { file, found, supported } => OpenError::Newer { file, found, supported },
             ReadError::Io { what, source } => OpenError::Io { what, source },
-            other @ (ReadError::Lost { .. } | ReadError::Upcast(_)) => {
-                OpenError::Io { what: "read the store".into(), source: io::Error::other(other) }
-            }
+            other => OpenError::Io { what: "read the store".into(), source: io::Error::other(other) },
         }
     }
 }
@@ -282,10 +331,8 @@ impl From<ReadError> for AppendError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Corrupt(corruption) => AppendError::Corrupt(corruption),
-            ReadError::Newer { .. } | ReadError::Lost { .. } | ReadError::Upcast(_) => {
-                AppendError::Io { what: "read the store".into(), source: io::Error::other(error) }
-            }
             ReadError::Io { what, source } => AppendError::Io { what, source },
+            other => AppendError::Io { what: "read the store".into(), source: io::Error::other(other) },
         }
     }
 }

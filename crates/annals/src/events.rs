@@ -7,6 +7,7 @@ use crate::occurred::Occurred;
 use crate::part::Part;
 use crate::query::Query;
 use crate::range::{Range, STRETCH};
+use crate::retention::Hider;
 use crate::staged::Staged;
 use crate::surroundings::Surroundings;
 use crate::view::View;
@@ -28,6 +29,8 @@ pub struct Events<'v> {
     range: Option<Range<'v>>,
     /// Whether everything that is read is shown, unless it is lost.
     shows_all: bool,
+    /// What hides single events; `None` if nothing does.
+    hider: Option<Box<Hider<'v>>>,
     /// What need not be read because of the times at which it occurred.
     surroundings: Surroundings<'v>,
     /// What went wrong behind them.
@@ -66,8 +69,9 @@ impl<'v> Events<'v> {
         view: &'v View,
         staged: Option<&'v Staged>,
         last: Position,
-        query: Query,
+        mut query: Query,
     ) -> Result<Self, ReadError> {
+        let hider = view.hide(staged, &mut query)?;
         let (from, to) = view.positions_of(&query, last)?;
         let parts = PartCursor::new(view, &query, from, to);
         // Criteria may be narrower than the stream is.
@@ -81,7 +85,8 @@ impl<'v> Events<'v> {
             staged,
             left: query.limit,
             range: None,
-            shows_all: query.means_all() && view.occurred.is_none(),
+            shows_all: query.means_all() && view.occurred.is_none() && hider.is_none(),
+            hider,
             surroundings: Surroundings::new(&view.parts, Occurred::of(view, &query), view.position),
             query,
             source,
@@ -111,7 +116,7 @@ impl<'v> Events<'v> {
                     self.range = None;
                     continue;
                 };
-                if self.is_shown(&event) {
+                if self.is_shown(&event) && self.is_kept(&event)? {
                     self.left -= 1;
                     return Ok(Some(event));
                 }
@@ -125,7 +130,7 @@ impl<'v> Events<'v> {
                 }
             };
             let Some(event) = self.event(&candidate)? else { continue };
-            if self.is_shown(&event) {
+            if self.is_shown(&event) && self.is_kept(&event)? {
                 self.left -= 1;
                 return Ok(Some(event));
             }
@@ -136,6 +141,12 @@ impl<'v> Events<'v> {
     #[inline(always)]
     fn is_shown(&self, event: &EventRef<'v>) -> bool {
         if self.shows_all { !event.is_lost() } else { self.query.matches(event) && self.view.shows(event) }
+    }
+
+    /// Whether rules of retention leave an event to be seen.
+    #[inline(always)]
+    fn is_kept(&mut self, event: &EventRef<'v>) -> Result<bool, ReadError> {
+        self.hider.as_mut().map_or(Ok(true), |hider| hider.shows(event))
     }
 
     /// The next candidate. Others are taken ahead only where they come from the index, for whoever walks a range has the

@@ -45,6 +45,7 @@ mod batch;
 mod budget;
 mod catalog;
 mod committer;
+mod compaction;
 mod condition;
 mod core;
 mod count;
@@ -70,6 +71,7 @@ mod range;
 mod recovery;
 mod repair;
 mod replay;
+mod retention;
 mod run_file;
 mod schema;
 mod sealing;
@@ -89,18 +91,27 @@ mod view;
 
 pub use aggregate::{
     Aggregate, Aggregates, Codec, CommandContext, DomainEvent, EventError, ExecuteError, Executed, Handle,
-    IgnoredSnapshot, LoadError, Loaded, SaveError, SnapshotOutcome, SnapshotPolicy,
+    IgnoredSnapshot, LoadError, Loaded, SaveError, SnapshotOutcome, SnapshotPolicy, TruncateError,
+};
+pub use annals_compaction::{
+    Action, Effective, Guard, InScope, Kept, MaxAge, Plan, PlanOptions, PlannedSegment, RetentionRule,
+    RetentionScope, RuleError, ScopeKind, SegmentFigures, Setting, Share, ShareOutOfRange,
 };
 pub use annals_format::Corruption;
 pub use annals_snapshot::{
     Infos as SnapshotInfos, Pruned, SnapshotError, SnapshotInfo, Unusable as UnusableSnapshot,
 };
 pub use annals_types::{
-    Conflict, ContentType, Event, EventRef, Expected, Invalid, NewEvent, Position, StreamName, Tags,
-    Timestamp, TimestampOutOfRange, Uuid, Version, category_of, check_stream_name, limits,
+    Conflict, ContentType, Erasure, Event, EventRef, Expected, Invalid, NewEvent, PayloadError, PayloadRef,
+    PlainPayload, Position, StreamName, Tags, Timestamp, TimestampOutOfRange, Uuid, Version, category_of,
+    check_stream_name, limits,
 };
 pub use annals_vfs as vfs;
 pub use batch::{Appended, AppendedStream, Batch};
+pub use compaction::{
+    CompactError, Compaction, CompactionControl, CompactionProgress, CompactionReport, LedgerEntry,
+    RemovedEvents,
+};
 pub use criteria::{Clause, Criteria};
 pub use decide::{DecideError, Decided, Situation};
 pub use document::{Change, Document, DocumentError, History, HistoryEntry, JsonEvent, changes};
@@ -114,6 +125,10 @@ pub use query::{AsOf, Clock, Query};
 pub use recovery::{RecoveryReport, TornTail};
 pub use repair::{LostRange, RepairProgress, RepairReport, TornBytes, repair, repair_in};
 pub use replay::{Replay, ReplayControl, Speed};
+pub use retention::{
+    Retention, RetentionChange, RetentionEntries, RetentionEntry, RetentionError, RetentionRound,
+    StreamRetention,
+};
 pub use schema::{
     Compatibility, Difference, DryRun, DryRunFailure, Registered, RegisteredSchema, Registration,
     SchemaError, SchemaViolation,

@@ -1,8 +1,10 @@
 //! What streams and types there are.
 
+use crate::count::count as count_events;
 use crate::error::ReadError;
 use crate::occurred::{Occurred, Shown};
 use crate::part::{LOST, Located, Part};
+use crate::query::Query;
 use crate::tally::{Counting, Tally};
 use crate::view::View;
 use annals_index::TermKind;
@@ -17,7 +19,8 @@ const PAGE: usize = 256;
 pub struct StreamInfo {
     /// Its name.
     pub stream: String,
-    /// How many events it has. Lost ones do not count, so it may be lower than the last version, or 0.
+    /// How many events it has. Lost ones do not count, nor do those that rules of retention hide, so it may be lower than the last
+    /// version, or 0.
     pub events: u64,
     /// The version of its last event, also if that was lost: the next one appended gets the version behind it.
     pub last_version: Version,
@@ -36,12 +39,14 @@ pub struct TypeInfo {
 #[derive(Debug)]
 pub struct Streams<'v> {
     names: Names<'v>,
+    /// Whether rules of retention may hide events; known once the first stream is taken.
+    hides: Option<bool>,
     failed: bool,
 }
 
 impl<'v> Streams<'v> {
     pub(crate) fn new(view: &'v View, prefix: &str) -> Self {
-        Streams { names: Names::new(view, TermKind::Stream, prefix), failed: false }
+        Streams { names: Names::new(view, TermKind::Stream, prefix), hides: None, failed: false }
     }
 
     /// Only the streams behind this name, which need not be one: to go on where an earlier list ended. To be said before the
@@ -74,24 +79,70 @@ impl Iterator for Streams<'_> {
     type Item = Result<StreamInfo, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.failed {
-            match self.names.next_counted() {
-                Ok(Some((_, counted))) if counted == Counted::default() => {}
-                Ok(Some((stream, Counted { events, last_version }))) => {
-                    return Some(Ok(StreamInfo { stream, events, last_version }));
-                }
-                Ok(None) => return None,
-                Err(error) => {
-                    self.failed = true;
-                    return Some(Err(error));
-                }
+        if self.failed {
+            return None;
+        }
+        let next = self.advance().transpose();
+        self.failed = matches!(next, Some(Err(_)));
+        next
+    }
+}
+
+impl Streams<'_> {
+    fn advance(&mut self) -> Result<Option<StreamInfo>, ReadError> {
+        let view = self.names.view;
+        let hides = match self.hides {
+            Some(hides) => hides,
+            None => *self.hides.insert(view.may_hide()?),
+        };
+        while let Some((stream, counted)) = self.names.next_counted()? {
+            if counted == Counted::default() {
+                continue;
+            }
+            let Counted { events, last_version } = counted;
+            let mut info = Some(StreamInfo { stream, events, last_version });
+            if hides {
+                info = info.map(|info| left_of(view, info)).transpose()?.flatten();
+            }
+            if info.is_some() {
+                return Ok(info);
             }
         }
-        None
+        Ok(None)
     }
 }
 
 pub(crate) fn stream_info(view: &View, name: &str) -> Result<Option<StreamInfo>, ReadError> {
+    let stored = stored_info(view, name)?;
+    if !view.may_hide()? {
+        return Ok(stored);
+    }
+    Ok(stored.map(|info| left_of(view, info)).transpose()?.flatten())
+}
+
+/// What rules of retention leave of a stream; `None` if that is nothing, or not even its last event is sure to be kept.
+fn left_of(view: &View, stored: StreamInfo) -> Result<Option<StreamInfo>, ReadError> {
+    let bounds = view.bounds(&stored.stream)?;
+    if bounds.is_none() {
+        return Ok(Some(stored));
+    }
+    let query = Query::stream(&*stored.stream);
+    let events = count_events(view, query.clone())?;
+    if view.occurred.is_some() {
+        let last = view.read(query.backwards().limit(1))?.next().transpose()?;
+        let last_version = last.map(|event| event.version);
+        return Ok(last_version.map(|last_version| StreamInfo { events, last_version, ..stored }));
+    }
+    // Of a stream that was not deleted the last event stays as it is, or what tells its version.
+    let stays = || -> Result<bool, ReadError> {
+        let now = View { position: view.taken, ..view.clone() };
+        let last = now.cut_version(&stored.stream)?;
+        Ok(stored.last_version == last && last >= bounds.anew)
+    };
+    Ok(if events > 0 || stays()? { Some(StreamInfo { events, ..stored }) } else { None })
+}
+
+fn stored_info(view: &View, name: &str) -> Result<Option<StreamInfo>, ReadError> {
     let mut sum = Counted::default();
     for (part, _, last) in view.parts.ranges(view.position) {
         if let Some(mut located) = part.find(TermKind::Stream, name)? {
@@ -106,7 +157,11 @@ pub(crate) fn stream_info(view: &View, name: &str) -> Result<Option<StreamInfo>,
 pub(crate) fn type_list(view: &View) -> Result<Vec<TypeInfo>, ReadError> {
     let mut names = Names::new(view, TermKind::Type, "");
     let mut types = Vec::new();
-    while let Some((event_type, Counted { events, .. })) = names.next_counted()? {
+    let hides = view.may_hide()?;
+    while let Some((event_type, Counted { mut events, .. })) = names.next_counted()? {
+        if hides && events > 0 && event_type != LOST {
+            events = count_events(view, Query::all().of_type(&*event_type))?;
+        }
         if events > 0 && event_type != LOST {
             types.push(TypeInfo { event_type, events });
         }

@@ -153,7 +153,7 @@ impl<'v> Teller<'v> {
             let (stretch, shown) = self.surroundings.around(next)?;
             let behind = stretch.end.min(last.next());
             match shown {
-                Shown::All if !self.lost => count += behind.events_since(next),
+                Shown::All if !self.lost => count += self.parts.events_between(next, behind.previous())?,
                 Shown::None => {}
                 Shown::All | Shown::Some => {
                     for position in next.get()..behind.get() {

@@ -26,8 +26,8 @@ const LOOKS: usize = 20;
 /// What opening put together.
 pub(crate) struct Opened {
     pub(crate) manifest: Manifest,
-    /// The numbers of the segments that are there, whether the manifest names them or not.
-    present: BTreeSet<u64>,
+    /// The files of segments that are there, whether the manifest names them or not.
+    present: BTreeSet<Edition>,
     pub(crate) recovered: Recovered,
     pub(crate) parts: Parts,
     /// What stands in for runs that are missing or damaged.
@@ -227,7 +227,7 @@ pub(crate) fn check_foreign(disk: &dyn Disk, create: bool, path: &Path) -> Resul
     } else {
         Vec::new()
     };
-    let lost = segments.iter().find(|entry| names::parse_segment(&entry.name).is_some());
+    let lost = segments.iter().find(|entry| names::parse_edition(&entry.name).is_some());
     if let Some(segment) = lost.filter(|_| !planted(Bug::MissingManifestReplaced)) {
         // The first manifest is durable before the first segment is created. So if another process has just made the
         // store, between the two looks, the manifest is there by now.
@@ -270,6 +270,8 @@ fn create(options: &Options, env: &Env, path: &Path) -> Result<Catalog, OpenErro
         open: Vec::new(),
         runs: Vec::new(),
         clean: None,
+        removed: None,
+        compactions: Vec::new(),
     };
     Catalog::create(env.clone(), manifest)
 }
@@ -330,8 +332,9 @@ fn sealed_parts(
     rebuilt: &Arc<Rebuilt>,
 ) -> Result<Parts, OpenError> {
     let present = present_files(&*env.disk, names::INDEX_DIR, names::parse_run)?;
-    let schemas = Arc::clone(&known.schemas);
-    let mut parts = Parts { hash_seed: manifest.hash_seed, schemas, ..Parts::default() };
+    let (schemas, retention) = (Arc::clone(&known.schemas), Arc::clone(&known.retention));
+    let removed = manifest.removed.map_or(Position::ZERO, |removed| removed.through);
+    let mut parts = Parts { hash_seed: manifest.hash_seed, removed, schemas, retention, ..Parts::default() };
     for entry in &manifest.sealed {
         let same = |segment: &&Arc<Segment>| segment.sealed_entry() == Some(entry);
         let new = || Arc::new(Segment::sealed(Arc::clone(&env.disk), &manifest.store_id, entry.clone()));
@@ -372,15 +375,18 @@ fn sealed_parts(
     Ok(parts)
 }
 
+/// The number and the edition of a segment's file.
+pub(crate) type Edition = (u64, u64);
+
 /// Missing segments are found at once, by one look at the directory; the files themselves are opened when
 /// they are read. Gives the numbers of those that are there.
-fn check_present(disk: &dyn Disk, manifest: &Manifest) -> Result<BTreeSet<u64>, OpenError> {
-    let present = present_files(disk, names::LOG_DIR, names::parse_segment)?;
-    let missing = manifest.sealed.iter().find(|segment| !present.contains(&segment.id));
+fn check_present(disk: &dyn Disk, manifest: &Manifest) -> Result<BTreeSet<Edition>, OpenError> {
+    let present = present_files(disk, names::LOG_DIR, names::parse_edition)?;
+    let missing = manifest.sealed.iter().find(|segment| !present.contains(&(segment.id, segment.edition())));
     if let Some(missing) = missing.filter(|_| !planted(Bug::MissingSegmentNotNoticed)) {
         let what = "sealed segment that is not there";
         let damage = annals_format::Damage::new(0, what, 0u64, 0u64);
-        return Err(OpenError::Corrupt(damage.in_file(names::segment(missing.id))));
+        return Err(OpenError::Corrupt(damage.in_file(missing.path())));
     }
     match newest_unnamed(disk, manifest, &present)? {
         None => Ok(present),
@@ -400,10 +406,12 @@ fn check_present(disk: &dyn Disk, manifest: &Manifest) -> Result<BTreeSet<u64>, 
 pub(crate) fn newest_unnamed(
     disk: &dyn Disk,
     manifest: &Manifest,
-    present: &BTreeSet<u64>,
+    present: &BTreeSet<Edition>,
 ) -> Result<Option<u64>, OpenError> {
     let mut newest = None;
-    for id in present.iter().copied().filter(|id| *id >= manifest.next_file_id) {
+    // What compaction writes has a number that the manifest knows.
+    let unnamed = present.iter().filter(|(id, edition)| *id >= manifest.next_file_id && *edition == 0);
+    for id in unnamed.map(|(id, _)| *id) {
         let name = names::segment(id);
         let mut header = [0; SEGMENT_HEADER_BYTES];
         let read = disk.open(&name, Access::Read).and_then(|file| read_up_to(&*file, &mut header, 0));
@@ -438,7 +446,11 @@ pub(crate) fn present_files<N: Ord>(
 }
 
 /// Removes what crashes left behind: files that the manifest, which is durable, does not name.
-fn remove_orphans(disk: &dyn Disk, manifest: &Manifest, present: &BTreeSet<u64>) -> Result<(), OpenError> {
+fn remove_orphans(
+    disk: &dyn Disk,
+    manifest: &Manifest,
+    present: &BTreeSet<Edition>,
+) -> Result<(), OpenError> {
     if let Err(error) = disk.remove(names::MANIFEST_TEMPORARY)
         && error.kind() != io::ErrorKind::NotFound
     {
@@ -453,9 +465,10 @@ fn remove_orphans(disk: &dyn Disk, manifest: &Manifest, present: &BTreeSet<u64>)
         }
     }
     let open = manifest.open.iter().filter(|_| !planted(Bug::OpenSegmentsTakenForOrphans));
-    let segments: BTreeSet<u64> = manifest.sealed.iter().map(|s| s.id).chain(open.map(|s| s.id)).collect();
-    for id in present.difference(&segments) {
-        let name = names::segment(*id);
+    let sealed = manifest.sealed.iter().map(|segment| (segment.id, segment.edition()));
+    let segments: BTreeSet<Edition> = sealed.chain(open.map(|segment| (segment.id, 0))).collect();
+    for (id, edition) in present.difference(&segments) {
+        let name = names::edition(*id, *edition);
         disk.remove(&name).map_err(OpenError::io(format!("remove {name}")))?;
     }
     for (id, part) in present_files(disk, names::INDEX_DIR, names::parse_scratch)? {

@@ -2,6 +2,7 @@
 
 use crate::error::ReadError;
 use crate::part::Part;
+use crate::retention::SharedRules;
 use crate::schema::Schemas;
 use annals_index::TermKey;
 use annals_types::{EventRef, Position, Version};
@@ -20,6 +21,10 @@ pub(crate) struct Parts {
     /// How events are brought to the newest versions of their schemas. It is kept here so that a view takes no more to make
     /// than it would without.
     pub(crate) schemas: Arc<Schemas>,
+    /// The highest position of which the event was removed.
+    pub(crate) removed: Position,
+    /// What hides events. Kept here for the same reason.
+    pub(crate) retention: Arc<SharedRules>,
 }
 
 impl Parts {
@@ -38,11 +43,26 @@ impl Parts {
         Some((segment, segment.first_position()..end))
     }
 
-    /// The event at a position, which must be visible.
+    /// How many events lie between two positions, which must be visible. Those that were lost count; those that were removed do
+    /// not.
+    pub(crate) fn events_between(&self, first: Position, last: Position) -> Result<u64, ReadError> {
+        let mut events = 0;
+        let numbers = self.segments_begun(first).saturating_sub(1)..self.segments_begun(last);
+        for (segment, own, end) in numbers.filter_map(|number| self.segment(number, last)) {
+            let (first, end) =
+                (own.max(first), segment.sealed_entry().map_or(end, |entry| entry.last_position().min(end)));
+            if first <= end {
+                events += segment.rank(end.next())? - segment.rank(first)?;
+            }
+        }
+        Ok(events)
+    }
+
+    /// The event at a position, which must be visible; `None` if it was removed.
     #[inline]
     pub(crate) fn event(&self, position: Position) -> Result<Option<EventRef<'_>>, ReadError> {
         match self.segment_of(position) {
-            Some(segment) => Ok(Some(segment.event(position)?)),
+            Some(segment) => Ok(segment.event(position)?),
             None => Ok(None),
         }
     }
@@ -55,6 +75,28 @@ impl Parts {
             }
         }
         Ok(Version::ZERO)
+    }
+
+    /// The version of a stream's last event up to a position, staged ones included; [`Version::ZERO`] if it has none.
+    pub(crate) fn last_version(&self, stream: &TermKey<'_>, last: Position) -> Result<Version, ReadError> {
+        for (part, _, last) in self.ranges(last).rev() {
+            let Some(mut located) = part.find_key(stream)? else { continue };
+            let count = if part.ends_by(last) { located.count() } else { part.rank(&mut located, last)? };
+            if count > 0 {
+                return Ok(located.first_version().plus(count - 1));
+            }
+        }
+        Ok(Version::ZERO)
+    }
+
+    /// The version of a stream's first event that is stored; `None` if there is none.
+    pub(crate) fn first_version(&self, stream: &TermKey<'_>) -> Result<Option<Version>, ReadError> {
+        for part in &self.index {
+            if let Some(located) = part.find_key(stream)? {
+                return Ok(Some(located.first_version()));
+            }
+        }
+        Ok(None)
     }
 
     /// Has what the runs need for looking up a term fetched into the processor's cache.

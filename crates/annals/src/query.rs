@@ -1,16 +1,8 @@
 //! What to read.
 
 use crate::criteria::Criteria;
+pub use annals_types::Clock;
 use annals_types::{EventRef, Position, Timestamp, Version};
-
-/// Which of an event's two times is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Clock {
-    /// When it happened, as the producer says: any order.
-    Occurred,
-    /// When the store took it: never goes backwards along the log.
-    Recorded,
-}
 
 /// A moment to look back from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +45,8 @@ pub struct Query {
     pub(crate) prefix: Option<String>,
     pub(crate) occurred: (Timestamp, Option<Timestamp>),
     pub(crate) recorded: (Timestamp, Option<Timestamp>),
+    /// Whether the first version was said.
+    pub(crate) from_asked: bool,
 }
 
 impl Query {
@@ -72,6 +66,7 @@ impl Query {
             prefix: None,
             occurred: (Timestamp::MIN, None),
             recorded: (Timestamp::MIN, None),
+            from_asked: false,
         }
     }
 
@@ -96,9 +91,14 @@ impl Query {
     }
 
     /// Only events with this version or a higher one.
+    ///
+    /// In a read of one stream, a version below the [floor](crate::View::floor) of the stream is an error
+    /// ([`ReadError::BelowFloor`](crate::ReadError::BelowFloor)), since events that were asked for would be missing. A read that does not say
+    /// where begins at the floor.
     #[must_use]
     pub fn from_version(mut self, version: Version) -> Self {
         self.versions.0 = version;
+        self.from_asked = true;
         self
     }
 

@@ -46,13 +46,19 @@ impl<'v> Range<'v> {
     /// # Errors
     /// That it cannot be read. Asked again, the same event is tried again.
     pub(crate) fn next_event(&mut self) -> Result<Option<EventRef<'v>>, ReadError> {
-        let next = self.walked.as_ref().map_or(self.first, |(_, walk, _)| walk.position());
-        if next >= self.stop && !self.go_on(next)? {
-            return Ok(None);
-        }
-        match &mut self.walked {
-            Some((_, walk, _)) => Ok(Some(walk.next_event()?)),
-            None => Ok(None),
+        loop {
+            let next = self.walked.as_ref().map_or(self.first, |(_, walk, _)| walk.position());
+            if next >= self.stop && !self.go_on(next)? {
+                return Ok(None);
+            }
+            let Some((_, walk, end)) = &mut self.walked else { return Ok(None) };
+            if let Some(event) = walk.next_event()? {
+                return Ok(Some(event));
+            }
+            // What the segment has up to its end, or up to that of the range, was removed.
+            self.stop = (*end).min(self.last.next());
+            self.first = self.stop;
+            self.walked = None;
         }
     }
 
@@ -65,7 +71,8 @@ impl<'v> Range<'v> {
         if self.walked.as_ref().is_none_or(|(_, _, end)| next >= *end) {
             let found = self.parts.segment_with_positions(next);
             let Some((segment, positions)) = found else { return Ok(false) };
-            self.walked = Some((segment, segment.walk(next)?, positions.end));
+            let walk = segment.walk(next..positions.end.min(self.last.next()))?;
+            self.walked = Some((segment, walk, positions.end));
         }
         let Some((segment, _, end)) = &self.walked else { return Ok(false) };
         let end = self.last.next().min(*end);

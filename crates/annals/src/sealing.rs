@@ -134,7 +134,7 @@ impl Core {
 
     /// Whether a part is still the one that stands for its positions. Asked with the catalog held: another thread may have
     /// put a run in its place, and merged that with others, which must not be taken out of the manifest.
-    fn has_part(&self, part: &Arc<Part>) -> bool {
+    pub(crate) fn has_part(&self, part: &Arc<Part>) -> bool {
         self.parts.load_full().index.iter().any(|own| Arc::ptr_eq(own, part))
     }
 

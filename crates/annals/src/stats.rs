@@ -82,7 +82,7 @@ impl Stats {
         let last = view.read(Query::all().backwards().limit(1))?.next().transpose()?;
         let lost = view.lost()?;
         Ok(Stats {
-            events: view.position().get() - lost,
+            events: view.parts.events_between(Position::FIRST, view.position())? - lost,
             lost,
             streams: count_names(view, TermKind::Stream)?,
             types: count_names(view, TermKind::Type)?,
@@ -128,13 +128,11 @@ fn occurred_range(view: &View) -> Result<Option<(Timestamp, Timestamp)>, ReadErr
             include(entry.occurred.min, entry.occurred.max);
             continue;
         }
-        let mut position = first;
-        while position <= last {
-            let event = segment.event(position)?;
+        let mut walk = segment.walk(first..last.next())?;
+        while let Some(event) = walk.next_event()? {
             if !event.is_lost() {
                 include(event.occurred_at, event.occurred_at);
             }
-            position = position.next();
         }
     }
     // The range of a segment of lost events only is that of no moments at all.

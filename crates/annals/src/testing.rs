@@ -212,7 +212,10 @@ fn shown_new<E: DomainEvent>(event: &E) -> String {
 }
 
 fn shown(event: &EventRef<'_>) -> String {
-    text(event.event_type, event.data)
+    match event.data() {
+        Ok(data) => text(event.event_type, &data),
+        Err(error) => format!("{} ({error})", event.event_type),
+    }
 }
 
 /// Type and data, the data in the one form that equal values have.

@@ -58,7 +58,10 @@ impl View {
             let segment = &self.parts.segments[middle];
             let begun = match segment.sealed_entry() {
                 Some(entry) => entry.recorded.min,
-                None => segment.event(segment.first_position())?.recorded_at,
+                // Nothing is removed from a segment that is not sealed.
+                None => {
+                    segment.event(segment.first_position())?.map_or(Timestamp::MAX, |event| event.recorded_at)
+                }
             };
             let at_once = begun == time && !planted(Bug::SegmentsOfOneTimeLeftOut);
             if begun < time || at_once { low = middle + 1 } else { high = middle }
@@ -127,8 +130,15 @@ impl View {
                 }
                 looked_at = block.start;
             }
-            let event = segment.event(position)?;
-            if event.occurred_at <= time && self.shows(&event) {
+            let Some(present) = segment.last_position_up_to(position)? else { break };
+            if present < position {
+                position = present;
+                continue;
+            }
+            if let Some(event) = segment.event(position)?
+                && event.occurred_at <= time
+                && self.shows(&event)
+            {
                 return Ok(Some(position));
             }
             position = position.previous();

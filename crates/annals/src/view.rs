@@ -6,8 +6,10 @@ use crate::events::Events;
 use crate::lists::{StreamInfo, Streams, TypeInfo, stream_info, type_list};
 use crate::parts::Parts;
 use crate::query::{AsOf, Query};
+use crate::retention::Hiding;
 use crate::upcast::{Chain, UpcastEvent, UpcastEvents, Upcasting, upcast_one};
 use annals_index::IdKey;
+use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Timestamp, Uuid};
 use std::sync::Arc;
 
@@ -35,11 +37,14 @@ pub struct View {
     pub(crate) occurred: Option<Timestamp>,
     /// Where the store ended when the view was taken: what is registered up to here says how its events are upcast.
     pub(crate) taken: Position,
+    /// By what events are hidden; `None` if none are.
+    pub(crate) hiding: Option<Arc<Hiding>>,
 }
 
 impl View {
+    /// Of everything up to a position, with nothing hidden.
     pub(crate) fn new(parts: Arc<Parts>, position: Position) -> Self {
-        View { parts, position, occurred: None, taken: position }
+        View { parts, position, occurred: None, taken: position, hiding: None }
     }
 
     /// The position of the last event that may be seen.
@@ -80,6 +85,9 @@ impl View {
     /// As [`ReadError`] says.
     pub fn as_of(&self, moment: AsOf) -> Result<View, ReadError> {
         let mut view = self.clone();
+        if planted(Bug::PastNotHidden) {
+            view.hiding = None;
+        }
         match moment {
             AsOf::Position(position) => view.position = self.position.min(position),
             AsOf::Recorded(time) => view.position = self.recorded_by(time)?,
@@ -178,19 +186,21 @@ impl View {
     ///
     /// # Errors
     /// [`ReadError::Lost`] if the store made the id and the event was lost (an id that a producer gave is lost with its
-    /// event, and gives `None`); otherwise as [`ReadError`] says.
+    /// event, and gives `None`); the same with [`ReadError::Removed`]; [`ReadError::Hidden`] if a rule of retention hides it; otherwise as [`ReadError`] says.
     pub fn event(&self, id: Uuid) -> Result<Option<EventRef<'_>>, ReadError> {
         let has_id = |event: &EventRef<'_>| event.id == id;
         // The id may say where its event is, or only look so: what is found there counts only if nothing else is.
-        let made = annals_format::position_of_made_id(id).map(|position| match self.event_at(position) {
+        let made = annals_format::position_of_made_id(id).map(|position| match self.stored_at(position) {
             // Ids of other stores name positions, too.
-            Err(ReadError::Lost { .. }) if !self.may_have_made(id, position) => Ok(None),
+            Err(ReadError::Lost { .. } | ReadError::Removed { .. }) if !self.may_have_made(id, position) => {
+                Ok(None)
+            }
             other => other,
         });
         if let Some(Ok(Some(event))) = made
             && has_id(&event)
         {
-            return Ok(Some(event));
+            return self.unless_hidden(event).map(Some);
         }
         let mut candidates = Vec::new();
         let key = IdKey::new(id, self.parts.hash_seed);
@@ -198,8 +208,8 @@ impl View {
             part.find_id(&key, &mut candidates)?;
         }
         for position in candidates {
-            if let Some(event) = self.event_at(position)?.filter(has_id) {
-                return Ok(Some(event));
+            if let Some(event) = self.stored_at(position)?.filter(has_id) {
+                return self.unless_hidden(event).map(Some);
             }
         }
         made.transpose().map(|_| None)
@@ -208,14 +218,20 @@ impl View {
     /// The event at a position; `None` if there is none there in this view.
     ///
     /// # Errors
-    /// [`ReadError::Lost`] if there was one and it could not be kept when the store was repaired; otherwise as
-    /// [`ReadError`] says.
+    /// [`ReadError::Lost`] if there was one and it could not be kept when the store was repaired; [`ReadError::Hidden`] if a rule
+    /// of retention hides it, [`ReadError::Removed`] once it is gone; otherwise as [`ReadError`] says.
     pub fn event_at(&self, position: Position) -> Result<Option<EventRef<'_>>, ReadError> {
+        self.stored_at(position)?.map(|event| self.unless_hidden(event)).transpose()
+    }
+
+    /// The same, also if it is hidden.
+    pub(crate) fn stored_at(&self, position: Position) -> Result<Option<EventRef<'_>>, ReadError> {
         if position < Position::FIRST || position > self.position {
             return Ok(None);
         }
         match self.parts.event(position)? {
             Some(event) if event.is_lost() => Err(ReadError::Lost { position }),
+            None if position <= self.parts.removed => Err(ReadError::Removed { position }),
             event => Ok(event.filter(|event| self.shows(event))),
         }
     }
@@ -229,7 +245,7 @@ impl View {
         Ok(lost)
     }
 
-    /// What is known of a stream; `None` if it has no events in this view.
+    /// What is known of a stream; `None` if it has no events in this view, or was deleted.
     ///
     /// # Errors
     /// As [`ReadError`] says.

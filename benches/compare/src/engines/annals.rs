@@ -110,7 +110,7 @@ impl Reader for Reading {
 fn read(view: &View, query: Query, mut each: impl FnMut(Seen<'_>)) -> Outcome {
     for event in view.read(query)? {
         let event = event?;
-        each(Seen { stream: event.stream.as_bytes(), version: event.version.get(), data: event.data });
+        each(Seen { stream: event.stream.as_bytes(), version: event.version.get(), data: &event.data()? });
     }
     Ok(())
 }

@@ -143,9 +143,12 @@ impl Filters {
     }
 }
 
-/// Checks that a stream has had an event at some time.
+/// Checks that a stream has had an event at some time, and was not deleted since.
 pub(crate) fn must_exist(view: &View, stream: &str) -> Result<()> {
     if view.stream(stream)?.is_none() {
+        if view.floor(stream)? > Version::FIRST {
+            bail!("all events of stream {stream:?} were deleted: `annals streams` lists what is there");
+        }
         bail!("stream {stream:?} has never had an event: `annals streams` lists what is there");
     }
     Ok(())

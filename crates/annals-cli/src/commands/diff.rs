@@ -4,10 +4,10 @@ use crate::args::filters::{as_of, must_exist};
 use crate::args::shown::Shown;
 use crate::args::values::{ClockName, Moment, parse_stream};
 use crate::output::Out;
-use crate::saved::SavedDocuments;
+use crate::saved::{Saved, SavedDocuments};
 use crate::table;
 use crate::tool::Tool;
-use annals::{Change, Document, Version, View, changes};
+use annals::{Change, Version, View, changes};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -45,6 +45,9 @@ struct Report<'a> {
     stream: &'a str,
     from_version: u64,
     to_version: u64,
+    /// The first version that the states have, where others are hidden.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    floor: Option<u64>,
     changes: Vec<Change<'a>>,
 }
 
@@ -56,13 +59,14 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
         view = view.as_of(as_of(moment, ClockName::Recorded))?;
     }
     let saved = SavedDocuments::of(&store);
-    let (from_version, from) = state_at(&saved, &view, args, args.from)?;
-    let (to_version, to) = state_at(&saved, &view, args, args.to)?;
+    let from = state_at(&saved, &view, args, args.from)?;
+    let to = state_at(&saved, &view, args, args.to)?;
     let report = Report {
         stream: &args.stream,
-        from_version: from_version.get(),
-        to_version: to_version.get(),
-        changes: changes(from.value(), to.value()),
+        from_version: from.version.get(),
+        to_version: to.version.get(),
+        floor: from.floor.max(to.floor).map(Version::get),
+        changes: changes(from.document.value(), to.document.value()),
     };
     let mut out = tool.out();
     if out.is_table() {
@@ -73,13 +77,14 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     out.flush()
 }
 
-fn state_at(saved: &SavedDocuments, view: &View, args: &Args, moment: Moment) -> Result<(Version, Document)> {
+fn state_at(saved: &SavedDocuments, view: &View, args: &Args, moment: Moment) -> Result<Saved> {
     saved.load(&view.as_of(as_of(moment, args.clock))?, &args.stream, args.shown)
 }
 
 fn show(out: &mut Out, report: &Report<'_>) -> Result<()> {
     let (from, to) = (report.from_version, report.to_version);
-    let title = format!("{} from version {from} to version {to}", table::printable(report.stream));
+    let since = report.floor.map(|floor| format!(", of events from version {floor} on")).unwrap_or_default();
+    let title = format!("{} from version {from} to version {to}{since}", table::printable(report.stream));
     out.line(console::style(title).bold())?;
     if report.changes.is_empty() {
         return out.line("no change");

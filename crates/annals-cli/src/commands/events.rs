@@ -1,7 +1,7 @@
 //! Events on standard output: as JSON Lines, or as a table.
 
 use crate::args::shown::Shown;
-use crate::json::{event_out, text};
+use crate::json::{erased, event_out, text};
 use crate::output::Out;
 use crate::table::{self, Column, Table, number};
 use crate::time;
@@ -61,7 +61,7 @@ impl Printer {
             return table.row(out, cells(event));
         }
         self.line.clear();
-        event_out::push(&mut self.line, event);
+        event_out::push(&mut self.line, event)?;
         self.line.push(b'\n');
         out.bytes(&self.line)
     }
@@ -88,9 +88,13 @@ fn cells(event: &EventRef<'_>) -> Vec<String> {
 
 /// The data of an event as a person reads them.
 pub(crate) fn data(event: &EventRef<'_>) -> String {
-    match event_out::json_of(event) {
+    let data = match event.data() {
+        Ok(data) => data,
+        Err(error) => return erased::shown(&error),
+    };
+    match event_out::json_of(&data, event.content_type) {
         Some(json) => text::on_one_line(json).into_owned(),
-        None if event.data.is_empty() => String::new(),
-        None => format!("<{} bytes of {}>", event.data.len(), event.content_type),
+        None if data.is_empty() => String::new(),
+        None => format!("<{} bytes of {}>", data.len(), event.content_type),
     }
 }

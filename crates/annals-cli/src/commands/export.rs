@@ -2,10 +2,10 @@
 
 use crate::args::filters::Filters;
 use crate::json::event_out;
-use crate::output::Facts;
+use crate::output::{Facts, note};
 use crate::progress;
 use crate::tool::Tool;
-use annals::{Query, View};
+use annals::{Query, Retention, View};
 use anyhow::{Context, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -54,7 +54,8 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     out.flush()
 }
 
-/// Hands over each event as a line. Gives the number of events.
+/// Hands over each event as a line. Gives the number of events. What was truncated or deleted is not among them, so it gets other
+/// versions and positions where it is imported: what says at which ones is left out as well.
 fn each_line(
     view: &View,
     query: Query,
@@ -62,17 +63,26 @@ fn each_line(
     mut write: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<u64> {
     let mut line = Vec::new();
-    let mut events = 0;
+    let (mut events, mut left_out) = (0, 0);
     for event in view.read(query)? {
         let event = event?;
+        if Retention::is_about_versions(&event) {
+            left_out += 1;
+            continue;
+        }
         line.clear();
-        event_out::push(&mut line, &event);
+        event_out::push(&mut line, &event)?;
         line.push(b'\n');
         write(&line)?;
         events += 1;
         if events % 1024 == 0 {
             bar.set_position(event.position.get());
         }
+    }
+    if left_out > 0 {
+        note(format_args!(
+            "left out: {left_out} events of $annals.retention that say what was truncated or deleted, by versions and positions of this store"
+        ));
     }
     Ok(events)
 }

@@ -2,7 +2,7 @@
 
 use super::events;
 use crate::args::shown::Shown;
-use crate::json::{event_out, text};
+use crate::json::{erased, event_out, text};
 use crate::output::{Facts, Out, note};
 use crate::time;
 use crate::tool::Tool;
@@ -49,16 +49,19 @@ fn one(out: &mut Out, event: &EventRef<'_>) -> Result<()> {
         return show(out, event);
     }
     let mut line = Vec::new();
-    event_out::push(&mut line, event);
+    event_out::push(&mut line, event)?;
     line.push(b'\n');
     out.bytes(&line)
 }
 
 fn show(out: &mut Out, event: &EventRef<'_>) -> Result<()> {
     let tags: Vec<_> = event.tags.iter().collect();
-    let metadata = match text::value(event.metadata) {
-        Some(json) => text::on_one_line(json).into_owned(),
-        None => format!("<{} bytes>", event.metadata.len()),
+    let metadata = match event.metadata() {
+        Ok(metadata) => match text::value(&metadata) {
+            Some(json) => text::on_one_line(json).into_owned(),
+            None => format!("<{} bytes>", metadata.len()),
+        },
+        Err(error) => erased::shown(&error),
     };
     let facts = Facts::new()
         .number("position", event.position)

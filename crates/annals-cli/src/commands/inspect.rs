@@ -6,7 +6,7 @@ use crate::output::{Facts, Out};
 use crate::table::{Column, Table, number, text};
 use crate::time;
 use crate::tool::Tool;
-use annals::{Fact, InspectedFrame, InspectedRecord, Inspection, OpenError};
+use annals::{EventRef, Fact, InspectedFrame, InspectedRecord, Inspection, OpenError, PayloadError};
 use anyhow::{Error, Result, anyhow, bail};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -99,7 +99,7 @@ fn write_record(out: &mut Out, table: &mut Table, record: &InspectedRecord<'_>) 
                 event.stream.to_owned(),
                 event.version.to_string(),
                 event.event_type.to_owned(),
-                event.data.len().to_string(),
+                data_bytes(event).map_or_else(|| "-".to_owned(), |bytes| bytes.to_string()),
                 lost.to_owned(),
                 event.id.to_string(),
             ],
@@ -111,11 +111,20 @@ fn write_record(out: &mut Out, table: &mut Table, record: &InspectedRecord<'_>) 
         .text("stream", event.stream)
         .number("version", event.version)
         .text("type", event.event_type)
-        .number("data_bytes", event.data.len())
+        .number("data_bytes", data_bytes(event).map_or_else(|| "null".to_owned(), |bytes| bytes.to_string()))
         .number("lost", event.is_lost())
         .text("id", event.id)
         .text("recorded", time::show(event.recorded_at));
     out.line(line.json())
+}
+
+/// How many bytes of data the event has or had, if the record alone tells.
+fn data_bytes(event: &EventRef<'_>) -> Option<u64> {
+    match event.data() {
+        Ok(data) => Some(data.len() as u64),
+        Err(PayloadError::Erased { erasure, .. }) => Some(erasure.data_bytes.into()),
+        Err(_) => None,
+    }
 }
 
 /// Why a file cannot be inspected: what the library says of a whole store, said of the file.

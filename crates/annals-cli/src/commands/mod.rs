@@ -2,6 +2,7 @@
 
 mod append;
 mod completions;
+mod delete;
 mod demo;
 mod diff;
 mod events;
@@ -14,12 +15,14 @@ mod inspect;
 mod read;
 mod repair;
 mod replay;
+mod retention;
 mod schema;
 mod snapshot;
 mod state;
 mod stats;
 mod streams;
 mod tail;
+mod truncate;
 mod types;
 mod verify;
 
@@ -43,6 +46,9 @@ pub(crate) enum Command {
     Types(types::Args),
     Tail(tail::Args),
     Schema(schema::Args),
+    Retention(retention::Args),
+    Truncate(truncate::Args),
+    Delete(delete::Args),
     Stats(stats::Args),
     Verify(verify::Args),
     Repair(repair::Args),
@@ -69,6 +75,9 @@ impl Command {
             Command::Types(args) => types::run(tool, &args),
             Command::Tail(args) => tail::run(tool, &args),
             Command::Schema(args) => schema::run(tool, &args),
+            Command::Retention(args) => retention::run(tool, &args),
+            Command::Truncate(args) => truncate::run(tool, &args),
+            Command::Delete(args) => delete::run(tool, &args),
             Command::Stats(args) => stats::run(tool, &args),
             Command::Verify(args) => verify::run(tool, &args),
             Command::Repair(args) => repair::run(tool, &args),

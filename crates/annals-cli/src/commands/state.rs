@@ -6,7 +6,7 @@ use crate::args::values::parse_stream;
 use crate::json::text;
 use crate::output::Out;
 use crate::reduce::{Fold, Reduce};
-use crate::saved::SavedDocuments;
+use crate::saved::{SavedDocuments, floor};
 use crate::table;
 use crate::tool::Tool;
 use annals::{Query, Store, Version, View};
@@ -46,19 +46,25 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     if let Some(version) = version {
         must_reach(&view, &args.stream, version)?;
     }
-    let fold = state(&store, &args.moment.narrow(view)?, args, version)?;
-    show(&mut tool.out(), &args.stream, fold)
+    let (fold, floor) = state(&store, &args.moment.narrow(view)?, args, version)?;
+    show(&mut tool.out(), &args.stream, fold, floor)
 }
 
-/// Folds the events of the stream, up to a version; from a snapshot, where there is one.
-fn state(store: &Store, view: &View, args: &Args, version: Option<Version>) -> Result<Fold> {
+/// Folds the events of the stream, up to a version; from a snapshot, where there is one. Tells the first version, if the state lacks
+/// those before it.
+fn state(
+    store: &Store,
+    view: &View,
+    args: &Args,
+    version: Option<Version>,
+) -> Result<(Fold, Option<Version>)> {
     if args.reduce == Reduce::Merge && version.is_none() {
-        let (version, document) = SavedDocuments::of(store).load(view, &args.stream, args.shown)?;
-        return Ok(Fold::of_document(version, document));
+        let saved = SavedDocuments::of(store).load(view, &args.stream, args.shown)?;
+        return Ok((Fold::of_document(saved.version, saved.document), saved.floor));
     }
     let query = Query::stream(&args.stream);
     let query = version.map_or(query.clone(), |version| query.to_version(version));
-    fold(view, query, &args.reduce, args.shown)
+    Ok((fold(view, query, &args.reduce, args.shown)?, floor(view, &args.stream)?))
 }
 
 /// Folds the events that the query selects.
@@ -74,14 +80,21 @@ fn must_reach(view: &View, stream: &str, version: Version) -> Result<()> {
     if version > last {
         bail!("stream {stream:?} has not reached version {version}: its last event has version {last}");
     }
+    let floor = view.floor(stream)?;
+    if version < floor && version > Version::ZERO {
+        bail!(
+            "stream {stream:?} begins at version {floor} by its rules of retention, version {version} is hidden"
+        );
+    }
     Ok(())
 }
 
-fn show(out: &mut Out, stream: &str, fold: Fold) -> Result<()> {
+fn show(out: &mut Out, stream: &str, fold: Fold, floor: Option<Version>) -> Result<()> {
     let version = fold.version();
     let state = fold.into_json();
     if out.is_table() {
-        out.line(console::style(format!("{} at version {version}", table::printable(stream))).bold())?;
+        let since = floor.map(|floor| format!(", of events from version {floor} on")).unwrap_or_default();
+        out.line(console::style(format!("{} at version {version}{since}", table::printable(stream))).bold())?;
         match serde_json::from_str::<serde_json::Value>(&state) {
             Ok(state) => out.line(format_args!("{state:#}"))?,
             Err(_) => out.line(state)?,
@@ -89,7 +102,8 @@ fn show(out: &mut Out, stream: &str, fold: Fold) -> Result<()> {
     } else {
         let mut line = b"{\"stream\":".to_vec();
         text::push_string(&mut line, stream);
-        line.extend_from_slice(format!(",\"version\":{version},\"state\":{state}}}\n").as_bytes());
+        let floor = floor.map(|floor| format!(",\"floor\":{floor}")).unwrap_or_default();
+        line.extend_from_slice(format!(",\"version\":{version}{floor},\"state\":{state}}}\n").as_bytes());
         out.bytes(&line)?;
     }
     out.flush()

@@ -1,12 +1,22 @@
 //! A stored event as one line of JSON.
 
-use super::{binary, text};
+use super::{binary, erased, text};
 use crate::time;
-use annals::{ContentType, EventRef};
+use annals::{ContentType, EventRef, PayloadError};
 use std::io::Write;
 
-/// Appends the event to `out`, without a line break. The payload keeps its JSON text.
-pub(crate) fn push(out: &mut Vec<u8>, event: &EventRef<'_>) {
+/// Appends the event to `out`, without a line break. The payload keeps its JSON text. What was erased, or cannot be read without
+/// a key, is said in its place.
+///
+/// # Errors
+/// That the payload is damaged.
+pub(crate) fn push(out: &mut Vec<u8>, event: &EventRef<'_>) -> Result<(), PayloadError> {
+    let plain = event.plain();
+    if let Err(error) = plain
+        && error.is_damage()
+    {
+        return Err(error);
+    }
     put(out, format_args!("{{\"position\":{},\"stream\":", event.position));
     text::push_string(out, event.stream);
     put(out, format_args!(",\"version\":{},\"type\":", event.version));
@@ -21,33 +31,39 @@ pub(crate) fn push(out: &mut Vec<u8>, event: &EventRef<'_>) {
         text::push_string(out, tag);
     }
     put(out, format_args!("],\"schema_version\":{}", event.schema_version));
-    push_data(out, event);
-    push_metadata(out, event);
+    match &plain {
+        Ok(plain) => {
+            push_data(out, &plain.data, event.content_type);
+            push_metadata(out, &plain.metadata);
+        }
+        Err(error) => erased::push(out, error),
+    }
     out.push(b'}');
+    Ok(())
 }
 
-fn push_data(out: &mut Vec<u8>, event: &EventRef<'_>) {
-    if event.data.is_empty() {
+fn push_data(out: &mut Vec<u8>, data: &[u8], content_type: ContentType) {
+    if data.is_empty() {
         return;
     }
-    match json_of(event) {
+    match json_of(data, content_type) {
         Some(json) => push_member(out, "data", json),
         None => {
             out.extend_from_slice(b",\"data_base64\":");
-            binary::push(out, event.data, Some(event.content_type));
+            binary::push(out, data, Some(content_type));
         }
     }
 }
 
-fn push_metadata(out: &mut Vec<u8>, event: &EventRef<'_>) {
-    if event.metadata.is_empty() {
+fn push_metadata(out: &mut Vec<u8>, metadata: &[u8]) {
+    if metadata.is_empty() {
         return;
     }
-    match text::value(event.metadata) {
+    match text::value(metadata) {
         Some(json) => push_member(out, "metadata", json),
         None => {
             out.extend_from_slice(b",\"metadata_base64\":");
-            binary::push(out, event.metadata, None);
+            binary::push(out, metadata, None);
         }
     }
 }
@@ -57,9 +73,9 @@ fn push_member(out: &mut Vec<u8>, key: &str, json: &str) {
     out.extend_from_slice(text::on_one_line(json).as_bytes());
 }
 
-/// The data of an event as JSON text, if that is what it is.
-pub(crate) fn json_of<'a>(event: &EventRef<'a>) -> Option<&'a str> {
-    (event.content_type == ContentType::JSON).then(|| text::value(event.data)).flatten()
+/// The data of an event as JSON text, if that is what they are.
+pub(crate) fn json_of(data: &[u8], content_type: ContentType) -> Option<&str> {
+    (content_type == ContentType::JSON).then(|| text::value(data)).flatten()
 }
 
 fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
@@ -70,7 +86,7 @@ fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
 mod tests {
     use super::*;
     use crate::json::event_in;
-    use annals::{Position, Tags, Timestamp, Uuid, Version};
+    use annals::{PayloadRef, Position, Tags, Timestamp, Uuid, Version};
 
     fn event<'a>(data: &'a [u8], metadata: &'a [u8], content_type: ContentType) -> EventRef<'a> {
         EventRef {
@@ -84,14 +100,13 @@ mod tests {
             tags: Tags::from_encoded(b"\x01\x00a\x03\x00b:\"").unwrap(),
             schema_version: 1,
             content_type,
-            data,
-            metadata,
+            payload: PayloadRef::plain(data, metadata),
         }
     }
 
     fn line(event: &EventRef<'_>) -> String {
         let mut out = Vec::new();
-        push(&mut out, event);
+        push(&mut out, event).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -119,8 +134,8 @@ mod tests {
             let event = event(b"\xa0\x00", b"{", content_type);
             let line = line(&event);
             let back = event_in::parse(line.as_bytes()).unwrap();
-            assert_eq!(&*back.event.data, event.data);
-            assert_eq!(&*back.event.metadata, event.metadata);
+            assert_eq!(back.event.data, event.data().unwrap());
+            assert_eq!(back.event.metadata, event.metadata().unwrap());
             assert_eq!(back.event.content_type, content_type);
         }
     }

@@ -19,6 +19,7 @@ mod output;
 mod read;
 mod repair;
 mod replay;
+mod retention;
 mod schema;
 mod snapshot;
 mod state;

@@ -128,8 +128,8 @@ impl<'a> SummedEvent<'a> {
             instant: event.occurred_at.as_nanos(),
             time: written.at(event.occurred_at),
             id: written.has_id.then(|| event.id.to_string()),
-            data: of_text(event.data),
-            metadata: of_text(event.metadata),
+            data: of_text(&event.data().unwrap()),
+            metadata: of_text(&event.metadata().unwrap()),
         }
     }
 }

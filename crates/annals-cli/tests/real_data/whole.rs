@@ -57,8 +57,8 @@ fn every_event_comes_back_as_it_stands_on_its_line(given: &Given, view: &View) {
             given_ids += 1;
         }
         assert_eq!(event.content_type, ContentType::JSON, "{event:?}");
-        assert_eq!(event.data, line.data.get().as_bytes(), "{event:?}");
-        assert_eq!(event.metadata, line.metadata.get().as_bytes(), "{event:?}");
+        assert_eq!(event.data().unwrap(), line.data.get().as_bytes(), "{event:?}");
+        assert_eq!(event.metadata().unwrap(), line.metadata.get().as_bytes(), "{event:?}");
         assert_eq!((event.schema_version, event.tags.is_empty()), (1, true), "{event:?}");
         assert!(ids.insert(event.id), "{event:?}");
     }

@@ -38,7 +38,7 @@ fn a_frame_of_lost_records_with_and_without_a_stream_has_these_bytes() {
     assert_eq!((header.record_count, header.last_position()), (2, Position::new(42)));
     assert_eq!((events[0].stream.as_str(), events[0].version.get()), ("account-1", 5));
     assert_eq!((events[1].stream.as_str(), events[1].version.get()), ("", 0));
-    assert!(events.iter().all(|event| event.event_type.is_empty() && event.data.is_empty()));
+    assert!(events.iter().all(|event| event.event_type.is_empty() && event.data().unwrap().is_empty()));
 }
 
 #[test]

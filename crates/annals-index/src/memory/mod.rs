@@ -45,7 +45,7 @@ use terms::{Term, Terms};
 /// ```
 pub struct MemoryIndex {
     first_position: Position,
-    /// How many events there are, which is the relative position of the next one.
+    /// The relative position of the next event: how many there are, unless some were removed.
     events: u32,
     terms: Terms,
     lists: Lists,
@@ -136,6 +136,18 @@ impl MemoryIndex {
             self.ids.insert(id, position);
         }
         Ok(())
+    }
+
+    /// Passes over positions whose events were removed, so that the next one is at `position`; does nothing if that is not
+    /// behind the next one.
+    ///
+    /// # Panics
+    /// As [`MemoryIndex::insert`].
+    pub fn skip_to(&mut self, position: Position) {
+        let events = position.events_since(self.first_position.min(position));
+        if events > u64::from(self.events) {
+            self.events = u32::try_from(events).expect("a memory index has less than 2^32 events");
+        }
     }
 
     /// Whether `events` more events with names of together at most `name_bytes` bytes can be inserted.
@@ -268,7 +280,7 @@ impl MemoryIndex {
         self.ids.count()
     }
 
-    /// How many events there are.
+    /// How many positions it is about, those of removed events among them.
     #[must_use]
     pub fn event_count(&self) -> u64 {
         self.events.into()

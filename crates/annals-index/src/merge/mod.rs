@@ -31,6 +31,8 @@ pub struct MergeTarget {
     pub hash_seed: u64,
     /// Gets the bytes of the new run, from front to back. To sync them and to name the file is left to the caller.
     pub sink: Sink,
+    /// Whether positions between the sources may be missing, because all of their events were removed.
+    pub gaps: bool,
     /// Creates scratch files, of which a merge needs four at most, and none if everything fits into its memory.
     pub scratch: ScratchFiles,
 }
@@ -62,18 +64,19 @@ impl Merge {
     /// # Errors
     /// The runs cannot be merged with each other, the first page of one is damaged, or the sink failed.
     pub fn new(sources: Vec<Arc<Run>>, target: MergeTarget, memory_bytes: usize) -> Result<Self, MergeError> {
-        let MergeTarget { store_id, run_id, hash_seed, sink, scratch } = target;
+        let MergeTarget { store_id, run_id, hash_seed, sink, gaps, scratch } = target;
         let Some(first) = sources.first() else { return Err(MergeError::NotAdjacent { run: 0 }) };
         let first_position = first.first_position();
         let mut next = first_position;
         for (run, source) in sources.iter().enumerate() {
-            if source.first_position() != next {
+            let first = source.first_position();
+            if first < next || (first > next && !gaps) {
                 return Err(MergeError::NotAdjacent { run });
             }
             if source.id_count() > 0 && source.hash_seed() != hash_seed {
                 return Err(MergeError::OtherHashSeed { run });
             }
-            next = next.plus(source.event_count());
+            next = first.plus(source.event_count());
         }
         let terms = sources.iter().map(|run| run.trailer().term_total());
         let scope = RunScope {

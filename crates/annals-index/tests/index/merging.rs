@@ -73,7 +73,10 @@ fn scratch_on(disk: MemoryDisk) -> ScratchFiles {
 fn target(scratch: ScratchFiles) -> (MergeTarget, Receiver<Vec<u8>>) {
     let (sender, receiver) = channel();
     let sink = Box::new(move |bytes: &[u8]| sender.send(bytes.to_vec()).map_err(io::Error::other));
-    (MergeTarget { store_id: STORE_ID, run_id: RUN_ID, hash_seed: HASH_SEED, sink, scratch }, receiver)
+    (
+        MergeTarget { store_id: STORE_ID, run_id: RUN_ID, hash_seed: HASH_SEED, sink, gaps: false, scratch },
+        receiver,
+    )
 }
 
 fn finish(merge: &mut Merge, terms: usize) -> Result<RunIdentity, MergeError> {

@@ -138,7 +138,9 @@ impl Wreck {
 pub(crate) fn is_there(events: &[Event], told: &Told) -> bool {
     let found = usize::try_from(told.position - 1).ok().and_then(|index| events.get(index));
     found.is_some_and(|event| {
-        event.stream == told.stream && event.version.get() == told.version && event.data[..2] == told.mark
+        event.stream == told.stream
+            && event.version.get() == told.version
+            && event.data().unwrap()[..2] == told.mark
     })
 }
 
@@ -153,10 +155,8 @@ pub(crate) fn look(view: &View) -> Vec<Event> {
         let version = streams.entry(&event.stream).or_default();
         *version += 1;
         assert_eq!(event.version.get(), *version);
-        assert!(
-            [SMALL, LARGE, HUGE].contains(&event.data.len())
-                && event.data[2..].iter().all(|byte| *byte == event.data[1])
-        );
+        let data = event.data().unwrap();
+        assert!([SMALL, LARGE, HUGE].contains(&data.len()) && data[2..].iter().all(|byte| *byte == data[1]));
     }
     for (stream, count) in streams {
         assert_eq!(view.stream(stream).unwrap().unwrap().events, count);

@@ -159,8 +159,7 @@ fn same(found: &EventRef<'_>, wanted: &Event) -> bool {
         && found.occurred_at == wanted.occurred_at
         && found.schema_version == wanted.schema_version
         && found.content_type == wanted.content_type
-        && found.data == wanted.data
-        && found.metadata == wanted.metadata
+        && found.plain() == wanted.payload
         && found.tags.iter().eq(wanted.tags.iter().map(String::as_str))
 }
 

@@ -93,23 +93,25 @@ fn check_records(bytes: &[u8], header: &FrameHeader, records: &[(usize, EventRef
 /// Everything that an event borrows lies within the bytes of its record.
 fn check_within(record: &[u8], event: &EventRef<'_>) {
     let range = record.as_ptr_range();
-    for field in [event.stream.as_bytes(), event.event_type.as_bytes(), event.data, event.metadata] {
+    let (data, metadata) = event.payload.as_plain().unwrap_or_default();
+    for field in [event.stream.as_bytes(), event.event_type.as_bytes(), data, metadata] {
         let field = field.as_ptr_range();
         assert!(range.start <= field.start && field.end <= range.end);
     }
     let tags: usize = event.tags.iter().map(|tag| tag.len() + 2).sum();
-    let lengths = [event.stream.len(), event.event_type.len(), event.data.len(), event.metadata.len(), tags];
+    let lengths = [event.stream.len(), event.event_type.len(), data.len(), metadata.len(), tags];
     assert!(lengths.iter().sum::<usize>() <= record.len() - RECORD_HEADER_BYTES);
 }
 
 /// What a producer would have given for an event.
 fn as_given<'a>(event: &EventRef<'a>) -> NewEvent<'a> {
+    let (data, metadata) = event.payload.as_plain().unwrap_or_default();
     NewEvent {
         id: Some(event.id),
         event_type: Cow::Borrowed(event.event_type),
         content_type: event.content_type,
-        data: Cow::Borrowed(event.data),
-        metadata: Cow::Borrowed(event.metadata),
+        data: Cow::Borrowed(data),
+        metadata: Cow::Borrowed(metadata),
         tags: event.tags.iter().map(Cow::Borrowed).collect(),
         schema_version: event.schema_version,
         occurred_at: Some(event.occurred_at),

@@ -68,7 +68,7 @@ impl Walk {
                     .record
                     .map_or(self.next + FRAME_HEADER_BYTES as u64, |last| last + RECORD_HEADER_BYTES as u64);
                 assert!(*offset >= least && offset + RECORD_HEADER_BYTES as u64 <= self.length);
-                assert!(event.data.len() as u64 <= self.length - offset);
+                assert!(event.data().map_or(0, |data| data.len() as u64) <= self.length - offset);
                 (self.record, self.records) = (Some(*offset), self.records + 1);
             }
             Step::Frame { offset, header } => {

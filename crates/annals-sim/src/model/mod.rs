@@ -8,7 +8,9 @@ pub(crate) use clauses::Clauses;
 pub(crate) use judge::Verdict;
 pub(crate) use question::{Moment, Question};
 
-use annals::{Batch, ContentType, Event, Expected, NewEvent, Position, Timestamp, Uuid, Version};
+use annals::{
+    Batch, ContentType, Event, Expected, NewEvent, PlainPayload, Position, Timestamp, Uuid, Version,
+};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -120,8 +122,10 @@ impl Model {
                 tags: fact.tags.clone(),
                 schema_version: fact.schema_version,
                 content_type: ContentType::BINARY,
-                data: fact.data.clone(),
-                metadata: fact.metadata.clone(),
+                payload: Ok(PlainPayload {
+                    data: fact.data.clone().into(),
+                    metadata: fact.metadata.clone().into(),
+                }),
             }));
         }
         self.ends.push(self.last());

@@ -42,8 +42,10 @@ pub struct RewriteTarget {
 /// What a step has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RewriteStep {
-    /// Bytes of the sources that were read, and of the new file that were written.
-    pub bytes: u64,
+    /// Bytes of the sources that were read.
+    pub read: u64,
+    /// Bytes of the new file that were written.
+    pub written: u64,
     /// Whether there is more to do.
     pub goes_on: bool,
 }
@@ -115,7 +117,7 @@ impl<'d> Rewrite<'d> {
         let goes_on = self.source < self.sources.len();
         let due = self.output.pending() >= STEP_BYTES || !goes_on;
         let written = if due { self.output.write()? } else { 0 };
-        Ok(RewriteStep { bytes: (read + written) as u64, goes_on })
+        Ok(RewriteStep { read: read as u64, written: written as u64, goes_on })
     }
 
     /// Gives the new file its footer, and makes it and its name durable. `None` if nothing stays; then there is no new file.

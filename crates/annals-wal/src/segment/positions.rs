@@ -186,6 +186,39 @@ impl Segment {
         }
     }
 
+    /// The last position at or in front of one that has an event in this segment; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`Segment::next_position`].
+    pub fn last_position_up_to(&self, position: Position) -> Result<Option<Position>, LogError> {
+        if position < self.first_position {
+            return Ok(None);
+        }
+        let Some(numbers) = self.numbers()? else { return Ok(Some(position)) };
+        match numbers.find(self.distance(position)) {
+            Ok(_) => Ok(Some(position)),
+            Err(rank) => {
+                self.check_all_there(numbers)?;
+                let last = rank.checked_sub(1).map(|record| numbers.distance_of(record));
+                Ok(last.map(|distance| self.first_position.plus(distance)))
+            }
+        }
+    }
+
+    /// About how many bytes a position takes in a sealed segment: from its record to the next one, or to the end of the frames.
+    /// Nothing of it is verified. 0 if its event was removed.
+    ///
+    /// # Errors
+    /// As [`Segment::event`], and [`Segment::next_position`].
+    pub fn room_of(&self, position: Position) -> Result<u64, LogError> {
+        let Some(offset) = self.offset_of(position)? else { return Ok(0) };
+        let next = match self.next_position(position.next())? {
+            Some(next) => self.offset_of(next)?.map(u64::from),
+            None => self.sealed_entry().map(|entry| entry.frames_end),
+        };
+        Ok(next.map_or(0, |next| next.saturating_sub(u64::from(offset))))
+    }
+
     /// The last position that it covers; of a live segment that is not known here.
     fn last_position(&self) -> Position {
         self.sealed_entry().map_or(Position::MAX, SealedSegment::last_position)

@@ -8,6 +8,7 @@ use crate::scan::{Step, scan_mapped};
 use annals_format::{Damage, RECORD_HEADER_BYTES, SealedSegment, Stretch};
 use annals_types::Position;
 use annals_vfs::sync::OnceLock;
+use annals_vfs::sync::atomic::{AtomicBool, Ordering};
 use annals_vfs::{Access, Disk, Mapping};
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Sealed {
     pub(super) entry: SealedSegment,
+    /// Whether the file goes when nobody reads it any more.
+    retired: AtomicBool,
     disk: Arc<dyn Disk>,
     pub(super) loaded: OnceLock<Loaded>,
     pub(super) rebuilt: OnceLock<Rebuilt>,
@@ -46,11 +49,33 @@ pub(super) struct Loaded {
 
 impl Sealed {
     pub(super) fn new(entry: SealedSegment, disk: Arc<dyn Disk>) -> Self {
-        Sealed { entry, disk, loaded: OnceLock::new(), rebuilt: OnceLock::new() }
+        Sealed {
+            entry,
+            retired: AtomicBool::new(false),
+            disk,
+            loaded: OnceLock::new(),
+            rebuilt: OnceLock::new(),
+        }
+    }
+}
+
+impl Drop for Sealed {
+    fn drop(&mut self) {
+        if self.retired.load(Ordering::Acquire) {
+            // What stays is only rubbish; it is removed when the store is opened the next time.
+            let _ = self.disk.remove(&self.entry.path());
+        }
     }
 }
 
 impl Segment {
+    /// Has the file of a sealed segment removed once nobody holds the segment any more. No manifest may name it from now on.
+    pub fn retire(&self) {
+        if let Body::Sealed(sealed) = &self.body {
+            sealed.retired.store(true, Ordering::Release);
+        }
+    }
+
     #[inline]
     pub(super) fn loaded<'a>(&'a self, sealed: &'a Sealed) -> Result<&'a Loaded, LogError> {
         if let Some(loaded) = sealed.loaded.get() {

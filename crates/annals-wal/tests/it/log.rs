@@ -67,7 +67,8 @@ pub(crate) fn batch(next: u64, events: u64, bytes: usize) -> FrameBuilder {
 pub(crate) fn assert_own(event: &EventRef<'_>) {
     let position = event.position.get();
     assert_eq!(event.stream, format!("stream-{}", position % 3), "at {position}");
-    assert_eq!(event.data, data_of(position, event.data.len() - 8), "at {position}");
+    let data = event.data().unwrap();
+    assert_eq!(data, data_of(position, data.len() - 8), "at {position}");
 }
 
 /// Reading from segments of which no events were removed.

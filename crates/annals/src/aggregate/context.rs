@@ -23,7 +23,7 @@ use annals_types::{NewEvent, Timestamp};
 /// store.aggregates::<Sensor>().execute_with("sensor-1", &Measure(21), &context)?;
 /// let view = store.view();
 /// let event = view.read(Query::all())?.next().unwrap()?;
-/// assert_eq!((event.occurred_at, event.metadata), (Timestamp::EPOCH, &br#"{"by":"ada"}"#[..]));
+/// assert_eq!((event.occurred_at, &*event.metadata()?), (Timestamp::EPOCH, &br#"{"by":"ada"}"#[..]));
 /// assert!(event.tags.contains("site:7"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

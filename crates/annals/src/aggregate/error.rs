@@ -3,7 +3,7 @@
 use super::typed::EventError;
 use crate::error::{AppendError, ReadError};
 use annals_snapshot::SnapshotError;
-use annals_types::{Conflict, Invalid, Position, Version};
+use annals_types::{Conflict, Invalid, PayloadError, Position, Version};
 use std::error::Error;
 
 /// Why a state cannot be loaded.
@@ -29,6 +29,37 @@ pub enum LoadError {
         /// The version of its schema.
         schema_version: u32,
         /// What is wrong with it.
+        #[source]
+        reason: EventError,
+    },
+    /// Events that the state needs are hidden by rules of retention, or the stream was deleted with them, and no snapshot has what
+    /// they did. [`Aggregates::from_floor`](crate::Aggregates::from_floor) allows a state of what is left.
+    #[error(
+        "the state of stream {stream:?} at version {version} needs events before version {floor}, which rules of retention hide, and no snapshot that can be used ({reason})"
+    )]
+    BelowFloor {
+        /// The stream.
+        stream: String,
+        /// The version at which the state was to stand.
+        version: Version,
+        /// The first version that is not hidden.
+        floor: Version,
+        /// What is with snapshots.
+        reason: String,
+    },
+    /// The payload of one of its events is not there: it was erased, or its key is missing. See
+    /// [`Aggregate::apply_erased`](crate::Aggregate::apply_erased) for what was erased.
+    #[error("event {version} of stream {stream:?} (type {event_type:?}) cannot be applied")]
+    NoPayload {
+        /// The stream.
+        stream: String,
+        /// The event's version.
+        version: Version,
+        /// Its type.
+        event_type: String,
+        /// Why the payload is not there, and at which position.
+        payload: PayloadError,
+        /// Why the state is nothing without it.
         #[source]
         reason: EventError,
     },
@@ -111,6 +142,12 @@ pub enum SaveError {
         "a state as of a time on the occurred clock is not that of a version: load one as of a version, a position or a recorded time"
     )]
     NotOfAVersion,
+    /// The state lacks events that rules of retention hide.
+    #[error("the state has no events before version {floor}, so it is not that of the whole history")]
+    FromFloor {
+        /// The first version that it has.
+        floor: Version,
+    },
     /// The codec cannot write it.
     #[error("the state cannot be written as a snapshot")]
     Encode(#[source] Box<dyn Error + Send + Sync>),

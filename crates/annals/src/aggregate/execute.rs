@@ -8,7 +8,7 @@ use super::typed::DomainEvent;
 use super::{Aggregate, Handle};
 use crate::batch::{Appended, Batch};
 use crate::error::AppendError;
-use annals_types::{EventRef, Expected, NewEvent, Position, Tags, Timestamp, Uuid, Version};
+use annals_types::{EventRef, Expected, NewEvent, PayloadRef, Position, Tags, Timestamp, Uuid, Version};
 
 /// A command that was executed.
 #[derive(Debug)]
@@ -125,7 +125,6 @@ fn as_stored<'a>(new: &'a NewEvent<'_>) -> EventRef<'a> {
         tags: Tags::default(),
         schema_version: new.schema_version,
         content_type: new.content_type,
-        data: &new.data,
-        metadata: b"",
+        payload: PayloadRef::plain(&new.data, b""),
     }
 }

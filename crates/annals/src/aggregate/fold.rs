@@ -3,6 +3,7 @@
 use super::Aggregate;
 use super::error::LoadError;
 use super::loaded::{LastEvent, Loaded};
+use super::typed::EventError;
 use crate::error::ReadError;
 use crate::query::Query;
 use crate::upcast::upcast_one;
@@ -11,19 +12,20 @@ use annals_types::{EventRef, Version};
 use annals_vfs::sync::Deadline;
 use std::time::Duration;
 
-/// Folds the events behind a state, up to a version, as far as the view shows them. Notes if that took longer than
+/// Folds events behind a state, from one version up to another, as far as the view shows them. Notes if that took longer than
 /// `patience`.
 pub(super) fn fold<A: Aggregate>(
     view: &View,
+    from: Version,
     to: Version,
     patience: Option<Duration>,
     loaded: &mut Loaded<A>,
 ) -> Result<(), LoadError> {
-    if to <= loaded.version() {
+    if to < from {
         return Ok(());
     }
     let deadline = patience.map(Deadline::after);
-    let query = Query::stream(loaded.stream.as_str()).from_version(loaded.version().next()).to_version(to);
+    let query = Query::stream(loaded.stream.as_str()).from_version(from).to_version(to);
     let chain = view.chain()?;
     // The stored events, also those that upcasting drops: the version is that of the stream.
     for event in view.read(query)? {
@@ -45,12 +47,42 @@ pub(super) fn fold<A: Aggregate>(
 }
 
 fn apply<A: Aggregate>(state: &mut A, event: &EventRef<'_>) -> Result<(), LoadError> {
-    state.apply_stored(event).map_err(|reason| LoadError::NotUnderstood {
-        stream: event.stream.into(),
-        version: event.version,
-        position: event.position,
-        event_type: event.event_type.into(),
-        schema_version: event.schema_version,
-        reason,
-    })
+    match state.apply_stored(event) {
+        Ok(()) => Ok(()),
+        Err(reason) => not_applied(state, event, reason),
+    }
+}
+
+/// What becomes of an event that the state has not taken.
+#[cold]
+fn not_applied<A: Aggregate>(
+    state: &mut A,
+    event: &EventRef<'_>,
+    reason: EventError,
+) -> Result<(), LoadError> {
+    let no_payload = match event.payload.as_plain() {
+        Some(_) => None,
+        None => event.plain().err(),
+    };
+    match no_payload {
+        Some(payload) => {
+            let taken =
+                if payload.is_erased() { state.apply_erased(event, payload) } else { Err(payload.into()) };
+            taken.map_err(|reason| LoadError::NoPayload {
+                stream: event.stream.into(),
+                version: event.version,
+                event_type: event.event_type.into(),
+                payload,
+                reason,
+            })
+        }
+        None => Err(LoadError::NotUnderstood {
+            stream: event.stream.into(),
+            version: event.version,
+            position: event.position,
+            event_type: event.event_type.into(),
+            schema_version: event.schema_version,
+            reason,
+        }),
+    }
 }

@@ -19,13 +19,15 @@ pub struct Aggregates<A> {
     pub(super) store: Store,
     pub(super) saving: Option<Arc<Saving<A>>>,
     pub(super) attempts: u32,
+    /// Whether a state may lack the events that rules of retention hide.
+    pub(super) from_floor: bool,
 }
 
 impl Store {
     /// The aggregates of a kind.
     #[must_use]
     pub fn aggregates<A: Aggregate>(&self) -> Aggregates<A> {
-        Aggregates { store: self.clone(), saving: None, attempts: ATTEMPTS }
+        Aggregates { store: self.clone(), saving: None, attempts: ATTEMPTS, from_floor: false }
     }
 }
 
@@ -100,7 +102,8 @@ impl<A: Aggregate> Aggregates<A> {
 
 impl<A> Clone for Aggregates<A> {
     fn clone(&self) -> Self {
-        Aggregates { store: self.store.clone(), saving: self.saving.clone(), attempts: self.attempts }
+        let (store, saving) = (self.store.clone(), self.saving.clone());
+        Aggregates { store, saving, attempts: self.attempts, from_floor: self.from_floor }
     }
 }
 

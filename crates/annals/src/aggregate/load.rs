@@ -1,17 +1,16 @@
 //! Loading states: at the latest version, at an earlier one, as of any moment.
 
 use super::error::LoadError;
-use super::fold::fold;
 use super::handle::Aggregates;
+use super::left::Left;
 use super::loaded::{Loaded, SnapshotOutcome};
 use super::{Aggregate, SaveError};
-use crate::error::ReadError;
 use crate::query::AsOf;
 use crate::view::View;
 use annals_types::Version;
 
 impl<A: Aggregate> Aggregates<A> {
-    /// The state now. A stream without events gives the default state at version 0.
+    /// The state now. A stream without events, or one that was deleted, gives the default state at version 0.
     ///
     /// # Errors
     /// As [`LoadError`] says.
@@ -42,12 +41,18 @@ impl<A: Aggregate> Aggregates<A> {
     /// The state after the event with a version.
     ///
     /// # Errors
-    /// [`LoadError::NotReached`] if the stream has no such version; otherwise as [`LoadError`] says.
+    /// [`LoadError::NotReached`] if the stream has no such version; [`LoadError::BelowFloor`] also if it was deleted with it;
+    /// otherwise as [`LoadError`] says.
     pub fn load_at_version(&self, stream: &str, version: Version) -> Result<Loaded<A>, LoadError> {
         let view = self.store.view();
         let last = view.cut_version(stream)?;
         if version > last {
             return Err(LoadError::NotReached { stream: stream.into(), version, last });
+        }
+        let anew = Left::of(&view, stream)?.anew;
+        if version < anew && version > Version::ZERO {
+            let reason = "it was deleted".to_owned();
+            return Err(LoadError::BelowFloor { stream: stream.into(), version, floor: anew, reason });
         }
         self.load_up_to(&view, stream, version)
     }
@@ -68,23 +73,29 @@ impl<A: Aggregate> Aggregates<A> {
     /// The state of events up to a version, as far as the view shows them.
     fn load_up_to(&self, view: &View, stream: &str, version: Version) -> Result<Loaded<A>, LoadError> {
         let mut loaded = Loaded::nothing(stream, view.occurred.is_none(), view.rules_at()?);
-        if let Some(saving) = &self.saving {
-            saving.begin(&self.store, view, version, &mut loaded);
+        let left = Left::of(view, stream)?;
+        // A stream that was deleted is one without events, whatever it had.
+        if version < left.anew && left.anew > Version::FIRST {
+            return Ok(loaded);
         }
-        self.catch_up(view, version, &mut loaded)?;
+        if let Some(saving) = &self.saving {
+            saving.begin(&self.store, view, version, left.anew, &mut loaded);
+        }
+        self.fold_rest(view, version, &left, &mut loaded)?;
         self.save_if_due(&mut loaded);
         Ok(loaded)
     }
 
     /// Folds the events behind the state, up to a version; all of them, if rules have been registered meanwhile by which those
-    /// before it are read as other ones.
+    /// before it are read as other ones, or if events between are hidden by now.
     pub(super) fn catch_up(&self, view: &View, to: Version, loaded: &mut Loaded<A>) -> Result<(), LoadError> {
-        if view.rules_at()? != loaded.rules_at {
+        let left = Left::of(view, &loaded.stream)?;
+        let deleted = loaded.version() > Version::ZERO && loaded.version() < left.anew;
+        if view.rules_at()? != loaded.rules_at || deleted || left.lacks(view, to, loaded)? {
             *loaded = self.load_up_to(view, &loaded.stream, to)?;
             return Ok(());
         }
-        let patience = self.saving.as_ref().and_then(|saving| saving.policy.patience());
-        fold(view, to, patience, loaded)
+        self.fold_rest(view, to, &left, loaded)
     }
 
     /// Saves the state if the policy says so. What goes wrong is told by the state.
@@ -98,16 +109,5 @@ impl<A: Aggregate> Aggregates<A> {
             Ok(()) => SnapshotOutcome::Saved,
             Err(error) => SnapshotOutcome::Failed(error),
         };
-    }
-}
-
-impl View {
-    /// The version of a stream's last event at or before the view's position, whenever it occurred.
-    pub(crate) fn cut_version(&self, stream: &str) -> Result<Version, ReadError> {
-        if self.occurred.is_none() {
-            return Ok(self.stream(stream)?.map_or(Version::ZERO, |info| info.last_version));
-        }
-        let cut = View { occurred: None, ..self.clone() };
-        Ok(cut.stream(stream)?.map_or(Version::ZERO, |info| info.last_version))
     }
 }

@@ -14,6 +14,8 @@ pub struct Loaded<A> {
     pub(super) occurred_max: Timestamp,
     /// Whether the state has all events up to its version.
     pub(super) has_all: bool,
+    /// The first version that it has, if events before it are hidden and no snapshot has them.
+    pub(super) floor: Option<Version>,
     /// Which registered rules its events were read by.
     pub(super) rules_at: Position,
     pub(super) snapshot: Option<Version>,
@@ -55,6 +57,7 @@ impl<A: Default> Loaded<A> {
             last: None,
             occurred_max: Timestamp::MIN,
             has_all,
+            floor: None,
             rules_at,
             snapshot: None,
             events_read: 0,
@@ -121,6 +124,13 @@ impl<A> Loaded<A> {
     #[must_use]
     pub fn snapshot(&self) -> Option<Version> {
         self.snapshot
+    }
+
+    /// The version of its first event, if there were others before it that rules of retention hide and no snapshot has: see
+    /// [`Aggregates::from_floor`](crate::Aggregates::from_floor). `None` for a state of the whole history.
+    #[must_use]
+    pub fn floor(&self) -> Option<Version> {
+        self.floor
     }
 
     /// How many stored events were read to come to the state, those behind the snapshot only.

@@ -6,10 +6,12 @@ mod error;
 mod execute;
 mod fold;
 mod handle;
+mod left;
 mod load;
 mod loaded;
 mod policy;
 mod saving;
+mod truncating;
 mod typed;
 
 pub use codec::Codec;
@@ -19,9 +21,10 @@ pub use execute::Executed;
 pub use handle::Aggregates;
 pub use loaded::{IgnoredSnapshot, Loaded, SnapshotOutcome};
 pub use policy::SnapshotPolicy;
+pub use truncating::TruncateError;
 pub use typed::{DomainEvent, EventError};
 
-use annals_types::EventRef;
+use annals_types::{EventRef, PayloadError};
 
 /// A state that is folded from the events of one stream, in the order of their versions.
 ///
@@ -97,6 +100,17 @@ pub trait Aggregate: Default {
     fn apply_stored(&mut self, event: &EventRef<'_>) -> Result<(), EventError> {
         self.apply(Self::Event::from_stored(event)?);
         Ok(())
+    }
+
+    /// Takes an event whose payload was erased, or whose key was destroyed: [`EventRef::data`] gives `reason`. Called where
+    /// [`Aggregate::apply_stored`] has failed for that, and has left the state as it was. By default that is an error, for a
+    /// state that lacks an event without anybody having said that this is right is a wrong state. `Ok(())` without doing
+    /// anything skips the event; its type, times and tags are there to do more.
+    ///
+    /// # Errors
+    /// That the state is nothing without the event; loading ends with [`LoadError::NoPayload`].
+    fn apply_erased(&mut self, _event: &EventRef<'_>, reason: PayloadError) -> Result<(), EventError> {
+        Err(reason.into())
     }
 
     /// The tags that an event is appended with. By default none.

@@ -5,7 +5,7 @@ use super::codec::Codec;
 use super::error::SaveError;
 use super::loaded::Loaded;
 use super::policy::SnapshotPolicy;
-use crate::error::with_causes;
+use crate::error::{ReadError, with_causes};
 use crate::store::Store;
 use crate::view::View;
 use annals_snapshot::{NewSnapshot, Snapshot};
@@ -58,8 +58,15 @@ impl<A: Aggregate> Saving<A> {
     }
 
     /// Puts the newest usable snapshot, at or before a version, in the place of a state without events. Whatever keeps one from
-    /// being used costs reading more events.
-    pub(super) fn begin(&self, store: &Store, view: &View, version: Version, loaded: &mut Loaded<A>) {
+    /// being used costs reading more events. One before `anew` is not of this life of the stream.
+    pub(super) fn begin(
+        &self,
+        store: &Store,
+        view: &View,
+        version: Version,
+        anew: Version,
+        loaded: &mut Loaded<A>,
+    ) {
         let tag = self.tag_by(loaded.rules_at);
         let mut at_most = version;
         for _ in 0..TRIES {
@@ -74,6 +81,9 @@ impl<A: Aggregate> Saving<A> {
             };
             found.passed_over.iter().for_each(|unusable| loaded.ignore(None, unusable.to_string()));
             let Some(snapshot) = found.snapshot else { return };
+            if snapshot.version < anew && !planted(Bug::SnapshotOfDeletedStream) {
+                return;
+            }
             match self.state_in(&snapshot, view, &loaded.stream) {
                 Ok(state) => return loaded.begin_with(state, &snapshot),
                 Err(reason) => loaded.ignore(Some(snapshot.version), with_causes(&*reason)),
@@ -84,7 +94,14 @@ impl<A: Aggregate> Saving<A> {
 
     /// The state that a snapshot saves, if it is one of the history that the view shows.
     fn state_in(&self, snapshot: &Snapshot, view: &View, stream: &str) -> Result<A, Reason> {
-        let last = view.event_at(snapshot.position)?;
+        // Also where it is hidden by now: the snapshot is what is left of it.
+        // And where it was removed, there is nothing left to compare with: it was durable when the snapshot was taken.
+        let last = match view.stored_at(snapshot.position) {
+            Err(ReadError::Removed { .. }) => {
+                return (self.decode)(Codec::of_id(snapshot.codec)?, &snapshot.payload);
+            }
+            other => other?,
+        };
         let is_it = |event: &EventRef<'_>| {
             (event.stream, event.version) == (stream, snapshot.version)
                 && (event.id, event.recorded_at) == (snapshot.event_id, snapshot.recorded_at)
@@ -98,6 +115,9 @@ impl<A: Aggregate> Saving<A> {
     pub(super) fn save(&self, store: &Store, loaded: &Loaded<A>) -> Result<(), SaveError> {
         if !store.is_writable() {
             return Err(SaveError::ReadOnly);
+        }
+        if let Some(floor) = loaded.floor {
+            return Err(SaveError::FromFloor { floor });
         }
         if !loaded.has_all {
             return Err(SaveError::NotOfAVersion);

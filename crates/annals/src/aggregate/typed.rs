@@ -3,7 +3,7 @@
 mod decode;
 mod encode;
 
-use annals_types::{ContentType, EventRef};
+use annals_types::{ContentType, EventRef, PayloadError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::error::Error;
@@ -39,7 +39,7 @@ pub trait DomainEvent: Sized {
     /// The event from what is stored.
     ///
     /// # Errors
-    /// That there is no variant for the type, or that the data are not what the variant takes.
+    /// That there is no variant for the type, that the data are not what the variant takes, or that they are not there.
     fn from_stored(event: &EventRef<'_>) -> Result<Self, EventError>;
 }
 
@@ -53,10 +53,11 @@ impl<T: Serialize + DeserializeOwned> DomainEvent for T {
     }
 
     fn from_stored(event: &EventRef<'_>) -> Result<Self, EventError> {
-        if event.content_type != ContentType::JSON && !event.data.is_empty() {
+        let data = event.data()?;
+        if event.content_type != ContentType::JSON && !data.is_empty() {
             return Err(EventError("its data are not JSON".into()));
         }
-        decode::from_type_and_json(event.event_type, event.data)
+        decode::from_type_and_json(event.event_type, &data)
     }
 }
 
@@ -69,6 +70,12 @@ impl EventError {
     /// With this reason: for types that implement [`DomainEvent`] by themselves.
     pub fn new(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         EventError(reason.into())
+    }
+}
+
+impl From<PayloadError> for EventError {
+    fn from(error: PayloadError) -> Self {
+        EventError(error.into())
     }
 }
 

@@ -124,7 +124,7 @@ impl Committer {
             return Ok(look(frame.record(index)));
         }
         match parts.segment_of(position) {
-            Some(segment) => Ok(look(segment.record(position).map_err(ReadError::from)?)),
+            Some(segment) => Ok(look(segment.record(position).map_err(ReadError::from)?.unwrap_or_default())),
             None => Ok(look(&[])),
         }
     }

@@ -5,9 +5,11 @@ use crate::batch::{Batch, BatchStream};
 use crate::error::AppendError;
 use crate::part::{Part, RunPart};
 use crate::parts::Parts;
+use crate::retention::{Deletion, Log, check_ends};
 use crate::schema::SchemaViolation;
 use crate::view::View;
 use annals_index::{TermKey, TermKind};
+use annals_types::planted::{Bug, planted};
 use annals_types::{Conflict, Expected, Invalid, StreamName, Version};
 use std::sync::Arc;
 
@@ -31,14 +33,11 @@ impl Committer {
             return Ok(Decision::Already(appended));
         }
         self.find_heads(batch)?;
-        for stream in &batch.streams {
-            let (expected, actual) = (stream.expected.unwrap_or_default(), stream.head);
-            if !expected.holds_at(actual) {
-                if let Some(appended) = self.find_applied(batch)? {
-                    return Ok(Decision::Already(appended));
-                }
-                return Err(conflict(&stream.name, expected, actual));
-            }
+        if let Some(refused) = self.refused(batch)? {
+            return self.find_applied(batch)?.map(Decision::Already).ok_or(refused);
+        }
+        if batch.retains {
+            self.check_rules(batch)?;
         }
         if let Some(violation) = self.schema_violation(batch)? {
             let applied = self.find_applied(batch)?;
@@ -50,6 +49,40 @@ impl Committer {
         }
         assign_versions(batch);
         Ok(Decision::Append)
+    }
+
+    /// Why a stream of the batch is not as it has to be, if one is not.
+    fn refused(&mut self, batch: &Batch) -> Result<Option<AppendError>, AppendError> {
+        let rules = self.rules()?;
+        let parts = rules.as_ref().map(|_| self.core.parts.load_full());
+        for stream in &batch.streams {
+            let (expected, actual) = (stream.expected.unwrap_or_default(), stream.head);
+            let deletion = match (&rules, &parts) {
+                (Some(rules), Some(parts)) => {
+                    rules.deletion(Log { parts, staged: Some(&self.staged) }, stream, actual)?
+                }
+                _ => None,
+            };
+            if deletion == Some(Deletion::Tombstone) && stream.events > 0 {
+                return Ok(Some(AppendError::Tombstoned { stream: stream.name.to_string() }));
+            }
+            let deleted = deletion.is_some();
+            let holds = if deleted { Deletion::holds(expected, actual) } else { expected.holds_at(actual) };
+            if !holds {
+                return Ok(Some(conflict(&stream.name, expected, actual, deleted)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Refuses rules about what is not there yet.
+    #[cold]
+    fn check_rules(&mut self, batch: &Batch) -> Result<(), AppendError> {
+        self.index_staged();
+        let (parts, seed) = (self.core.parts.load_full(), self.core.plan.hash_seed);
+        check_ends(batch, self.last_position(), |stream| {
+            Ok(parts.head(&TermKey::new(TermKind::Stream, stream, seed))?)
+        })
     }
 
     /// A position behind the end was not seen in this store, and a condition on what follows it might hold for ever.
@@ -84,7 +117,13 @@ impl Committer {
                 return Ok(Some(AppendError::ConditionFailed { position, after, condition }));
             }
         }
-        Ok(None)
+        let removed = parts.removed;
+        let below = batch.conditions.iter().position(|stated| stated.after < removed);
+        let below = below.filter(|_| !batch.despite_removed && !planted(Bug::RemovedNotAgainstCondition));
+        Ok(below.map(|condition| {
+            let after = batch.conditions[condition].after;
+            AppendError::ConditionBelowRemoved { after, removed, condition }
+        }))
     }
 
     /// Has what the batches of a group will look up in the index fetched while the first of them are decided. Of 64
@@ -209,9 +248,9 @@ fn assign_versions(batch: &mut Batch) {
     }
 }
 
-fn conflict(stream: &str, expected: Expected, actual: Version) -> AppendError {
+fn conflict(stream: &str, expected: Expected, actual: Version, deleted: bool) -> AppendError {
     match StreamName::new(stream) {
-        Ok(stream) => AppendError::Conflict(Conflict { stream, expected, actual }),
+        Ok(stream) => AppendError::Conflict(Conflict { stream, expected, actual, deleted }),
         Err(invalid) => AppendError::Invalid(invalid),
     }
 }

@@ -9,8 +9,9 @@ mod writing;
 
 use crate::batch::{Appended, Batch};
 use crate::core::{Core, FullSegment};
-use crate::error::AppendError;
+use crate::error::{AppendError, ReadError};
 use crate::heads::HeadCache;
+use crate::retention::{Hiding, Rules};
 use crate::schema::Registry;
 use crate::staged::{Staged, StagedBatch};
 use crate::view::View;
@@ -89,6 +90,8 @@ pub(crate) struct Committer {
     failure: Option<std::io::Error>,
     /// What is registered, if a batch had to be compared with it here.
     registry: Option<Arc<Registry>>,
+    /// The rules of retention, if there are any, as they were when the last batch was decided on.
+    rules: Option<Arc<Rules>>,
     /// Heads of the streams that were appended to last.
     heads: HeadCache,
     /// Whether runs that are missing could not be written.
@@ -157,6 +160,7 @@ impl Committer {
             written: writer.next_position().previous(),
             failure: None,
             registry: None,
+            rules: None,
             writer,
             index_stays_missing: false,
             closed: false,
@@ -225,6 +229,33 @@ impl Committer {
     /// What is written, and what is staged behind it.
     pub(crate) fn state(&self) -> (View, &Staged) {
         (View::new(self.core.parts.load_full(), self.written), &self.staged)
+    }
+
+    /// The rules of retention with what is staged; `None` if there are none.
+    #[inline]
+    pub(super) fn rules(&mut self) -> Result<Option<Arc<Rules>>, ReadError> {
+        let retention = &self.core.retention;
+        if retention.is_empty() {
+            return Ok(None);
+        }
+        let known = |rules: &Arc<Rules>| retention.is_newest(rules) || planted(Bug::DeletionInGroupNotSeen);
+        if self.rules.as_ref().is_some_and(known) {
+            return Ok(self.rules.clone());
+        }
+        self.read_rules()
+    }
+
+    #[cold]
+    fn read_rules(&mut self) -> Result<Option<Arc<Rules>>, ReadError> {
+        self.index_staged();
+        let (view, last) = (View::new(self.core.parts.load_full(), self.written), self.last_position());
+        self.core.retention.with_staged(&mut self.rules, &view, &self.staged, last)
+    }
+
+    /// What a reader of everything up to `last` does not see, with what is staged.
+    pub(crate) fn hiding(&mut self, last: Position) -> Result<Option<Arc<Hiding>>, ReadError> {
+        let rules = self.rules()?;
+        Ok(rules.map(|rules| Hiding::by(rules, self.core.env.clock.now(), last)))
     }
 
     /// Takes a batch outside of a group; `None` if it has no events. It is written with the next group, or by whoever writes

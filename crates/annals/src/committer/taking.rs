@@ -68,6 +68,9 @@ impl Committer {
         if batch.registers {
             self.core.schemas.note_registered(&batch);
         }
+        if batch.retains {
+            self.core.retention.note_staged(&batch);
+        }
         self.staged.push(StagedBatch { stamp, batch, outcome });
         if self.staged.unindexed().0 > UNINDEXED_MAX {
             self.index_staged();

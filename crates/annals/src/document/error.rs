@@ -1,7 +1,7 @@
 //! What can go wrong with documents.
 
 use crate::error::ReadError;
-use annals_types::{ContentType, Position, Version};
+use annals_types::{ContentType, PayloadError, Position, Version};
 
 /// Why the state of a stream cannot be told as a document.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum DocumentError {
         /// Where and what is wrong.
         source: serde_json::Error,
     },
+    /// The data of an event are not there, or cannot be read: what the document would be with them is not known.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
     /// That is no JSON pointer.
     #[error(
         "{pointer:?} is not a JSON pointer: it is empty or begins with a slash, and `~` stands before 0 or 1"

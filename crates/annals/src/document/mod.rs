@@ -57,7 +57,8 @@ impl Document {
     /// Takes the next event of the stream.
     ///
     /// # Errors
-    /// [`DocumentError::NotJson`] or [`DocumentError::Json`] if its data are no JSON. The document is as it was before.
+    /// [`DocumentError::NotJson`] or [`DocumentError::Json`] if its data are no JSON, [`DocumentError::Payload`] if they are not
+    /// there. The document is as it was before.
     pub fn apply(&mut self, event: &EventRef<'_>) -> Result<(), DocumentError> {
         if let Some(patch) = data_of(event)? {
             merge::apply(self.value.get_or_insert(Value::Null), patch);
@@ -88,13 +89,14 @@ impl Document {
 /// The data of an event as a value; `None` if it has none.
 fn data_of(event: &EventRef<'_>) -> Result<Option<Value>, DocumentError> {
     let (position, version) = (event.position, event.version);
-    if event.data.is_empty() {
+    let data = event.data()?;
+    if data.is_empty() {
         return Ok(None);
     }
     if event.content_type != ContentType::JSON {
         return Err(DocumentError::NotJson { position, version, content_type: event.content_type });
     }
-    let parsed = serde_json::from_slice(event.data).map(Some);
+    let parsed = serde_json::from_slice(&data).map(Some);
     parsed.map_err(|source| DocumentError::Json { position, version, source })
 }
 

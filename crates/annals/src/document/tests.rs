@@ -1,7 +1,7 @@
 //! Documents by themselves, on made-up events.
 
 use super::*;
-use annals_types::{Position, Tags, Timestamp, Uuid};
+use annals_types::{PayloadRef, Position, Tags, Timestamp, Uuid};
 
 fn event(version: u64, data: &[u8]) -> EventRef<'_> {
     EventRef {
@@ -15,8 +15,7 @@ fn event(version: u64, data: &[u8]) -> EventRef<'_> {
         tags: Tags::default(),
         schema_version: 1,
         content_type: ContentType::JSON,
-        data,
-        metadata: b"",
+        payload: PayloadRef::plain(data, b""),
     }
 }
 

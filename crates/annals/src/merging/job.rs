@@ -36,7 +36,9 @@ impl Job {
             return Err(LogError::Io { what: "open the runs that are to be merged".into(), source });
         }
         let bytes = length(&sources);
-        let run_id = core.catalog.lock().new_file_id();
+        let mut catalog = core.catalog.lock();
+        let (run_id, gaps) = (catalog.new_file_id(), catalog.manifest().removed.is_some());
+        drop(catalog);
         let failed = |source| LogError::Io { what: format!("write {}", names::run(run_id)), source };
         let file = RunFile::create(&*core.env.disk, run_id).map_err(failed)?;
         let file = Arc::new(Mutex::new(Some(file)));
@@ -46,6 +48,7 @@ impl Job {
             run_id,
             hash_seed: core.plan.hash_seed,
             sink: sink(Arc::clone(&file)),
+            gaps,
             scratch: scratch_files(Arc::clone(&core.env.disk), run_id, Arc::clone(&scratch)),
         };
         match Merge::new(runs, target, memory_bytes) {

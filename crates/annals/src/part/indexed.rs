@@ -73,7 +73,7 @@ pub(crate) fn insert_all_stored(
 }
 
 fn out_of_order(segment: &Segment, event: &EventRef<'_>, expected: Version) -> Corruption {
-    let offset = segment.offset_of(event.position).map_or(0, u64::from);
+    let offset = segment.offset_of(event.position).ok().flatten().map_or(0, u64::from);
     let damage = Damage::new(offset, "version in its stream", event.version.get(), expected.get());
     let mut corruption = damage.in_file(segment.path());
     corruption.what = format!("{} (position {})", corruption.what, event.position);

@@ -53,12 +53,12 @@ impl Rebuilt {
     fn build(&self, segment: &Segment) -> Result<MemoryIndex, ReadError> {
         let mut index = self.plan.begin(segment.first_position());
         let last = segment.sealed_entry().map_or(Position::ZERO, annals_format::SealedSegment::last_position);
-        let mut position = segment.first_position();
-        while position <= last {
-            let event = segment.event(position)?;
+        let mut walk = segment.walk(segment.first_position()..last.next())?;
+        while let Some(event) = walk.next_event()? {
+            index.skip_to(event.position);
             insert_stored(&mut index, segment, &event).map_err(ReadError::Corrupt)?;
-            position = position.next();
         }
+        index.skip_to(last.next());
         Ok(index)
     }
 

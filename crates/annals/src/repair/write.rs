@@ -284,6 +284,8 @@ impl Destination {
             open: self.active.iter().map(|active| active.entry).collect(),
             runs: self.runs,
             clean: Some(CleanMark { segment_id, frames_end }),
+            removed: None,
+            compactions: Vec::new(),
         };
         let disk = &*self.env.disk;
         replace_file(disk, names::MANIFEST, &manifest.encode()).map_err(OpenError::io("write MANIFEST"))?;

@@ -7,7 +7,7 @@ use crate::events::Events;
 use crate::query::Query;
 use crate::upcast::{Chain, Walked};
 use crate::view::View;
-use annals_types::{EventRef, Position};
+use annals_types::{EventRef, PayloadRef, Position};
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::iter::FusedIterator;
@@ -124,7 +124,7 @@ impl Trial {
                         event_type: &changed.event_type,
                         schema_version: changed.schema_version,
                         content_type: changed.content_type,
-                        data: &changed.data,
+                        payload: PayloadRef::plain(&changed.data, b""),
                         ..*event
                     };
                     check(&shown, Some(changed.part));

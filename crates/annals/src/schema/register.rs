@@ -75,7 +75,7 @@ impl Store {
     ///
     /// let view = store.view();
     /// let event = view.read_upcast(Query::all().of_type("deposited"))?.next().unwrap()?;
-    /// assert_eq!(event.event().data, br#"{"cents":5}"#);
+    /// assert_eq!(&*event.event().data()?, br#"{"cents":5}"#);
     /// assert_eq!(view.current_version("deposited")?, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

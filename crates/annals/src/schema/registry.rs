@@ -63,13 +63,19 @@ impl Entry {
     pub(crate) fn check(&self, event: &EventRef<'_>) -> Result<(), Flaw> {
         let Some(validator) = self.validator() else { return Ok(()) };
         let validator = validator.as_ref().map_err(Flaw::whole)?;
-        if event.data.is_empty() {
+        let data = match event.data() {
+            Ok(data) => data,
+            // Nothing is wrong with what is not there any more.
+            Err(error) if error.is_erased() => return Ok(()),
+            Err(error) => return Err(Flaw::whole(error.to_string())),
+        };
+        if data.is_empty() {
             return validator.check(&Value::Null);
         }
         if event.content_type != ContentType::JSON {
             return Err(Flaw::whole(format!("the data are {}, not JSON", event.content_type)));
         }
-        let data = serde_json::from_slice(event.data);
+        let data = serde_json::from_slice(&data);
         validator.check(&data.map_err(|error| Flaw::whole(format!("the data are not JSON: {error}")))?)
     }
 }
@@ -115,7 +121,10 @@ impl Registry {
         let position = event.position;
         let known = event.event_type == SCHEMA_REGISTERED && event.schema_version <= REGISTRATION_VERSION;
         let registration = if known {
-            Registration::from_json(event.data)
+            match event.data() {
+                Ok(data) => Registration::from_json(&data),
+                Err(error) => Err(SchemaError::Invalid(error.to_string())),
+            }
         } else {
             Err(SchemaError::Invalid("it was written by a newer program".to_owned()))
         };

@@ -1,6 +1,7 @@
 //! Streams of the store's own.
 
 use super::registration::{Registration, SYSTEM_PREFIX};
+use crate::compaction::{LEDGER_STREAM, is_entry};
 use annals_types::{ContentType, Invalid, NewEvent};
 
 /// The stream of registrations.
@@ -21,6 +22,9 @@ pub(crate) fn event_of(registration: &Registration) -> NewEvent<'static> {
 pub(crate) fn check(stream: &str, event: &NewEvent<'_>) -> Result<bool, Invalid> {
     if !stream.starts_with(SYSTEM_PREFIX) {
         return Ok(false);
+    }
+    if stream == LEDGER_STREAM {
+        return if is_entry(event) { Ok(false) } else { Err(Invalid::SystemStream) };
     }
     let own = stream == SCHEMAS_STREAM
         && event.event_type == SCHEMA_REGISTERED

@@ -165,7 +165,7 @@ impl Store {
     ///         let mut balance = 0;
     ///         for event in account.events()? {
     ///             let event = event?;
-    ///             let amount: i64 = std::str::from_utf8(event.data)?.parse()?;
+    ///             let amount: i64 = std::str::from_utf8(&event.data()?)?.parse()?;
     ///             balance += if event.event_type == "deposited" { amount } else { -amount };
     ///         }
     ///         if balance < cents {

@@ -31,6 +31,8 @@ impl Handle {
         let end = writing.queue.with_sink(Committer::close);
         writing.serving.end(&writing.queue);
         writing.stop_worker(&self.core);
+        // A compaction ends with its step.
+        drop(self.core.compacting.lock());
         self.core.abandon_merges();
         self.core.close_snapshots(true);
         self.core.cut_unused();

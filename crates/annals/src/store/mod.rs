@@ -15,6 +15,7 @@ use crate::open::{Opened, environment, observe, open_for_reading, open_for_writi
 use crate::options::{Durability, Options};
 use crate::parts::Parts;
 use crate::recovery::RecoveryReport;
+use crate::retention::{Hiding, SharedRules};
 use crate::schema::Schemas;
 use crate::serving::Serving;
 use crate::stats::Stats;
@@ -117,7 +118,8 @@ impl Store {
         let index = (opened.parts, opened.rebuilt);
         let schemas = Arc::new(Schemas::of_reader(options.upcasters.clone()));
         let snapshots = options.snapshot_options(false);
-        let settings = Settings { durability, budget, snapshots, worker: None, schemas };
+        let retention = Arc::new(SharedRules::of_reader());
+        let settings = Settings { durability, budget, snapshots, worker: None, schemas, retention };
         let core = Core::new(env, catalog, settings, index, watermark, Vec::new());
         Ok(Self::new(path, Arc::new(core), opened.report, None))
     }
@@ -147,6 +149,7 @@ impl Store {
                 snapshots: options.snapshot_options(true),
                 worker: options.background.then_some(sender),
                 schemas: Arc::new(Schemas::of_writer(options.upcasters.clone())),
+                retention: Arc::new(SharedRules::of_writer()),
             },
             (parts, rebuilt),
             watermark,
@@ -181,8 +184,14 @@ impl Store {
     #[must_use]
     pub fn view(&self) -> View {
         // The position first: every visible event is in the parts that are loaded after it.
-        let position = self.0.core.watermark.visible();
-        View::new(self.0.core.parts.load_full(), position)
+        let core = &self.0.core;
+        let position = core.watermark.visible();
+        let mut view = View::new(core.parts.load_full(), position);
+        // Behind the position, too: a rule that is not known by now is not visible there.
+        if !core.retention.is_empty_at(position) {
+            view.hiding = Some(Hiding::at(core.env.clock.now(), position));
+        }
+        view
     }
 
     /// The position of the last visible event.
@@ -317,12 +326,14 @@ impl Store {
         self.0.core.plan.ids
     }
 
-    /// Counts and sizes.
+    /// Counts and sizes of what is stored, also of what rules of retention hide.
     ///
     /// # Errors
     /// As [`ReadError`] says.
     pub fn stats(&self) -> Result<Stats, ReadError> {
-        Stats::collect(&self.0.core, &self.view())
+        let core = &self.0.core;
+        let position = core.watermark.visible();
+        Stats::collect(core, &View::new(core.parts.load_full(), position))
     }
 
     /// Closes the store: waits for appends under way, makes everything durable and notes that it was closed in

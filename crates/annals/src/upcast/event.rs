@@ -1,6 +1,6 @@
 //! One event as the newest version of its schema has it.
 
-use annals_types::{ContentType, EventRef};
+use annals_types::{ContentType, EventRef, PayloadRef};
 use std::fmt;
 
 /// An event in the newest version of its schema. What upcasting leaves alone is borrowed from the log, as an
@@ -18,7 +18,18 @@ pub(crate) struct Changed {
     pub(crate) schema_version: u32,
     pub(crate) content_type: ContentType,
     pub(crate) data: Vec<u8>,
+    /// The metadata of the stored event, where they had to be made; otherwise they are borrowed.
+    pub(crate) metadata: Option<Vec<u8>>,
     pub(crate) part: usize,
+}
+
+impl Changed {
+    fn metadata<'e>(&'e self, stored: &EventRef<'e>) -> &'e [u8] {
+        match &self.metadata {
+            Some(made) => made,
+            None => stored.payload.as_plain().map_or(&[], |(_, metadata)| metadata),
+        }
+    }
 }
 
 impl<'v> UpcastEvent<'v> {
@@ -41,7 +52,7 @@ impl<'v> UpcastEvent<'v> {
                 event_type: &changed.event_type,
                 schema_version: changed.schema_version,
                 content_type: changed.content_type,
-                data: &changed.data,
+                payload: PayloadRef::plain(&changed.data, changed.metadata(&self.stored)),
                 ..self.stored
             },
         }

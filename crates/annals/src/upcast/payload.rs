@@ -37,12 +37,12 @@ pub enum NotJson {
 }
 
 impl<'e> Payload<'e> {
-    pub(crate) fn new(stored: &'e EventRef<'e>) -> Self {
+    pub(crate) fn new(stored: &'e EventRef<'e>, data: Cow<'e, [u8]>) -> Self {
         Payload {
             stored,
             event_type: Cow::Borrowed(stored.event_type),
             schema_version: stored.schema_version,
-            content: Content::Bytes(stored.content_type, Cow::Borrowed(stored.data)),
+            content: Content::Bytes(stored.content_type, data),
         }
     }
 

@@ -35,7 +35,7 @@ use std::sync::Arc;
 /// let view = store.view();
 /// for event in view.read_upcast(Query::all().of_type("money-deposited"))? {
 ///     let event = event?;
-///     assert_eq!(event.event().data, br#"{"cents":500,"currency":"EUR"}"#);
+///     assert_eq!(&*event.event().data()?, br#"{"cents":500,"currency":"EUR"}"#);
 ///     assert_eq!(event.stored().event_type, "deposited");
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())

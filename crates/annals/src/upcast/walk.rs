@@ -4,7 +4,8 @@ use super::chain::{Chain, Next};
 use super::error::UpcastError;
 use super::event::Changed;
 use super::payload::{Content, Payload};
-use annals_types::{ContentType, EventRef};
+use annals_types::{ContentType, EventRef, PlainPayload};
+use std::borrow::Cow;
 
 /// Most events that one stored event may become, and most steps that may be taken to get there.
 const PARTS_MAX: usize = 1 << 16;
@@ -23,15 +24,23 @@ impl Chain {
     pub(crate) fn walk(&self, event: &EventRef<'_>) -> Result<Walked, Box<UpcastError>> {
         match self.next(event.event_type, event.schema_version) {
             Ok(Next::Ends) => Ok(Walked::Unchanged),
-            Ok(Next::Step(_)) => self.walk_all(event).map(Walked::Changed),
+            // What is not there cannot be changed. The event is given out as it is stored, and whoever asks for its data is told.
+            Ok(Next::Step(_)) => match event.plain() {
+                Ok(plain) => self.walk_all(event, plain).map(Walked::Changed),
+                Err(_) => Ok(Walked::Unchanged),
+            },
             Err(reason) => Err(UpcastError::new(event, reason)),
         }
     }
 
     /// Depth first, so that what one event becomes stays together, in its order.
-    fn walk_all(&self, event: &EventRef<'_>) -> Result<Vec<Changed>, Box<UpcastError>> {
+    fn walk_all<'e>(
+        &self,
+        event: &'e EventRef<'e>,
+        plain: PlainPayload<'e>,
+    ) -> Result<Vec<Changed>, Box<UpcastError>> {
         let (mut ended, mut steps) = (Vec::new(), 0);
-        let mut open = vec![Payload::new(event)];
+        let mut open = vec![Payload::new(event, plain.data)];
         while let Some(payload) = open.pop() {
             let next = self.next(&payload.event_type, payload.schema_version);
             match next.map_err(|reason| UpcastError::new(event, reason))? {
@@ -48,6 +57,10 @@ impl Chain {
         }
         for (part, changed) in ended.iter_mut().enumerate() {
             changed.part = part;
+            changed.metadata = match &plain.metadata {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(made) => Some(made.clone()),
+            };
         }
         Ok(ended)
     }
@@ -63,6 +76,7 @@ fn finish(payload: Payload<'_>) -> Changed {
         schema_version: payload.schema_version,
         content_type,
         data,
+        metadata: None,
         part: 0,
     }
 }

@@ -9,7 +9,7 @@ mod survey;
 use crate::catalog::read_manifest;
 use crate::error::OpenError;
 use crate::open::{check_foreign, newest_unnamed, present_files};
-use annals_format::{Corruption, FormatError, Manifest, names};
+use annals_format::{Corruption, FormatError, Manifest, SealedSegment, names};
 use annals_snapshot::SnapshotError;
 use annals_types::{EventRef, Position, Timestamp};
 use annals_vfs::{Disk, Env, RealDisk, is_shortage};
@@ -268,7 +268,7 @@ fn check_snapshots(disk: &dyn Disk, manifest: &Manifest, found: &mut Verificatio
 }
 
 fn note_orphans(disk: &dyn Disk, manifest: &Manifest, found: &mut Verification) {
-    let present = present_files(disk, names::LOG_DIR, names::parse_segment);
+    let present = present_files(disk, names::LOG_DIR, names::parse_edition);
     match present.and_then(|present| newest_unnamed(disk, manifest, &present)) {
         Ok(None) => {}
         Ok(Some(segment)) => {
@@ -279,8 +279,8 @@ fn note_orphans(disk: &dyn Disk, manifest: &Manifest, found: &mut Verification) 
         Err(OpenError::Io { what, source }) => found.refused(names::LOG_DIR, None, &what, &source),
         Err(error) => found.finding(names::LOG_DIR, None, error.to_string()),
     }
-    let segments = manifest.sealed.iter().map(|segment| segment.id);
-    let segments = segments.chain(manifest.open.iter().map(|segment| segment.id)).map(names::segment);
+    let segments = manifest.sealed.iter().map(SealedSegment::path);
+    let segments = segments.chain(manifest.open.iter().map(|segment| names::segment(segment.id)));
     let named: BTreeSet<String> =
         segments.chain(manifest.runs.iter().map(|run| names::run(run.id))).collect();
     for directory in [names::LOG_DIR, names::INDEX_DIR] {

@@ -5,7 +5,7 @@ use super::{Verification, file};
 use crate::part::indexed;
 use annals_format::{
     BLOCK_RECORDS, Damage, FOOTER_TRAILER_BYTES, Footer, Manifest, SEGMENT_HEADER_BYTES, SPAN_BYTES,
-    SealedSegment, SegmentHeader, TimeRange, names, span_checksum,
+    SealedSegment, SegmentHeader, Stretch, TimeRange, span_checksum,
 };
 use annals_index::MemoryIndex;
 use annals_types::{EventRef, Timestamp};
@@ -27,12 +27,22 @@ struct Told {
     offsets: Vec<u32>,
     /// The range of occurred_at of each block of records.
     occurred: Vec<TimeRange>,
+    /// Which positions there are, if not all.
+    stretches: Vec<Stretch>,
     /// Whether nothing is wrong with header and frames.
     sound: bool,
 }
 
 impl Told {
-    fn record(&mut self, offset: u64, event: &EventRef<'_>) {
+    /// Takes the next record. `distance` is how far its position is from the segment's first.
+    fn record(&mut self, offset: u64, distance: u64, event: &EventRef<'_>) {
+        let follows = self.stretches.last().map_or(0, |last| {
+            u64::from(last.position) + (self.offsets.len() as u64 - u64::from(last.record))
+        });
+        if self.stretches.is_empty() || distance != follows {
+            let record = u32::try_from(self.offsets.len()).unwrap_or(u32::MAX);
+            self.stretches.push(Stretch { position: u32::try_from(distance).unwrap_or(u32::MAX), record });
+        }
         if self.offsets.len().is_multiple_of(BLOCK_RECORDS) {
             self.occurred.push(TimeRange::EMPTY);
         }
@@ -44,6 +54,16 @@ impl Told {
 
     /// Whether the tables of the footer say the same. In version 1 there are no ranges to compare.
     fn is_in(&self, footer: &Footer, tables: &[u8]) -> bool {
+        let whole = [Stretch { position: 0, record: 0 }];
+        let stretches = (0..footer.stretch_count()).map(|number| footer.stretch(tables, number));
+        let same = match footer.stretch_count() {
+            0 => self.stretches == whole,
+            _ => stretches.eq(self.stretches.iter().copied().map(Some)),
+        };
+        same && self.has_same_blocks(footer, tables)
+    }
+
+    fn has_same_blocks(&self, footer: &Footer, tables: &[u8]) -> bool {
         let blocks = self.offsets.chunks(BLOCK_RECORDS).zip(&self.occurred);
         (0..).step_by(BLOCK_RECORDS).zip(blocks).all(|(first, (offsets, occurred))| {
             let told = footer.occurred_in_block(tables, first);
@@ -72,7 +92,7 @@ impl Sealed<'_> {
         last_recorded: &mut Timestamp,
         found: &mut Verification,
     ) -> Option<MemoryIndex> {
-        let name = names::segment(self.entry.id);
+        let name = self.entry.path();
         let file = file::open(self.disk, &name, found)?;
         let mut window = file::window(&*file, &name, found)?;
         let length = check_length(&name, window.file_length(), self.entry.length, found);
@@ -121,8 +141,11 @@ impl Sealed<'_> {
         let mut told = Told::default();
         let mut next = self.entry.first_position;
         let mut sound = true;
+        let sparse = self.entry.positions() != self.entry.count;
         let walked = scan_window(window, frames, binding, |step| match step {
-            Step::Record { offset, event } if event.position == next => {
+            Step::Record { offset, event } if event.position == next || (sparse && event.position > next) => {
+                next = event.position;
+                index.skip_to(next);
                 found.count(&event);
                 if event.recorded_at < *last_recorded {
                     found.finding(
@@ -142,7 +165,7 @@ impl Sealed<'_> {
                     );
                     found.finding(name, Some(offset), what);
                 }
-                told.record(offset, &event);
+                told.record(offset, next.events_since(self.entry.first_position), &event);
                 next = next.next();
             }
             Step::Record { offset, event } => {
@@ -174,6 +197,15 @@ impl Sealed<'_> {
         });
         debug_assert!(walked.is_ok(), "the window is tolerant");
         let end = self.entry.last_position().next();
+        if sparse {
+            // Of positions that are not there the number of records and the footer tell whether they are to be.
+            if (told.offsets.len() as u64) < self.entry.count {
+                sound = false;
+                found.finding(name, None, "fewer records than the manifest says");
+            }
+            next = end;
+            index.skip_to(end);
+        }
         if next != end {
             sound = false;
             found.missing(name, None, next, end.previous());

@@ -158,7 +158,10 @@ fn metadata_tags_and_time_go_with_the_events() {
     let view = store.view();
     let event =
         view.read(Query::all().tagged("owner:Ada").tagged("branch:7")).unwrap().next().unwrap().unwrap();
-    assert_eq!((event.metadata, event.occurred_at, event.schema_version), (&b"m"[..], Timestamp::EPOCH, 1));
+    assert_eq!(
+        (&*event.metadata().unwrap(), event.occurred_at, event.schema_version),
+        (&b"m"[..], Timestamp::EPOCH, 1)
+    );
 }
 
 #[test]
@@ -238,7 +241,11 @@ fn a_command_is_decided_again_on_the_newer_state_so_many_times_and_no_more() {
     assert_eq!((executed.attempts, executed.loaded.state().0, executed.loaded.version().get()), (4, 4, 4));
     let view = store.view();
     let last = view.read(Query::stream("s").backwards()).unwrap().next().unwrap().unwrap();
-    assert_eq!(last.data, br#"{"cents":3}"#, "decided on the state with the three events of others");
+    assert_eq!(
+        &*last.data().unwrap(),
+        br#"{"cents":3}"#,
+        "decided on the state with the three events of others"
+    );
 
     let error = disturbed.execute("s", &command(4)).unwrap_err();
     assert!(matches!(error, ExecuteError::Contended { attempts: 4, conflict } if conflict.actual.get() == 8));

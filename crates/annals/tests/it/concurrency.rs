@@ -51,7 +51,7 @@ fn of_many_appends_that_expect_the_same_version_exactly_one_wins() {
     }
     assert!(won.keys().copied().eq(0..rounds), "nobody won a round: {won:?}");
     for (event, (thread, position)) in events_of(&store).iter().zip(won.values()) {
-        assert_eq!((event.position.get(), usize::from(event.data[0])), (*position, *thread));
+        assert_eq!((event.position.get(), usize::from(event.data().unwrap()[0])), (*position, *thread));
     }
 }
 
@@ -236,5 +236,5 @@ fn a_batch_larger_than_a_segment_has_its_place_among_small_ones_of_many_threads(
     store.close().unwrap();
     let events = events_of(&world.open());
     assert_eq!(events.len(), 60);
-    assert!(events.iter().all(|event| event.stream == format!("s-{}", event.data[0])));
+    assert!(events.iter().all(|event| event.stream == format!("s-{}", event.data().unwrap()[0])));
 }

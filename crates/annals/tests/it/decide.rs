@@ -35,14 +35,14 @@ fn newest() -> Query {
 fn increment(situation: &Situation<'_>) -> Result<(Batch, u64), ReadError> {
     let mut last = 0;
     for event in situation.events()? {
-        last = u64::from_le_bytes(event?.data.try_into().unwrap());
+        last = u64::from_le_bytes((*event?.data()?).try_into().unwrap());
     }
     Ok((one("counter", &event(last + 1)), last + 1))
 }
 
 fn counted(store: &Store) -> Vec<u64> {
     let numbers = events_of(store).into_iter().filter(|event| event.stream == "counter");
-    numbers.map(|event| u64::from_le_bytes(event.data.try_into().unwrap())).collect()
+    numbers.map(|event| u64::from_le_bytes(event.data().unwrap().try_into().unwrap())).collect()
 }
 
 fn positions(situation: &Situation<'_>, query: Query) -> Vec<u64> {

@@ -16,7 +16,7 @@ fn append(store: &Store, bytes: &[usize]) {
         let appended = store.append("s", Expected::Any, &[NewEvent::new("t", vec![7; *bytes])]).unwrap();
         let view = store.view();
         let last = view.read(Query::all().backwards().limit(1)).unwrap().next().unwrap().unwrap();
-        assert_eq!((last.position, last.data), (appended.last_position, &vec![7; *bytes][..]));
+        assert_eq!((last.position, &*last.data().unwrap()), (appended.last_position, &vec![7; *bytes][..]));
     }
 }
 

@@ -41,7 +41,10 @@ fn every_file_of_a_store_is_sound_and_says_what_it_holds() {
                 assert!(number(&inspection, "first_position") > 0);
                 if let Some((_, Fact::Flag(true))) = inspection.facts.iter().find(|(key, _)| *key == "sealed")
                 {
-                    assert_eq!(number(&inspection, "footer_version"), 3);
+                    assert_eq!(
+                        number(&inspection, "footer_version"),
+                        u64::from(annals_format::FORMAT_VERSION)
+                    );
                     let blocks = number(&inspection, "events").div_ceil(256);
                     assert_eq!(number(&inspection, "offset_bytes"), blocks * 16);
                     assert_eq!(number(&inspection, "occurred_bytes"), blocks * 16);

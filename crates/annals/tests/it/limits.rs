@@ -22,7 +22,7 @@ fn an_event_of_64_mebibytes_is_stored_between_small_ones_in_small_segments() {
     let check = |store: &Store| {
         let view = store.view();
         let event = view.event_at(Position::new(2)).unwrap().unwrap();
-        assert!(event.data == data && event.metadata.len() == METADATA_BYTES_MAX);
+        assert!(event.data().unwrap() == data && event.metadata().unwrap().len() == METADATA_BYTES_MAX);
         assert_eq!(view.read(Query::all().of_type("small")).unwrap().count(), 2);
     };
     check(&store);
@@ -99,7 +99,10 @@ fn any_text_of_1_to_1024_bytes_names_a_stream_of_its_own() {
         for (number, name) in names.iter().enumerate() {
             let events: Vec<_> = view.read(Query::stream(name)).unwrap().map(Result::unwrap).collect();
             assert_eq!(events.len(), 1, "{name:?}");
-            assert_eq!((events[0].stream, events[0].data), (name.as_str(), number.to_string().as_bytes()));
+            assert_eq!(
+                (events[0].stream, &*events[0].data().unwrap()),
+                (name.as_str(), number.to_string().as_bytes())
+            );
         }
     };
     check(&store);

@@ -86,13 +86,13 @@ fn a_missing_store_is_only_created_when_that_is_wanted() {
 fn a_newer_format_is_refused_by_its_version() {
     let world = closed_store();
     let mut manifest = world.disk().image().remove("MANIFEST").unwrap();
-    manifest[8..12].copy_from_slice(&4_u32.to_le_bytes());
+    manifest[8..12].copy_from_slice(&5_u32.to_le_bytes());
     let mut covered = manifest[..12].to_vec();
     covered.extend_from_slice(&manifest[16..]);
     manifest[12..16].copy_from_slice(&crc32(&covered).to_le_bytes());
     world.disk().set_content("MANIFEST", manifest).unwrap();
     assert!(
-        matches!(refused(&world), OpenError::Newer { found: 4, supported: 3, file } if file == "MANIFEST")
+        matches!(refused(&world), OpenError::Newer { found: 5, supported: 4, file } if file == "MANIFEST")
     );
 }
 

@@ -1,7 +1,8 @@
 //! Events as variants of an enum.
 
 use annals::{
-    ContentType, DomainEvent, Event, EventError, EventRef, NewEvent, Position, Tags, Timestamp, Uuid, Version,
+    ContentType, DomainEvent, Event, EventError, EventRef, NewEvent, PayloadRef, Position, Tags, Timestamp,
+    Uuid, Version,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,8 +44,7 @@ fn stored<'a>(event_type: &'a str, content_type: ContentType, data: &'a [u8]) ->
         tags: Tags::default(),
         schema_version: 1,
         content_type,
-        data,
-        metadata: b"",
+        payload: PayloadRef::plain(data, b""),
     }
 }
 
@@ -150,10 +150,10 @@ fn a_type_may_say_by_itself_how_it_is_stored() {
     struct Raw(Event);
     impl DomainEvent for Raw {
         fn to_new(&self) -> Result<NewEvent<'static>, EventError> {
-            Ok(NewEvent::new(self.0.event_type.clone(), self.0.data.clone()))
+            Ok(NewEvent::new(self.0.event_type.clone(), self.0.data().unwrap().to_vec()))
         }
         fn from_stored(event: &EventRef<'_>) -> Result<Self, EventError> {
-            if event.data.len() > 3 { Err(EventError::new("too long")) } else { Ok(Raw(event.to_event())) }
+            if event.data()?.len() > 3 { Err(EventError::new("too long")) } else { Ok(Raw(event.to_event())) }
         }
     }
     let raw = Raw::from_stored(&stored("t", ContentType::BINARY, b"\xff\x00")).unwrap();

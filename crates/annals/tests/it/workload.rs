@@ -101,7 +101,7 @@ pub(crate) fn told<T>(result: &Result<T, AppendError>) -> Told {
 }
 
 fn is((stream, event_type, data): &(String, String, Vec<u8>), event: &Event) -> bool {
-    *stream == event.stream && *event_type == event.event_type && *data == event.data
+    *stream == event.stream && *event_type == event.event_type && event.data() == Ok(data)
 }
 
 /// Positions and versions are dense, and streams read alone, backwards and by id are the same.

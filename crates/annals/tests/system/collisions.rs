@@ -42,7 +42,7 @@ fn a_hundred_thousand_events_of_one_stream_are_found_from_both_ends_and_the_midd
             let from = Query::stream("one").from_version(Version::new(middle)).limit(1);
             assert_eq!(versions(from), [middle]);
             let event = view.event_at(Position::new(middle)).unwrap().unwrap();
-            assert_eq!(event.data, (middle - 1).to_string().as_bytes());
+            assert_eq!(&*event.data().unwrap(), (middle - 1).to_string().as_bytes());
         }
         assert!(versions(Query::stream("one")).into_iter().eq(1..=EVENTS));
     };

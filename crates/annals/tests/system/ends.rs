@@ -45,6 +45,7 @@ fn store_from(first: u64, version: u64, recorded: i64) -> MemoryDisk {
         length: bytes.len() as u64,
         recorded: told.recorded,
         occurred: told.occurred,
+        rewritten: None,
     };
     let manifest = Manifest {
         store_id: STORE_ID,
@@ -60,6 +61,8 @@ fn store_from(first: u64, version: u64, recorded: i64) -> MemoryDisk {
         open: Vec::new(),
         runs: Vec::new(),
         clean: None,
+        removed: None,
+        compactions: Vec::new(),
     };
     let files = [(names::segment(1), bytes), (names::MANIFEST.to_owned(), manifest.encode())];
     MemoryDisk::from_image(BTreeMap::from(files)).unwrap()

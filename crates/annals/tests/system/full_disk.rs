@@ -85,8 +85,11 @@ fn append_until_full(store: &Store, from: u64) -> u64 {
 
 fn check(store: &Store, events: u64) {
     let view = store.view();
-    let all: Vec<_> =
-        view.read(annals::Query::all()).unwrap().map(|found| found.unwrap().data.to_vec()).collect();
+    let all: Vec<_> = view
+        .read(annals::Query::all())
+        .unwrap()
+        .map(|found| found.unwrap().data().unwrap().into_owned())
+        .collect();
     assert_eq!(all.len() as u64, events);
     for (number, data) in all.iter().enumerate() {
         assert!(data.starts_with(format!("{number} ").as_bytes()));

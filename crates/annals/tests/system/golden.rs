@@ -116,6 +116,7 @@ fn listing(store: &Store) -> Vec<String> {
     let view = store.view();
     let lines = view.read(Query::all()).unwrap().map(|event| {
         let event = event.unwrap().to_event();
+        let (data, metadata) = (event.data().unwrap(), event.metadata().unwrap());
         format!(
             "{} {:?} {} {:?} recorded={} occurred={} id={} tags={:?} schema={} content={} metadata={} data={}",
             event.position,
@@ -128,11 +129,11 @@ fn listing(store: &Store) -> Vec<String> {
             event.tags,
             event.schema_version,
             event.content_type.code(),
-            event.metadata.escape_ascii(),
-            if event.data.len() > 100 {
-                format!("{} times {}", event.data.len(), event.data[..1].escape_ascii())
+            metadata.escape_ascii(),
+            if data.len() > 100 {
+                format!("{} times {}", data.len(), data[..1].escape_ascii())
             } else {
-                event.data.escape_ascii().to_string()
+                data.escape_ascii().to_string()
             }
         )
     });

@@ -95,7 +95,8 @@ fn files_that_are_removed_under_a_reader_are_read_to_the_end() {
     let store = small().read_only(true).open(place.path()).unwrap();
     let view = store.view();
     let read = || {
-        let all = view.read(Query::all()).unwrap().map(|event| event.unwrap().data.len()).sum::<usize>();
+        let all =
+            view.read(Query::all()).unwrap().map(|event| event.unwrap().data().unwrap().len()).sum::<usize>();
         let own: Vec<_> =
             view.read(Query::stream("s-3")).unwrap().map(|event| event.unwrap().position).collect();
         (all, own)

@@ -31,7 +31,7 @@ fn stream(thread: u64) -> String {
 pub(crate) fn batches(view: &View, thread: u64) -> u64 {
     let last = view.read(Query::stream(stream(thread)).backwards().limit(1)).unwrap().next();
     last.map_or(0, |event| {
-        let data = std::str::from_utf8(event.unwrap().data).unwrap().to_owned();
+        let data = String::from_utf8(event.unwrap().data().unwrap().into_owned()).unwrap();
         data.split(' ').next().unwrap().parse::<u64>().unwrap() + 1
     })
 }
@@ -77,7 +77,7 @@ pub(crate) fn check_order(view: &View) -> BTreeMap<u64, u64> {
         let thread: u64 = event.stream.strip_prefix("thread-").unwrap().parse().unwrap();
         let (batch, index) = next.entry(thread).or_default();
         let wanted = data(thread, *batch, *index);
-        assert_eq!(event.data, wanted.as_bytes(), "at {position}");
+        assert_eq!(event.data().unwrap(), wanted.as_bytes(), "at {position}");
         *index += 1;
         if *index == events_of(thread, *batch) {
             (*batch, *index) = (*batch + 1, 0);

@@ -28,7 +28,7 @@ struct Data<'v> {
 
 impl<'v> Fold<'v> for Application<'v> {
     fn apply(&mut self, event: &EventRef<'v>) {
-        let data: Data<'v> = payload(event.data);
+        let data: Data<'v> = payload(event.payload.as_plain().unwrap().0);
         if self.events == 0 {
             self.amount_requested = data.amount_requested;
         }

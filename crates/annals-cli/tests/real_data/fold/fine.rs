@@ -29,7 +29,7 @@ struct Data<'v> {
 
 impl<'v> Fold<'v> for Fine<'v> {
     fn apply(&mut self, event: &EventRef<'v>) {
-        let data: Data<'v> = payload(event.data);
+        let data: Data<'v> = payload(event.payload.as_plain().unwrap().0);
         self.events += 1;
         self.last_type = event.event_type;
         self.amount_cents = data.amount_cents.unwrap_or(self.amount_cents);

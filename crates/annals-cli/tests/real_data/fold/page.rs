@@ -32,7 +32,7 @@ struct Data<'v> {
 
 impl<'v> Fold<'v> for Page<'v> {
     fn apply(&mut self, event: &EventRef<'v>) {
-        let data: Data<'v> = payload(event.data);
+        let data: Data<'v> = payload(event.payload.as_plain().unwrap().0);
         self.edits += 1;
         self.bytes_delta += data.delta;
         self.added += data.added;

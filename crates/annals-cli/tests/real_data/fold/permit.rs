@@ -26,7 +26,7 @@ impl<'v> Fold<'v> for Permit<'v> {
         self.events += 1;
         self.last_type = event.event_type;
         self.confirmed |= event.event_type == "Confirmation of receipt";
-        self.resources.extend(payload::<Metadata<'v>>(event.metadata).resource);
+        self.resources.extend(payload::<Metadata<'v>>(event.payload.as_plain().unwrap().1).resource);
     }
 
     fn state(&self) -> Value {

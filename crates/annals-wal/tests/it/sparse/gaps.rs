@@ -138,3 +138,18 @@ fn what_was_removed_is_still_read_by_who_has_the_old_segment() {
     let bytes = Segment::mapped(&new).unwrap().len();
     assert!(bytes > SEGMENT_HEADER_BYTES + FRAME_HEADER_BYTES);
 }
+
+#[test]
+fn the_file_of_a_retired_segment_goes_with_the_last_who_holds_it() {
+    let (disk, entry, plain) = rewritten(&[5, 5], |position| position != 103);
+    let (old, reader) = (open(&disk, &entry), open(&disk, &entry));
+    let other = std::sync::Arc::clone(&old);
+    drop(reader);
+    assert!(disk.image().contains_key(&entry.path()), "it was not retired");
+    old.retire();
+    drop(old);
+    plain.assert_same(&other);
+    assert!(disk.image().contains_key(&entry.path()));
+    drop(other);
+    assert!(!disk.image().contains_key(&entry.path()));
+}

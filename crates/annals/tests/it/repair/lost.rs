@@ -101,7 +101,7 @@ fn an_event_whose_id_was_lost_can_be_appended_again() {
     let store = World::on(MemoryDisk::from_image(new).unwrap(), 1).open();
     for position in lost {
         let event = &wanted[position as usize - 1];
-        let again = NewEvent::new(event.event_type.as_str(), event.data.as_slice()).with_id(event.id);
+        let again = NewEvent::new(event.event_type.as_str(), event.data().unwrap()).with_id(event.id);
         let appended = store.append(&event.stream, Expected::Any, &[again]).unwrap();
         assert!(!appended.already_applied && appended.first_position.get() > 90);
     }

@@ -172,11 +172,11 @@ pub(crate) fn segments(image: &Image) -> Vec<String> {
 pub(crate) fn place_of(image: &Image, event: &Event) -> (String, usize, usize) {
     let given = if event.id.get_version_num() == 7 { 0 } else { 16 };
     let before = 36 + given + event.stream.len() + event.event_type.len();
-    let tail = [event.event_type.as_bytes(), &event.data].concat();
+    let tail = [event.event_type.as_bytes(), event.data().unwrap()].concat();
     for name in segments(image) {
         if let Some(at) = image[&name].windows(tail.len()).position(|window| window == tail) {
             let data = at + event.event_type.len();
-            return (name, data - before, data + event.data.len());
+            return (name, data - before, data + event.data().unwrap().len());
         }
     }
     panic!("the record of position {} is nowhere", event.position);

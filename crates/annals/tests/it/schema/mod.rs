@@ -39,7 +39,12 @@ fn upcast(store: &Store) -> Vec<String> {
     let events = view.read_upcast(Query::stream("s")).unwrap().map(Result::unwrap);
     let line = |event: annals::UpcastEvent<'_>| {
         let shown = event.event();
-        format!("{}/{} {}", shown.event_type, shown.schema_version, String::from_utf8_lossy(shown.data))
+        format!(
+            "{}/{} {}",
+            shown.event_type,
+            shown.schema_version,
+            String::from_utf8_lossy(&shown.data().unwrap())
+        )
     };
     events.map(line).collect()
 }

@@ -26,7 +26,7 @@ fn what_is_registered_is_an_event_and_survives_reopening() {
 
     let event = &events_of(&store)[1];
     assert_eq!((&*event.stream, &*event.event_type), ("$annals.schemas", "$annals.SchemaRegistered"));
-    assert_eq!(Registration::from_json(&event.data).unwrap(), registration);
+    assert_eq!(Registration::from_json(event.data().unwrap()).unwrap(), registration);
     store.close().unwrap();
 
     for options in [world.options(), world.options().read_only(true)] {
@@ -75,7 +75,7 @@ fn rules_join_the_chain_of_the_program() {
         matches!(events.next(), Some(Err(ReadError::Upcast(error))) if error.reason.contains("no upcaster"))
     );
     let last = view.read_upcast(Query::stream("s").backwards()).unwrap().next().unwrap().unwrap();
-    assert_eq!(last.event().data, br#"{"n":1,"via":"hand"}"#);
+    assert_eq!(&*last.event().data().unwrap(), br#"{"n":1,"via":"hand"}"#);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn a_view_keeps_to_what_was_registered_when_it_was_taken() {
     let data = |view: &annals::View| {
         let events = view.read_upcast(Query::stream("s")).unwrap();
         events
-            .map(|event| String::from_utf8(event.unwrap().event().data.to_vec()).unwrap())
+            .map(|event| String::from_utf8(event.unwrap().event().data().unwrap().into_owned()).unwrap())
             .collect::<Vec<_>>()
     };
     for _ in 0..2 {

@@ -160,7 +160,7 @@ fn repaired(world: &World, store: Store, mut rows: Vec<Row>, dice: &mut Dice) ->
     while next < rows.len() {
         let stream = rows[next].stream.clone();
         if rows[next + 1..].iter().any(|row| row.stream == stream) {
-            damage(&mut damaged, &events[next].data);
+            damage(&mut damaged, events[next].data().unwrap());
             rows[next].lost = true;
         }
         next += 2 + dice.below(60);

@@ -21,7 +21,8 @@ fn append(store: &Store, stream: &str, event_type: &str, schema_version: u32, da
 /// One line: position, part, type, schema version and data.
 fn line(event: &UpcastEvent<'_>) -> String {
     let shown = event.event();
-    let data = String::from_utf8_lossy(shown.data);
+    let data = shown.data().unwrap();
+    let data = String::from_utf8_lossy(&data);
     format!("{}.{} {}/{} {data}", shown.position, event.part(), shown.event_type, shown.schema_version)
 }
 

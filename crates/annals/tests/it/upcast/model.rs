@@ -95,7 +95,7 @@ proptest! {
             let shown = event.event();
             prop_assert_eq!((shown.position.get(), event.part()), (position, part));
             prop_assert_eq!((shown.event_type, shown.schema_version), (event_type, version));
-            prop_assert_eq!(serde_json::from_slice::<Value>(shown.data).unwrap(), data);
+            prop_assert_eq!(serde_json::from_slice::<Value>(&shown.data().unwrap()).unwrap(), data);
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn event(
 ) -> Result<Option<EventRow>> {
     let all = Query::stream(stream);
     match (find, clock) {
-        (Find::From(version), _) => first(view, all.from_version(Version::new(version))),
+        (Find::From(version), _) => first(view, versions(view, stream, version, u64::MAX)?),
         (Find::UpTo(version), _) => first(view, all.to_version(Version::new(version)).backwards()),
         (Find::By(time), Clock::Recorded) => {
             first(view, all.to_position(view.position_at(Clock::Recorded, time)?).backwards())
@@ -58,7 +58,7 @@ fn last_by(view: &View, stream: &str, outline: &Outline, time: Timestamp) -> Res
         })?;
     }
     match best {
-        Some((_, version)) => first(view, versions(stream, version, version)),
+        Some((_, version)) => first(view, versions(view, stream, version, version)?),
         None => Ok(None),
     }
 }
@@ -81,7 +81,7 @@ fn next_time(view: &View, stream: &str, outline: &Outline, time: Timestamp) -> R
 
 /// Looks at the events of a chunk.
 fn scan(view: &View, stream: &str, first: u64, mut look: impl FnMut(&EventRef<'_>)) -> Result<()> {
-    for event in view.read(versions(stream, first, first + CHUNK - 1))? {
+    for event in view.read(versions(view, stream, first, first + CHUNK - 1)?)? {
         look(&event?);
     }
     Ok(())

@@ -87,7 +87,7 @@ impl Fold {
             }
             let chunk_ends = self.next.div_ceil(CHUNK) * CHUNK;
             if self.may_have_any(outline) {
-                for event in view.read_upcast(versions(stream, self.next, chunk_ends.min(end)))? {
+                for event in view.read_upcast(versions(view, stream, self.next, chunk_ends.min(end))?)? {
                     self.take(&event?.event())?;
                 }
             } else {

@@ -124,7 +124,7 @@ impl Source {
 
 /// The events of a stream with some versions.
 fn events(view: &View, stream: &str, first: u64, count: u64) -> Result<Window> {
-    let query = versions(stream, first, first.saturating_add(count).saturating_sub(1));
+    let query = versions(view, stream, first, first.saturating_add(count).saturating_sub(1))?;
     let mut rows = Vec::new();
     for event in view.read_upcast(query)? {
         rows.push(row(&event?.event()));
@@ -132,9 +132,10 @@ fn events(view: &View, stream: &str, first: u64, count: u64) -> Result<Window> {
     Ok(Window { first, count, rows })
 }
 
-/// The events of a stream from one version to another, both included.
-fn versions(stream: &str, first: u64, last: u64) -> Query {
-    Query::stream(stream).from_version(Version::new(first)).to_version(Version::new(last))
+/// The events of a stream from one version to another, both included; without those that rules of retention hide.
+fn versions(view: &View, stream: &str, first: u64, last: u64) -> Result<Query> {
+    let first = view.floor(stream)?.max(Version::new(first));
+    Ok(Query::stream(stream).from_version(first).to_version(Version::new(last)))
 }
 
 fn row(event: &EventRef<'_>) -> EventRow {

@@ -36,7 +36,7 @@ impl Outline {
         if until <= self.done {
             return Ok(());
         }
-        for event in view.read(versions(stream, self.done + 1, until))? {
+        for event in view.read(versions(view, stream, self.done + 1, until)?)? {
             let event = event?;
             let number = usize::try_from((event.version.get() - 1) / CHUNK)?;
             if self.chunks.len() <= number {

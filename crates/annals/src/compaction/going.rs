@@ -1,0 +1,76 @@
+//! Which events go for good.
+
+use super::survey::Blocked;
+use crate::error::ReadError;
+use crate::query::Query;
+use crate::retention::Departed;
+use crate::view::View;
+use annals_index::{TermKey, TermKind};
+use annals_types::planted::{Bug, planted};
+use annals_types::{EventRef, Version};
+use std::collections::HashMap;
+
+/// So many streams are remembered.
+const REMEMBERED: usize = 1 << 16;
+
+/// Tells of events whether they go, as the rules were when the view was made.
+///
+/// Of each stream the first versions go, up to the first event that is not hidden: so those that stay follow each other. If all are
+/// hidden the last one stays, which tells the version from which the stream goes on; unless its name is closed for good.
+#[derive(Debug)]
+pub(super) struct Going<'v> {
+    view: &'v View,
+    /// Whether anything is hidden.
+    hides: bool,
+    blocked: Blocked,
+    /// The first version of each stream that stays.
+    first: HashMap<Box<str>, Version>,
+}
+
+impl<'v> Going<'v> {
+    /// Nothing goes behind what is blocked.
+    pub(super) fn new(view: &'v View, blocked: Blocked) -> Result<Self, ReadError> {
+        Ok(Going { view, hides: view.may_hide()?, blocked, first: HashMap::new() })
+    }
+
+    /// For which reason an event goes; `None` if it stays.
+    pub(super) fn goes(&mut self, event: &EventRef<'_>) -> Result<Option<Departed>, ReadError> {
+        // What was lost to damage has perhaps no stream, and takes no room.
+        if !self.hides || event.is_lost() || event.version >= self.first_of(event.stream)? {
+            return Ok(None);
+        }
+        let blocked = self.blocked.get(&self.hash(event.stream)).is_some_and(|from| event.position >= *from);
+        if blocked && !planted(Bug::RemovedFromTheMiddle) {
+            return Ok(None);
+        }
+        self.view.departed(event).map(Some)
+    }
+
+    /// The hash of a stream's name.
+    pub(super) fn hash(&self, stream: &str) -> u64 {
+        let seed = self.view.parts.hash_seed;
+        TermKey::new(TermKind::Stream, stream, seed).hash(seed)
+    }
+
+    fn first_of(&mut self, stream: &str) -> Result<Version, ReadError> {
+        if let Some(first) = self.first.get(stream) {
+            return Ok(*first);
+        }
+        let first = self.find(stream)?;
+        if self.first.len() >= REMEMBERED {
+            self.first.clear();
+        }
+        self.first.insert(stream.into(), first);
+        Ok(first)
+    }
+
+    fn find(&self, stream: &str) -> Result<Version, ReadError> {
+        if self.view.is_tombstoned(stream)? {
+            return Ok(Version::new(u64::MAX));
+        }
+        match self.view.read(Query::stream(stream).limit(1))?.next().transpose()? {
+            Some(event) => Ok(event.version),
+            None => self.view.cut_version(stream),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Compaction: writing sealed segments anew without the events that rules of retention hide for good.
+//!
+//! What goes is decided by the rules as a view sees them ([`going`]). A part of the index is the unit of work ([`unit`]): its segments
+//! are written anew and indexed, and then one manifest puts all of them in the place of the old ones ([`publish`]). A crash at any
+//! point leaves the old files or the new ones. Readers that were begun before go on reading the old ones, which are removed when
+//! the last of them has let go. What went is in the manifest until the ledger has it ([`ledger`]).
+
+mod control;
+mod going;
+mod handle;
+mod ledger;
+mod pace;
+mod publish;
+mod survey;
+mod unit;
+
+pub use control::{CompactionControl, CompactionProgress};
+pub use handle::{CompactError, Compaction, CompactionReport};
+pub(crate) use ledger::{LEDGER_STREAM, is_entry};
+pub use ledger::{LedgerEntry, RemovedEvents};
+pub(crate) use survey::survey;

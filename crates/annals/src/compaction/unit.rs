@@ -1,0 +1,283 @@
+//! One part of the index and its segments, written anew.
+//!
+//! A run of the index cannot be changed, and answers for all of its segments. So these are the unit of work: those from which
+//! something goes are written anew, all of them get runs of their own, and one manifest puts them in the place of the old ones. What
+//! is written before that takes room beside them; if there is none, it is removed and nothing has happened.
+
+use super::going::Going;
+use super::handle::{CompactError, Run};
+use crate::core::Core;
+use crate::error::ReadError;
+use crate::part::{Part, insert_stored};
+use crate::run_file::write_run_file;
+use annals_compaction::{Action, Plan};
+use annals_format::{REASONS, RunEntry, SealedSegment, names};
+use annals_index::MemoryIndex;
+use annals_types::{EventRef, Position};
+use annals_wal::{LogError, Rewrite, RewriteTarget, Segment};
+use std::collections::HashMap;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Parts of the index that lie side by side, mostly one, and what is to be done with their segments, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Unit {
+    pub(super) parts: Vec<Arc<Part>>,
+    groups: Vec<Group>,
+}
+
+#[derive(Debug)]
+enum Group {
+    /// It stays as it is.
+    Keep(Arc<Segment>),
+    /// They become one, or nothing is left of them.
+    Write(Vec<Arc<Segment>>),
+}
+
+/// A segment of a part that was written anew.
+#[derive(Debug)]
+pub(super) enum Piece {
+    Old(Arc<Segment>),
+    New(SealedSegment),
+}
+
+/// What went.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    pub(super) events: [u64; REASONS.len()],
+    pub(super) first: Option<Position>,
+    pub(super) last: Position,
+}
+
+/// Files that are in no manifest yet.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub(super) pieces: Vec<Piece>,
+    pub(super) runs: Vec<RunEntry>,
+    pub(super) gone: Gone,
+    pub(super) dropped: u64,
+    pub(super) rewritten: u64,
+    pub(super) merged: u64,
+}
+
+impl Unit {
+    /// The parts of which something is to be written anew. Those that share a segment that is to be are one unit.
+    pub(super) fn all(parts: &[Arc<Part>], plan: &Plan) -> Vec<Self> {
+        let newest = plan.segments.iter().rev().find(|segment| segment.figures.sealed);
+        let newest = newest.map(|segment| segment.figures.segment_id);
+        let actions: HashMap<u64, &Action> =
+            plan.segments.iter().map(|segment| (segment.figures.segment_id, &segment.action)).collect();
+        let mut units: Vec<Unit> = Vec::new();
+        // The neighbours with which the last segment becomes one.
+        let mut neighbours: Option<&Range<usize>> = None;
+        for part in parts {
+            let Some(run) = part.as_run() else { break };
+            for (number, segment) in run.segments().iter().enumerate() {
+                let action = actions.get(&segment.id()).copied();
+                let own = if let Some(Action::Merge(own)) = action { Some(own) } else { None };
+                let continued = own.is_some() && own == neighbours;
+                neighbours = own;
+                if number == 0 && !continued {
+                    units.push(Unit::default());
+                }
+                let Some(unit) = units.last_mut() else { continue };
+                if number == 0 {
+                    unit.parts.push(Arc::clone(part));
+                }
+                let segment = Arc::clone(segment);
+                // The newest one tells where the log goes on, so something of it stays.
+                let drops = matches!(action, Some(Action::Drop)) && newest != Some(segment.id());
+                match (unit.groups.last_mut(), action) {
+                    (Some(Group::Write(sources)), _) if continued => sources.push(segment),
+                    (_, Some(Action::Merge(_) | Action::Rewrite)) => {
+                        unit.groups.push(Group::Write(vec![segment]))
+                    }
+                    _ if drops => unit.groups.push(Group::Write(vec![segment])),
+                    _ => unit.groups.push(Group::Keep(segment)),
+                }
+            }
+        }
+        units.retain(|unit| unit.groups.iter().any(|group| matches!(group, Group::Write(_))));
+        units
+    }
+
+    /// Its segments as they are now.
+    pub(super) fn segments(&self) -> Vec<Arc<Segment>> {
+        let runs = self.parts.iter().filter_map(|part| part.as_run());
+        runs.flat_map(|run| run.segments().iter().cloned()).collect()
+    }
+
+    /// Bytes that are read to write it anew.
+    pub(super) fn bytes(&self) -> u64 {
+        let length = |segment: &Arc<Segment>| segment.sealed_entry().map_or(0, |entry| entry.length);
+        let sources = self.groups.iter().map(|group| match group {
+            Group::Keep(_) => 0,
+            Group::Write(sources) => sources.iter().map(length).sum(),
+        });
+        sources.sum()
+    }
+
+    /// Writes the new files. `None` if it was told to end before that was done; then they are removed again, as they are after an
+    /// error.
+    pub(super) fn write(
+        &self,
+        run: &Run<'_>,
+        going: &mut Going<'_>,
+    ) -> Result<Option<Written>, CompactError> {
+        let mut written = Written::default();
+        match self.write_all(run, going, &mut written) {
+            Ok(true) => Ok(Some(written)),
+            Ok(false) => {
+                written.remove(run.core);
+                Ok(None)
+            }
+            Err(error) => {
+                written.remove(run.core);
+                Err(error)
+            }
+        }
+    }
+
+    fn write_all(
+        &self,
+        run: &Run<'_>,
+        going: &mut Going<'_>,
+        written: &mut Written,
+    ) -> Result<bool, CompactError> {
+        for group in &self.groups {
+            match group {
+                Group::Keep(segment) => written.pieces.push(Piece::Old(Arc::clone(segment))),
+                Group::Write(sources) => {
+                    let Some(entry) = write_group(run, going, sources, &mut written.gone)? else {
+                        return Ok(false);
+                    };
+                    match entry {
+                        Some(entry) => {
+                            written.rewritten += 1;
+                            written.merged += sources.len() as u64 - 1;
+                            written.pieces.push(Piece::New(entry));
+                        }
+                        None => written.dropped += sources.len() as u64,
+                    }
+                }
+            }
+        }
+        for piece in &written.pieces {
+            if !run.may_go_on() {
+                return Ok(false);
+            }
+            let index = piece.index(run.core)?;
+            let run_id = run.core.catalog.lock().new_file_id();
+            let disk = &*run.core.env.disk;
+            let entry = write_run_file(disk, &index, &run.core.store_id, run_id, run.core.plan.hash_seed);
+            let entry = entry.map_err(|source| {
+                run.core.remove_runs(&[run_id]);
+                LogError::Io { what: format!("write {}", names::run(run_id)), source }
+            })?;
+            written.runs.push(entry);
+        }
+        Ok(true)
+    }
+}
+
+/// Writes some segments into one. The outer `None` says that it was told to end, the inner one that nothing stays.
+#[expect(clippy::option_option, reason = "two answers that do not depend on each other")]
+fn write_group(
+    run: &Run<'_>,
+    going: &mut Going<'_>,
+    sources: &[Arc<Segment>],
+    gone: &mut Gone,
+) -> Result<Option<Option<SealedSegment>>, CompactError> {
+    let core = run.core;
+    let mut salt = [0; 8];
+    let random = core.env.random.fill(&mut salt);
+    random.map_err(|source| LogError::Io { what: "get random bytes".into(), source })?;
+    let Some(first) = sources.first().and_then(|source| source.sealed_entry()) else { return Ok(None) };
+    let target = RewriteTarget {
+        store_id: core.store_id,
+        id: first.id,
+        salt: u64::from_le_bytes(salt),
+        edition: first.edition() + 1,
+        compaction: run.number,
+    };
+    let disk = &*core.env.disk;
+    // What an attempt that failed may have left. No manifest has ever named it.
+    let left = disk.remove(&names::edition(target.id, target.edition));
+    if let Err(source) = left
+        && source.kind() != io::ErrorKind::NotFound
+    {
+        return Err(LogError::Io { what: "remove what is left over".into(), source }.into());
+    }
+    let mut rewrite = Rewrite::begin(disk, target, sources.to_vec())?;
+    let mut stays = |event: &EventRef<'_>| match going.goes(event) {
+        Ok(None) => Ok(true),
+        Ok(Some(reason)) => {
+            gone.events[reason as usize] += 1;
+            gone.first.get_or_insert(event.position);
+            gone.last = event.position;
+            Ok(false)
+        }
+        Err(ReadError::Corrupt(corruption)) => Err(LogError::Corrupt(corruption)),
+        Err(error) => {
+            Err(LogError::Io { what: "find out what goes".into(), source: io::Error::other(error) })
+        }
+    };
+    loop {
+        if !run.may_go_on() {
+            rewrite.abandon();
+            return Ok(None);
+        }
+        let begun = run.pace.begin();
+        let step = match rewrite.step(&mut stays) {
+            Ok(step) => step,
+            Err(error) => {
+                rewrite.abandon();
+                return Err(error.into());
+            }
+        };
+        run.note(step.read, step.written);
+        if !step.goes_on {
+            break;
+        }
+        run.pace.end(&begun, step.read + step.written);
+    }
+    Ok(Some(rewrite.finish()?))
+}
+
+impl Piece {
+    pub(super) fn segment(&self, core: &Core) -> Arc<Segment> {
+        match self {
+            Piece::Old(segment) => Arc::clone(segment),
+            Piece::New(entry) => {
+                Arc::new(Segment::sealed(Arc::clone(&core.env.disk), &core.store_id, entry.clone()))
+            }
+        }
+    }
+
+    /// The index of its events.
+    fn index(&self, core: &Core) -> Result<MemoryIndex, CompactError> {
+        let segment = self.segment(core);
+        let last = segment.sealed_entry().map_or(Position::ZERO, SealedSegment::last_position);
+        let mut index = core.plan.begin(segment.first_position());
+        let mut walk = segment.walk(segment.first_position()..last.next())?;
+        while let Some(event) = walk.next_event()? {
+            index.skip_to(event.position);
+            insert_stored(&mut index, &segment, &event).map_err(LogError::Corrupt)?;
+        }
+        index.skip_to(last.next());
+        Ok(index)
+    }
+}
+
+impl Written {
+    /// Removes the new files. What stays is in no manifest, and is removed when the store is opened the next time.
+    pub(super) fn remove(&self, core: &Core) {
+        for piece in &self.pieces {
+            if let Piece::New(entry) = piece {
+                let _ = core.env.disk.remove(&entry.path());
+            }
+        }
+        self.runs.iter().for_each(|run| core.remove_runs(&[run.id]));
+    }
+}

@@ -1,0 +1,208 @@
+//! What is hidden of one stream, and of which events that is.
+
+use super::hiding::Hiding;
+use super::rules::{Log, Rules};
+use crate::error::ReadError;
+use crate::query::Query;
+use crate::staged::Staged;
+use crate::view::View;
+use annals_compaction::{MaxAge, SYSTEM_PREFIX, Setting, effective};
+use annals_index::{TermKey, TermKind};
+use annals_types::{Clock, EventRef, Position, Timestamp, Version, category_of};
+use smallvec::SmallVec;
+
+/// Streams whose bounds a reader remembers, in places by their hash.
+const REMEMBERED: usize = 256;
+
+/// What is hidden of one stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// Versions below are hidden.
+    version: Version,
+    /// Positions up to this one are hidden.
+    position: Position,
+    /// What occurred up to then is hidden; `None` if that does not matter.
+    occurred: Option<Timestamp>,
+    /// The first version of the life that the stream has, after it was deleted; 1 if it never was.
+    pub(crate) anew: Version,
+}
+
+impl Bounds {
+    /// Nothing is hidden.
+    pub(crate) const NONE: Bounds =
+        Bounds { version: Version::FIRST, position: Position::ZERO, occurred: None, anew: Version::FIRST };
+
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Self::NONE
+    }
+
+    /// Whether events may be hidden that have others before them that are not.
+    pub(crate) fn have_holes(&self) -> bool {
+        self.occurred.is_some()
+    }
+
+    /// Versions below are hidden.
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Positions up to this one are hidden.
+    pub(crate) fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Whether an event of the stream is shown.
+    #[inline]
+    pub(crate) fn show(&self, event: &EventRef<'_>) -> bool {
+        event.version >= self.version
+            && event.position > self.position
+            && self.occurred.is_none_or(|time| event.occurred_at > time)
+    }
+
+    /// Narrows a query for the stream to what is shown.
+    pub(crate) fn narrow(&self, query: &mut Query) {
+        query.versions.0 = query.versions.0.max(self.version);
+        query.positions.0 = query.positions.0.max(self.position.next());
+        if let Some(time) = self.occurred {
+            match time.as_nanos().checked_add(1).map(Timestamp::from_nanos) {
+                Some(after) => query.occurred.0 = query.occurred.0.max(after),
+                // After the last of all times there is none.
+                None => query.versions = (Version::new(u64::MAX), Version::ZERO),
+            }
+        }
+    }
+}
+
+/// Finds out what is hidden, for one reader, and remembers it.
+#[derive(Debug)]
+pub(crate) struct Hider<'v> {
+    view: &'v View,
+    log: Log<'v>,
+    hiding: &'v Hiding,
+    rules: &'v Rules,
+    /// Where an age on the recorded clock ends: looked up once for each.
+    cutoffs: SmallVec<[(MaxAge, Position); 1]>,
+    /// The stream of the last event.
+    last: Option<(&'v str, Bounds)>,
+    remembered: Vec<Option<(&'v str, Bounds)>>,
+}
+
+impl<'v> Hider<'v> {
+    pub(super) fn new(
+        view: &'v View,
+        staged: Option<&'v Staged>,
+        hiding: &'v Hiding,
+        rules: &'v Rules,
+    ) -> Self {
+        let log = Log { parts: &view.parts, staged };
+        Hider { view, log, hiding, rules, cutoffs: SmallVec::new(), last: None, remembered: Vec::new() }
+    }
+
+    /// Whether an event is shown, as far as rules are concerned.
+    #[inline]
+    pub(crate) fn shows(&mut self, event: &EventRef<'v>) -> Result<bool, ReadError> {
+        // Events of one stream often follow each other.
+        if let Some((stream, bounds)) = &self.last
+            && *stream == event.stream
+        {
+            return Ok(bounds.show(event));
+        }
+        let bounds = self.remembered(event.stream)?;
+        self.last = Some((event.stream, bounds));
+        Ok(bounds.show(event))
+    }
+
+    fn remembered(&mut self, stream: &'v str) -> Result<Bounds, ReadError> {
+        if self.remembered.is_empty() {
+            self.remembered.resize(REMEMBERED, None);
+        }
+        let hash = self.hash(stream);
+        let place = usize::try_from(hash % REMEMBERED as u64).unwrap_or(0);
+        if let Some((known, bounds)) = self.remembered[place]
+            && known == stream
+        {
+            return Ok(bounds);
+        }
+        let bounds = self.bounds_of(stream, hash)?;
+        self.remembered[place] = Some((stream, bounds));
+        Ok(bounds)
+    }
+
+    /// What is hidden of a stream.
+    pub(crate) fn bounds(&mut self, stream: &str) -> Result<Bounds, ReadError> {
+        self.bounds_of(stream, self.hash(stream))
+    }
+
+    fn bounds_of(&mut self, stream: &str, hash: u64) -> Result<Bounds, ReadError> {
+        let mut bounds = Bounds::NONE;
+        if stream.starts_with(SYSTEM_PREFIX) {
+            return Ok(bounds);
+        }
+        let own = self.rules.own(self.log, hash, stream)?;
+        let (own_rule, category) =
+            (own.as_ref().and_then(|own| own.rule.as_ref()), self.rules.of_category(category_of(stream)));
+        let holds = effective(own_rule, category, self.rules.of_store());
+        if let Some(own) = &own {
+            (bounds.version, bounds.anew) = (own.floor, own.anew);
+            if own.tombstoned {
+                bounds.version = Version::new(u64::MAX);
+                return Ok(bounds);
+            }
+        }
+        if let Some(count) = holds.max_count {
+            let last = self.last_version(stream, hash, self.hiding.taken)?;
+            let before = last.get().saturating_sub(count.limit);
+            bounds.version = bounds.version.max(Version::new(before).next());
+        }
+        match holds.max_age.map(|age| age.limit) {
+            Some(age) if age.clock() == Clock::Recorded => bounds.position = self.recorded_cutoff(age)?,
+            Some(age) => bounds.occurred = Some(age.cutoff(self.hiding.now)),
+            None => {}
+        }
+        // Who has a limit of its own, or none by its own rule, is not meant by that of the store.
+        let says_itself =
+            [own_rule, category].into_iter().flatten().any(|rule| rule.bytes() != Setting::Inherit);
+        if !says_itself {
+            bounds.position = bounds.position.max(self.rules.truncated());
+        }
+        Ok(bounds)
+    }
+
+    /// The first version that the bounds of a stream leave, as far as versions below are hidden.
+    pub(crate) fn floor(&self, stream: &str, bounds: &Bounds) -> Result<Version, ReadError> {
+        let hash = self.hash(stream);
+        let last = self.last_version(stream, hash, self.hiding.taken)?;
+        let mut floor = bounds.version.min(last.next());
+        if bounds.position > Position::ZERO {
+            floor = floor.max(self.last_version(stream, hash, bounds.position)?.next());
+        }
+        Ok(floor)
+    }
+
+    /// The version of the last event of a stream up to a position.
+    pub(crate) fn last_version(
+        &self,
+        stream: &str,
+        hash: u64,
+        position: Position,
+    ) -> Result<Version, ReadError> {
+        let key = TermKey::hashed(TermKind::Stream, stream, self.view.parts.hash_seed, hash);
+        self.view.parts.last_version(&key, position)
+    }
+
+    /// The last position that was recorded too long ago.
+    fn recorded_cutoff(&mut self, age: MaxAge) -> Result<Position, ReadError> {
+        if let Some((_, position)) = self.cutoffs.iter().find(|(known, _)| *known == age) {
+            return Ok(*position);
+        }
+        let whole = View::new(self.view.parts.clone(), self.view.taken);
+        let cutoff = whole.recorded_by(age.cutoff(self.hiding.now))?;
+        self.cutoffs.push((age, cutoff));
+        Ok(cutoff)
+    }
+
+    fn hash(&self, stream: &str) -> u64 {
+        let seed = self.view.parts.hash_seed;
+        TermKey::new(TermKind::Stream, stream, seed).hash(seed)
+    }
+}

@@ -1,0 +1,167 @@
+//! What an open store knows of rules of retention: read when it is first needed, and again when there are new ones.
+
+use super::event::RETENTION_STREAM;
+use super::rules::{Log, Rules};
+use crate::batch::Batch;
+use crate::error::ReadError;
+use crate::events::Events;
+use crate::parts::Parts;
+use crate::query::Query;
+use crate::staged::Staged;
+use crate::view::View;
+use annals_index::{TermKey, TermKind};
+use annals_types::{Position, Version};
+use annals_vfs::sync::Mutex;
+use annals_vfs::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
+/// Nobody has looked yet.
+const UNKNOWN: u64 = u64::MAX;
+
+/// Shared by the writer and all views.
+#[derive(Debug)]
+pub(crate) struct SharedRules {
+    /// The version of the last event of the stream of rules, staged ones included; 0 if there is none. Kept by the writer, from the
+    /// moment on when somebody has looked: views are taken from an open store, so until something is staged all of them show the
+    /// same. Not kept by a store that follows another process.
+    version: AtomicU64,
+    /// There is no rule up to here.
+    none_up_to: AtomicU64,
+    follows: bool,
+    /// What was read last.
+    newest: Mutex<Arc<Rules>>,
+}
+
+impl Default for SharedRules {
+    fn default() -> Self {
+        Self::of_reader()
+    }
+}
+
+impl SharedRules {
+    pub(crate) fn of_writer() -> Self {
+        Self::new(false)
+    }
+
+    pub(crate) fn of_reader() -> Self {
+        Self::new(true)
+    }
+
+    fn new(follows: bool) -> Self {
+        SharedRules {
+            version: AtomicU64::new(UNKNOWN),
+            none_up_to: AtomicU64::new(0),
+            follows,
+            newest: Mutex::new(Arc::new(Rules::default())),
+        }
+    }
+
+    /// Whether it is known that there are no rules at all, staged ones included: all that an append has to know then.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.version.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether it is known that a view that is taken at a position has none: all that a read has to know then.
+    #[inline]
+    pub(crate) fn is_empty_at(&self, taken: Position) -> bool {
+        self.is_empty() || taken.get() <= self.none_up_to.load(Ordering::Acquire)
+    }
+
+    /// Whether there are no others than these, staged ones included.
+    pub(crate) fn is_newest(&self, rules: &Rules) -> bool {
+        rules.version == self.version.load(Ordering::Acquire)
+    }
+
+    /// The writer has staged a batch with rules.
+    #[cold]
+    pub(crate) fn note_staged(&self, batch: &Batch) {
+        if let Some(stream) = batch.streams.iter().find(|stream| &*stream.name == RETENTION_STREAM) {
+            self.version.store(stream.head.get(), Ordering::Release);
+        }
+    }
+
+    /// The rules up to a position, at which a view was taken; `None` if there are none.
+    pub(crate) fn rules(&self, parts: &Arc<Parts>, taken: Position) -> Result<Option<Arc<Rules>>, ReadError> {
+        if self.is_empty_at(taken) {
+            return Ok(None);
+        }
+        let version = self.version.load(Ordering::Acquire);
+        let newest = Arc::clone(&*self.newest.lock());
+        let known = newest.last <= taken;
+        if known && newest.version > 0 && (newest.version == version || taken <= newest.covers()) {
+            return Ok(Some(newest));
+        }
+        let head = self.find_version(parts, taken)?;
+        if head == 0 {
+            self.none_up_to.fetch_max(taken.get(), Ordering::AcqRel);
+            return Ok(None);
+        }
+        // A view that was taken before the last rule: from the beginning.
+        let base = if known { newest } else { Arc::new(Rules::default()) };
+        if base.version == head {
+            base.note_covered(taken);
+            return Ok(Some(base));
+        }
+        let whole = View::new(Arc::clone(parts), taken);
+        let log = Log { parts, staged: None };
+        let rules = base.continued(log, whole.read(behind(&base, head))?, head)?;
+        rules.all_known()?;
+        rules.note_covered(taken);
+        let rules = Arc::new(rules);
+        let mut newest = self.newest.lock();
+        if newest.version < rules.version {
+            *newest = Arc::clone(&rules);
+        }
+        Ok(Some(rules))
+    }
+
+    /// All rules, staged ones included, for the writer; `known` is what it knew last, `view` what is written, and `last` where the log
+    /// ends. `None` if there are none.
+    pub(crate) fn with_staged(
+        &self,
+        known: &mut Option<Arc<Rules>>,
+        view: &View,
+        staged: &Staged,
+        last: Position,
+    ) -> Result<Option<Arc<Rules>>, ReadError> {
+        let mut version = self.version.load(Ordering::Acquire);
+        if version == UNKNOWN {
+            version = self.find_version(&view.parts, view.taken)?;
+        }
+        if version == 0 {
+            return Ok(None);
+        }
+        if let Some(known) = known.as_ref().filter(|known| known.version == version) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let newest = Arc::clone(&*self.newest.lock());
+        let usable = |rules: &&Arc<Rules>| rules.version <= version;
+        let bases = [known.as_ref(), Some(&newest)].into_iter().flatten().filter(usable);
+        let base = bases.max_by_key(|rules| rules.version).cloned().unwrap_or_default();
+        let log = Log { parts: &view.parts, staged: Some(staged) };
+        let events = Events::with_staged(view, staged, last, behind(&base, version))?;
+        let rules = Arc::new(base.continued(log, events, version)?);
+        rules.all_known()?;
+        *known = Some(Arc::clone(&rules));
+        Ok(Some(rules))
+    }
+
+    /// The version of the last rule up to a position.
+    fn find_version(&self, parts: &Parts, taken: Position) -> Result<u64, ReadError> {
+        let key = TermKey::new(TermKind::Stream, RETENTION_STREAM, parts.hash_seed);
+        let found = parts.last_version(&key, taken)?.get();
+        if !self.follows {
+            // If the writer has staged one meanwhile, it has said so, and that counts.
+            let _ = self.version.compare_exchange(UNKNOWN, found, Ordering::AcqRel, Ordering::Acquire);
+        }
+        Ok(found)
+    }
+}
+
+/// The rules behind those that are known.
+fn behind(base: &Rules, head: u64) -> Query {
+    Query::stream(RETENTION_STREAM)
+        .from_version(Version::new(base.version + 1))
+        .to_version(Version::new(head))
+}

@@ -1,0 +1,137 @@
+//! Compaction on a disk that fails, is full, or loses power: the old files or the new ones, never neither, never both.
+
+use super::{compact, fill, keep, seen};
+use crate::common::{World, verified};
+use crate::workload::fates;
+use annals::vfs::{Disk, Fault, FaultyDisk, MemoryDisk, Survival, When};
+use annals::{Event, Store};
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+/// A closed store with something to be removed, and what is seen of it.
+fn prepared(seed: u64) -> (MemoryDisk, Vec<Event>) {
+    let world = World::new(seed);
+    let store = world.open();
+    fill(&store, 5, 50);
+    keep(&store, 2);
+    let before = seen(&store);
+    store.close().unwrap();
+    (world.disk().crash(Survival::All), before)
+}
+
+fn open(disk: Arc<dyn Disk>, world: &World) -> Store {
+    world.options_over(disk).open("memory").unwrap()
+}
+
+/// What a store that was compacted to some point has to be.
+fn check(disk: MemoryDisk, before: &[Event], context: &str) {
+    let world = World::on(disk, 77);
+    let store = world.try_open().unwrap_or_else(|error| panic!("{context}: {error:?}"));
+    assert!(seen(&store) == before, "{context}: other events than before");
+    compact(&store);
+    assert!(seen(&store) == before, "{context}: other events when it was done again");
+    let ledger = store.ledger().unwrap();
+    assert!(
+        ledger.iter().zip(1..).all(|(entry, number)| entry.compaction == number),
+        "{context}: {ledger:?}"
+    );
+    let gone: u64 = ledger.iter().map(annals::LedgerEntry::events).sum();
+    let kept = store.stats().unwrap().events;
+    assert_eq!(gone + kept, store.last_position().get(), "{context}: counted twice or not at all");
+    store.close().unwrap();
+    assert_eq!(verified(&world.disk()), [] as [String; 0], "{context}");
+    let left: Vec<String> = world.files("log/").into_iter().filter(|name| name.ends_with(".tmp")).collect();
+    assert_eq!(left, [] as [String; 0], "{context}");
+}
+
+#[test]
+fn when_any_call_fails_everything_is_as_before_and_it_can_be_done_again() {
+    let (disk, before) = prepared(21);
+    for (nth, for_good) in (1..).flat_map(|nth| [(nth, false), (nth, true)]) {
+        let memory = disk.crash(Survival::All);
+        let faulty = FaultyDisk::new(Arc::new(memory.clone()));
+        let world = World::on(memory.clone(), 22);
+        let store = open(Arc::new(faulty.clone()), &world);
+        let when = When::nth_of_all(nth);
+        faulty.arm(if for_good { when.from_then_on() } else { when }, Fault::Error(ErrorKind::Other));
+        let result = store.compaction().all(true).bytes_per_second(None).run();
+        let fired = faulty.fired();
+        faulty.disarm();
+        let context = format!("call {nth}, for good: {for_good}: {result:?}");
+        assert!(seen(&store) == before, "{context}");
+        drop(store);
+        check(memory.crash(Survival::All), &before, &context);
+        if !fired {
+            assert!(result.is_ok() && nth > 30, "{context}");
+            break;
+        }
+    }
+}
+
+#[test]
+fn after_a_loss_of_power_at_any_call_the_store_is_the_old_one_or_the_new_one() {
+    let (disk, before) = prepared(23);
+    let mut states = 0;
+    for nth in 1.. {
+        let memory = disk.crash(Survival::All);
+        let faulty = FaultyDisk::new(Arc::new(memory.clone()));
+        let world = World::on(memory.clone(), 24);
+        let store = open(Arc::new(faulty.clone()), &world);
+        faulty.arm(When::nth_of_all(nth).from_then_on(), Fault::Error(ErrorKind::Other));
+        let _ = store.compaction().all(true).bytes_per_second(None).run();
+        let fired = faulty.fired();
+        std::mem::forget(store);
+        for survival in 0..4_u64 {
+            let crashed = match survival {
+                0 => memory.crash(Survival::Synced),
+                1 => memory.crash(Survival::All),
+                _ => memory.crash(Survival::Chosen(&mut fates(nth * 4 + survival, true))),
+            };
+            check(crashed, &before, &format!("call {nth}, survival {survival}"));
+            states += 1;
+        }
+        if !fired {
+            break;
+        }
+    }
+    assert!(states > 100, "{states}");
+}
+
+#[test]
+fn on_a_full_disk_nothing_happens_and_with_room_it_goes_on() {
+    let (disk, before) = prepared(25);
+    let used: u64 = disk.image().values().map(|bytes| bytes.len() as u64).sum();
+    let mut failed = 0;
+    for room in (0..60_000).step_by(3_000) {
+        let memory = disk.crash(Survival::All);
+        let world = World::on(memory.clone(), 26);
+        let store = world.open();
+        let laid_out: u64 = memory.image().values().map(|bytes| bytes.len() as u64).sum();
+        memory.set_capacity(Some(laid_out.max(used) + room));
+        let result = store.compaction().all(true).bytes_per_second(None).run();
+        failed += u64::from(result.is_err());
+        assert!(seen(&store) == before, "{room} bytes: {result:?}");
+        memory.set_capacity(None);
+        drop(store);
+        check(memory, &before, &format!("{room} bytes"));
+    }
+    assert!(failed > 0, "there was always room");
+}
+
+#[test]
+fn a_damaged_segment_is_not_written_anew_and_keeps_nothing_behind_it_from_being_told() {
+    let (disk, _) = prepared(27);
+    let world = World::on(disk, 28);
+    let name = world.files("log/").into_iter().next().unwrap();
+    world.flip(&name, 300, 2);
+    let store = world.open();
+    let error = store.compaction().all(true).bytes_per_second(None).run().unwrap_err();
+    let mut causes = String::new();
+    let mut cause: Option<&dyn std::error::Error> = Some(&error);
+    while let Some(error) = cause {
+        causes += &error.to_string();
+        cause = error.source();
+    }
+    assert!(causes.contains(&name), "{causes}");
+    assert!(store.ledger().unwrap().is_empty());
+}
