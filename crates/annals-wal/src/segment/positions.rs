@@ -90,7 +90,7 @@ impl Segment {
     /// The number of the record of a position, which must be at or after the segment's first; `None` if its event was removed.
     ///
     /// # Errors
-    /// That the file cannot be read, or that there is no such position.
+    /// That the file cannot be read, or that it is so damaged that this is not known.
     #[inline]
     pub(super) fn record_of(&self, position: Position) -> Result<Option<u64>, LogError> {
         if self.whole { Ok(Some(self.distance(position))) } else { self.find_record(position) }
@@ -100,7 +100,6 @@ impl Segment {
         let Some(numbers) = self.numbers()? else { return Ok(Some(self.distance(position))) };
         match numbers.find(self.distance(position)) {
             Ok(record) if position >= self.first_position => Ok(Some(record)),
-            _ if position > self.last_position() => Err(self.unreadable(position)),
             _ => self.removed(position).map(|()| None),
         }
     }
@@ -194,7 +193,7 @@ impl Segment {
         if position < self.first_position {
             return Ok(None);
         }
-        let Some(numbers) = self.numbers()? else { return Ok(Some(position)) };
+        let Some(numbers) = self.numbers()? else { return Ok(Some(position.min(self.last_position()))) };
         match numbers.find(self.distance(position)) {
             Ok(_) => Ok(Some(position)),
             Err(rank) => {
