@@ -2,7 +2,8 @@
 
 use crate::output::StdoutClosed;
 use annals::{
-    AppendError, LoadError, OpenError, PayloadError, ReadError, RetentionError, SchemaError, TruncateError,
+    AppendError, BackupError, CompactError, LoadError, OpenError, PayloadError, ReadError, RetentionError,
+    SchemaError, TruncateError,
 };
 use anyhow::Error;
 
@@ -48,19 +49,33 @@ fn status_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         _ => {}
     }
     match cause.downcast_ref() {
+        Some(CompactError::Retention(error)) => return status_of(error),
+        Some(CompactError::Read(error)) => return status_of(error),
+        Some(CompactError::Append(error)) => return status_of(error),
+        _ => {}
+    }
+    match cause.downcast_ref() {
         Some(TruncateError::Retention(error)) => return status_of(error),
         Some(TruncateError::Sync(error)) => return status_of(error),
         Some(TruncateError::Load(LoadError::Read(error))) => return status_of(error),
         _ => {}
     }
     if let Some(
-        AppendError::Conflict(_) | AppendError::ConditionFailed { .. } | AppendError::Tombstoned { .. },
+        AppendError::Conflict(_)
+        | AppendError::ConditionFailed { .. }
+        | AppendError::ConditionBelowRemoved { .. }
+        | AppendError::Tombstoned { .. },
     ) = cause.downcast_ref()
     {
         return Some(CONFLICT);
     }
+    #[cfg(feature = "archive")]
+    if cause.downcast_ref().is_some_and(annals_archive::ArchiveError::is_corruption) {
+        return Some(CORRUPTION);
+    }
     let corruption = cause.is::<Damaged>()
         || cause.downcast_ref().is_some_and(PayloadError::is_damage)
+        || cause.downcast_ref().is_some_and(BackupError::is_corruption)
         || cause.downcast_ref().is_some_and(OpenError::is_corruption)
         || cause.downcast_ref().is_some_and(ReadError::is_corruption)
         || cause.downcast_ref().is_some_and(AppendError::is_corruption);
@@ -93,6 +108,15 @@ fn advice(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
             OpenError::Locked { .. } => Some("commands that only read work meanwhile"),
             _ if error.is_corruption() => {
                 Some("`annals verify` tells more, `annals repair` copies what is sound")
+            }
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<BackupError>() {
+        return match error {
+            BackupError::Corrupt(_) => Some("`annals verify` tells more"),
+            BackupError::BadCopy { .. } => {
+                Some("make a new backup in another directory, on a disk that can be trusted")
             }
             _ => None,
         };

@@ -8,6 +8,8 @@
 //! in proportion to a claimed length, and returns a [`Damage`] that names the offset, what was found and
 //! what was expected.
 
+mod archive;
+mod backup;
 mod binding;
 mod crc;
 mod damage;
@@ -25,6 +27,8 @@ mod segment;
 pub mod snapshot;
 mod wire;
 
+pub use archive::{ArchiveCatalog, ArchivedObject};
+pub use backup::{BACKUP_BYTES_MAX, BackupMark, BackupState, ManifestSum};
 pub use binding::{Binding, StoreId};
 pub use damage::{Corruption, Damage, FormatError};
 pub use footer::{
@@ -37,7 +41,7 @@ pub use frame::{
 pub use id::position_of_made_id;
 pub use manifest::{
     CleanMark, CompactionEntry, MANIFEST_HEADER_BYTES, Manifest, OpenSegment, REASONS, Removed, Rewritten,
-    RunEntry, SealedSegment, manifest_length,
+    RunEntry, SealedSegment, manifest_length, manifest_sum,
 };
 pub use pages::{PAGE_BYTES, page_checksums, page_count};
 pub use record::{

@@ -8,8 +8,9 @@ pub use compaction::{CompactionEntry, REASONS, Removed};
 pub use segments::{OpenSegment, Rewritten, SealedSegment};
 
 use crate::FORMAT_VERSION;
+use crate::backup::ManifestSum;
 use crate::binding::StoreId;
-use crate::wire::{put_i64, put_u32, put_u64, u64_at};
+use crate::wire::{put_i64, put_u32, put_u64, u32_at, u64_at};
 use annals_types::{Position, Timestamp};
 use crc32fast::Hasher;
 
@@ -44,6 +45,8 @@ const fn has_one_entry(section: u32) -> bool {
 
 /// The flag of a store in which event ids are not indexed.
 const FLAG_IDS_NOT_INDEXED: u8 = 1;
+/// The flag of a store that may have rules of retention in its log.
+const FLAG_RULES: u8 = 2;
 
 /// Length of a manifest's header.
 pub const MANIFEST_HEADER_BYTES: usize = 96;
@@ -64,6 +67,9 @@ pub struct Manifest {
     /// Whether events can be found by their ids. It was chosen when the store was created; stores of version 1 of the
     /// format have all their ids in the index.
     pub ids_indexed: bool,
+    /// Whether there may be rules of retention in the log. It is set before the first one is written, so that a store without any
+    /// need not be searched for them, also where what would have to be searched is damaged.
+    pub has_rules: bool,
     /// A position up to which the log was durable when the manifest was written. It stays true for ever, so
     /// a log that ends below it has lost acknowledged events.
     pub durable: Position,
@@ -125,6 +131,7 @@ impl Manifest {
         put_u64(&mut bytes, NEXT_FILE_ID, self.next_file_id);
         bytes[DURABILITY] = self.durability;
         bytes[FLAGS] = if self.ids_indexed { 0 } else { FLAG_IDS_NOT_INDEXED };
+        bytes[FLAGS] |= if self.has_rules { FLAG_RULES } else { 0 };
         put_u64(&mut bytes, HASH_SEED, self.hash_seed);
         section(&mut bytes, SECTION_SEALED, &self.sealed, |out, segment| segment.encode(out));
         section(&mut bytes, SECTION_OPEN, &self.open, |out, segment| out.extend([segment.id, segment.salt]));
@@ -155,6 +162,14 @@ impl Manifest {
         let checksum = manifest_checksum(&bytes);
         put_u32(&mut bytes, CHECKSUM, checksum);
         bytes
+    }
+
+    /// The same, and what tells it from all others.
+    #[must_use]
+    pub fn encode_with_sum(&self) -> (Vec<u8>, ManifestSum) {
+        let bytes = self.encode();
+        let sum = ManifestSum { generation: self.generation, checksum: u32_at(&bytes, CHECKSUM) };
+        (bytes, sum)
     }
 
     /// The position that follows the sealed segments.
@@ -191,6 +206,14 @@ pub fn reseal_manifest(bytes: &mut [u8]) {
 #[must_use]
 pub fn manifest_length(header: &[u8]) -> Option<u64> {
     (header.len() >= HEADER_BYTES && header[..8] == MAGIC).then(|| u64_at(header, LENGTH))
+}
+
+/// What tells a manifest from others, from its first bytes; `None` if they do not begin as a manifest does. Nothing is
+/// verified yet.
+#[must_use]
+pub fn manifest_sum(header: &[u8]) -> Option<ManifestSum> {
+    let begins = header.len() >= HEADER_BYTES && header[..8] == MAGIC;
+    begins.then(|| ManifestSum { generation: u64_at(header, GENERATION), checksum: u32_at(header, CHECKSUM) })
 }
 
 fn manifest_checksum(bytes: &[u8]) -> u32 {

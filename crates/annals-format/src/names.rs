@@ -12,6 +12,13 @@ pub const LOCK: &str = "LOCK";
 /// The file that is there while a repair writes the store, so that what it leaves when it is interrupted is not taken
 /// for one.
 pub const REPAIR: &str = "REPAIR";
+/// The file that makes a directory the backup of a store, see [`BackupMark`](crate::BackupMark).
+pub const BACKUP: &str = "BACKUP";
+/// What [`BACKUP`] is written as before it takes its name.
+pub const BACKUP_TEMPORARY: &str = "BACKUP.tmp";
+/// The file that is there while a backup is restored to the directory, so that what is left of it when it is interrupted
+/// is not taken for a store.
+pub const RESTORE: &str = "RESTORE";
 /// The directory of segments.
 pub const LOG_DIR: &str = "log";
 /// The directory of runs.

@@ -4,7 +4,8 @@ use crate::name::StreamName;
 use crate::numbers::Version;
 use std::fmt;
 
-/// What an append expects of a stream.
+/// What an append expects of a stream. One that was deleted, and not continued since, counts as one without events, and still as one at
+/// its last version.
 ///
 /// ```
 /// use annals_types::{Expected, Version};

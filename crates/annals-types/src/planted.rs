@@ -251,6 +251,8 @@ bugs! {
     PastNotHidden = "past-not-hidden",
     /// An append does not see a deletion before it in its group. A closed stream goes on.
     DeletionInGroupNotSeen = "deletion-in-group-not-seen",
+    /// The manifest does not tell that there are rules of retention. After reopening nothing is hidden.
+    RulesNotNoted = "rules-not-noted",
     /// A stream is truncated before a version that it does not have. What comes there is hidden unseen.
     TruncatedBeyondEnd = "truncated-beyond-end",
     /// A state is folded from what is left of a stream as if that were all. It is another state.

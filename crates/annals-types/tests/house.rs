@@ -28,7 +28,8 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "annals-compaction",
         ],
     ),
-    ("annals-cli", &["annals"]),
+    ("annals-archive", &["annals", "annals-format"]),
+    ("annals-cli", &["annals", "annals-archive"]),
     (
         "annals-sim",
         &[

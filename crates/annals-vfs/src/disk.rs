@@ -1,6 +1,7 @@
 //! The border: what the engine asks of a disk.
 
 use crate::mapping::Mapping;
+use std::any::Any;
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
 use std::ops::Range;
@@ -61,6 +62,31 @@ pub trait Disk: Send + Sync + Debug {
     /// As [`Disk::list`].
     fn kinds(&self, path: &str) -> io::Result<Vec<(String, EntryKind)>> {
         Ok(self.list(path)?.into_iter().map(|entry| (entry.name, entry.kind)).collect())
+    }
+
+    /// Gives the contents of a file of another disk a name on this one without copying the bytes: a second name of the same
+    /// file (a hard link) if `link` says so and that is possible, otherwise a file of its own that shares the bytes until one of
+    /// the two is written (a reflink), whose contents are durable when this returns. `Ok(None)`: neither is possible between
+    /// these disks, or not for this file, and nothing was done. The name is durable after [`Disk::sync_dir`].
+    ///
+    /// Of a file that is linked every name shows what is written through any of them. Only files that nobody writes any more
+    /// are to be linked.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such file, `AlreadyExists` if the name is taken, otherwise what the system says.
+    fn take_from(
+        &self,
+        _from: &dyn Disk,
+        _source: &str,
+        _to: &str,
+        _link: bool,
+    ) -> io::Result<Option<Taken>> {
+        Ok(None)
+    }
+
+    /// The disk that this one stands for, by which [`Disk::take_from`] knows its own kind.
+    fn backing(&self) -> Option<&dyn Any> {
+        None
     }
 
     /// Makes the names in a directory durable.
@@ -168,6 +194,15 @@ pub trait DirectFile: Send + Sync + Debug {
     /// What the system says, `Interrupted` included. After another error any part of the bytes may have been written, and
     /// may be lost again.
     fn write_durably_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
+}
+
+/// How [`Disk::take_from`] has brought a file to another disk.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Taken {
+    /// As a second name of the same file.
+    Linked,
+    /// As a file of its own that shares the bytes with the other one.
+    Cloned,
 }
 
 /// A held lock; dropping it releases it.

@@ -23,7 +23,7 @@ mod real;
 #[doc(hidden)]
 pub mod sync;
 
-pub use disk::{Access, DIRECT_BLOCK_BYTES, DirEntry, DirectFile, Disk, EntryKind, File, Lock};
+pub use disk::{Access, DIRECT_BLOCK_BYTES, DirEntry, DirectFile, Disk, EntryKind, File, Lock, Taken};
 pub use env::{Clock, Env, ManualClock, Random, SeededRandom, SystemClock, SystemRandom};
 pub use faulty::{Call, Fault, FaultyDisk, When};
 pub use io_ext::{is_shortage, read_exact_at, read_up_to, replace_file, write_all_at, write_all_durably_at};

@@ -39,6 +39,11 @@ impl<'f> Window<'f> {
         Ok(Window { tolerant: true, ..Window::new(file)? })
     }
 
+    /// Takes the file for one that ends here, if it is longer.
+    pub(crate) fn end_at(&mut self, length: u64) {
+        self.length = self.length.min(length);
+    }
+
     /// Length of the file when the window was made.
     #[must_use]
     pub fn file_length(&self) -> u64 {

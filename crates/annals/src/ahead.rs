@@ -97,7 +97,7 @@ impl<'v> Ahead<'v> {
         match &self.segment {
             Some((segment, positions)) if positions.contains(&position) => Some(segment),
             _ => {
-                self.segment = self.parts.segment_with_positions(position);
+                self.segment = self.parts.holder_of(position);
                 self.segment.as_ref().map(|(segment, _)| *segment)
             }
         }

@@ -138,7 +138,8 @@ impl Batch {
     }
 
     /// States a condition: the batch is not appended if any event after a position is one of those that the criteria
-    /// mean. It may be said several times; each condition has to hold. Lost events are not looked at.
+    /// mean. It may be said several times; each condition has to hold. Lost events are not looked at;
+    /// those that rules of retention hide are.
     ///
     /// Use it for rules that span streams: read with criteria, decide, and append under the condition that nothing has come
     /// since that might have changed the decision. Of two appends that exclude each other at most one succeeds.

@@ -15,6 +15,9 @@ use std::io;
 /// Most bytes of a manifest that are read: a hundred million segments' worth is no manifest.
 pub(crate) const MANIFEST_BYTES_MAX: u64 = 1 << 30;
 
+/// No store gets to this number of a file, which leaves room to count on.
+const FILE_IDS_BELIEVED: u64 = 1 << 61;
+
 /// Reads the manifest. `Ok(None)` if there is none.
 pub(crate) fn read_manifest(disk: &dyn Disk) -> Result<Option<Manifest>, OpenError> {
     let file = match disk.open(names::MANIFEST, Access::Read) {
@@ -230,6 +233,20 @@ impl Catalog {
             Ok(Some(manifest)) => manifest.sealed.contains(entry),
             _ => true,
         }
+    }
+
+    /// Records that there may be rules of retention in the log from now on.
+    pub(crate) fn note_rules(&mut self, durable: Position) -> Result<(), LogError> {
+        if self.manifest.has_rules || planted(Bug::RulesNotNoted) {
+            return Ok(());
+        }
+        self.change(durable, |manifest| manifest.has_rules = true)
+    }
+
+    /// Gives no file a number up to this one. One that no store gets to is not believed.
+    pub(crate) fn pass_over(&mut self, id: Option<u64>) {
+        let next = id.filter(|id| *id < FILE_IDS_BELIEVED).map_or(0, |id| id + 1);
+        self.manifest.next_file_id = self.manifest.next_file_id.max(next);
     }
 
     /// A number for a new run.

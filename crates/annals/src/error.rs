@@ -67,6 +67,16 @@ pub enum OpenError {
         /// The destination.
         path: PathBuf,
     },
+    /// Compaction has removed events of the store that is to be repaired. Repair cannot tell these from lost ones, and would take all
+    /// of them for lost.
+    #[error(
+        "compaction has removed events of the store {}, which repair cannot tell from lost ones: restore a backup, or export what can be read of it",
+        path.display()
+    )]
+    Compacted {
+        /// The store's directory.
+        path: PathBuf,
+    },
     /// A repair would write into the store that it reads. Nothing was changed.
     #[error("{} lies within the store that is to be repaired: name a directory outside it", path.display())]
     DestinationWithin {

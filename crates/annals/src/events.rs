@@ -224,7 +224,12 @@ impl<'v> Events<'v> {
                 continue;
             };
             match candidates.next(part)? {
-                Some(position) if candidates.is_range() => return Ok(Some((position, true))),
+                Some(position) if candidates.is_range() => {
+                    match self.view.parts.nearest(position, query.backwards)? {
+                        Some(there) if there == position => return Ok(Some((position, true))),
+                        nearest => candidates.leap_to(nearest),
+                    }
+                }
                 Some(position) if surroundings.hide(position)? => {
                     candidates.leap_to(surroundings.next_shown(position, query.backwards)?);
                 }

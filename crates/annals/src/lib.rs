@@ -31,8 +31,10 @@
 //! - [`View`]: read, as of any moment. [`Query`]: which events.
 //! - [`View::document`], [`View::history`], [`View::replay`]: states at any moment, how they came to be, and events at
 //!   their old pace. `docs/time-travel.md` tells which question is which.
+//! - [`Store::retention`]: what may go, and is hidden from then on; `docs/retention.md` tells more.
 //! - [`Batch::expect`], [`Batch::fail_if`], [`Store::decide`]: three ways to let nobody come between reading and appending:
 //!   by the versions of streams, by criteria over all streams, and in the writer's own order.
+//! - [`Store::backup`] and [`restore`]: copies of a store in use, and stores made of them as of a moment.
 //! - [`verify`] and [`inspect`]: look at the files themselves. [`repair`]: copy what is sound of a damaged store.
 //!
 //! # What it is not
@@ -41,6 +43,7 @@
 
 mod aggregate;
 mod ahead;
+mod backup;
 mod batch;
 mod budget;
 mod catalog;
@@ -107,6 +110,10 @@ pub use annals_types::{
     check_stream_name, limits,
 };
 pub use annals_vfs as vfs;
+pub use backup::{
+    BackupError, BackupOptions, BackupProgress, BackupReport, FileCount, FilesTaken, RestoreReport,
+    RestoreTo, restore, restore_in,
+};
 pub use batch::{Appended, AppendedStream, Batch};
 pub use compaction::{
     CompactError, Compaction, CompactionControl, CompactionProgress, CompactionReport, LedgerEntry,
@@ -155,7 +162,17 @@ struct Readme;
 #[doc = include_str!("../../../docs/aggregates.md")]
 struct AggregatesGuide;
 
+/// And those of the page about retention.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/retention.md")]
+struct RetentionGuide;
+
 /// So are those of the page about time travel.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/time-travel.md")]
 struct TimeTravel;
+
+/// So are those of the page about backups.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/backup.md")]
+struct BackupGuide;

@@ -1,5 +1,6 @@
 //! Opening a store: find it or create it, lock it, recover its log, put its parts together.
 
+use crate::backup::mark_of;
 use crate::budget::Budget;
 use crate::catalog::{Catalog, read_manifest};
 use crate::error::OpenError;
@@ -35,6 +36,8 @@ pub(crate) struct Opened {
     /// Index of the active part.
     pub(crate) active: Option<Arc<RwLock<MemoryIndex>>>,
     pub(crate) report: RecoveryReport,
+    /// Whether it is a backup that nobody has written since it was made.
+    backup: bool,
 }
 
 /// The disk and the rest of the world for a store at `path`.
@@ -79,6 +82,10 @@ pub(crate) fn open_for_writing(
     catalog.direct = writes_directly(options, env, &manifest)?;
     let known = (&Parts::default(), catalog.direct);
     let opened = assemble(env, manifest, Mode::Repair, options.budget(), known)?;
+    if opened.backup {
+        // From the next manifest on it is a store like any other, and what a later backup has left must not look newer.
+        catalog.pass_over(opened.present.last().map(|(id, _)| *id));
+    }
     if !created && !planted(Bug::CleanMarkKept) {
         // From here on the log may grow behind the mark of a close in good order. And if the process before this
         // one was killed between the renaming of the manifest and the sync of its name, the next loss of power
@@ -107,7 +114,7 @@ fn writes_directly(options: &Options, env: &Env, manifest: &Manifest) -> Result<
 const LOCK_TRIES: usize = 5;
 const LOCK_WAIT: Duration = Duration::from_millis(15);
 
-fn take_lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn Lock>, OpenError> {
+pub(crate) fn take_lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn Lock>, OpenError> {
     for attempt in 0..LOCK_TRIES {
         if attempt > 0 {
             thread::sleep(LOCK_WAIT);
@@ -217,6 +224,13 @@ pub(crate) fn check_foreign(disk: &dyn Disk, create: bool, path: &Path) -> Resul
     if has(names::MANIFEST) {
         return Ok(());
     }
+    for (mark, what) in [(names::BACKUP, "backup"), (names::RESTORE, "restore")] {
+        if has(mark) {
+            let reason =
+                format!("it is what an interrupted {what} has left: do it again, or remove the directory");
+            return Err(OpenError::NotAStore { path: path.to_owned(), reason });
+        }
+    }
     let own = [names::LOCK, names::MANIFEST_TEMPORARY, names::LOG_DIR, names::INDEX_DIR, names::SNAPSHOT_DIR];
     if let Some(foreign) = entries.iter().find(|entry| !own.contains(&entry.name.as_str())) {
         let reason = format!("there is no MANIFEST in it, but {:?}", foreign.name);
@@ -263,6 +277,7 @@ fn create(options: &Options, env: &Env, path: &Path) -> Result<Catalog, OpenErro
         segment_bytes: options.new_segment_bytes(),
         durability: options.durability.unwrap_or_default().code(),
         ids_indexed: options.index_ids.unwrap_or(true),
+        has_rules: false,
         durable: Position::ZERO,
         next_file_id: 1,
         hash_seed: u64::from_le_bytes(hash_seed),
@@ -291,7 +306,8 @@ fn assemble(
         return Err(OpenError::Corrupt(damage.in_file(names::MANIFEST)));
     }
     let plan = IndexPlan::of(&manifest);
-    let present = check_present(&*env.disk, &manifest)?;
+    let backup = mark_of(&*env.disk, &manifest)?;
+    let present = check_present(&*env.disk, &manifest, backup.is_some())?;
     let rebuilt = known.index.iter().find_map(|part| part.as_run()).map(RunPart::rebuilt);
     let rebuilt = rebuilt.unwrap_or_else(|| Arc::new(Rebuilt::new(plan, budget.rebuilt)));
     let mut parts = sealed_parts(env, &manifest, known, &rebuilt)?;
@@ -305,6 +321,7 @@ fn assemble(
         last_recorded: manifest.sealed.last().map_or(Timestamp::MIN, |segment| segment.recorded.max),
         segment_bytes: manifest.segment_bytes,
         clean: manifest.clean,
+        cut: backup.as_ref().map(|backup| backup.tail),
         direct,
     };
     let recovered = recover(&*env.disk, mode, &input, &mut |segment, events| {
@@ -321,7 +338,8 @@ fn assemble(
         active = Some(index);
     }
     let report = RecoveryReport::new(&manifest, &recovered);
-    Ok(Opened { manifest, present, recovered, parts, rebuilt, active, report })
+    let backup = backup.is_some();
+    Ok(Opened { manifest, present, recovered, parts, rebuilt, active, report, backup })
 }
 
 /// The sealed segments, and the runs that are about them; where there is none, a part that stands for a missing one.
@@ -379,14 +397,18 @@ fn sealed_parts(
 pub(crate) type Edition = (u64, u64);
 
 /// Missing segments are found at once, by one look at the directory; the files themselves are opened when
-/// they are read. Gives the numbers of those that are there.
-fn check_present(disk: &dyn Disk, manifest: &Manifest) -> Result<BTreeSet<Edition>, OpenError> {
+/// they are read. Gives those that are there. In a backup there may be newer ones, of the next backup that did not
+/// come to its end: its mark proves that the manifest is the right one.
+fn check_present(disk: &dyn Disk, manifest: &Manifest, backup: bool) -> Result<BTreeSet<Edition>, OpenError> {
     let present = present_files(disk, names::LOG_DIR, names::parse_edition)?;
     let missing = manifest.sealed.iter().find(|segment| !present.contains(&(segment.id, segment.edition())));
     if let Some(missing) = missing.filter(|_| !planted(Bug::MissingSegmentNotNoticed)) {
         let what = "sealed segment that is not there";
         let damage = annals_format::Damage::new(0, what, 0u64, 0u64);
         return Err(OpenError::Corrupt(damage.in_file(missing.path())));
+    }
+    if backup {
+        return Ok(present);
     }
     match newest_unnamed(disk, manifest, &present)? {
         None => Ok(present),

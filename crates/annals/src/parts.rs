@@ -58,10 +58,39 @@ impl Parts {
         Ok(events)
     }
 
+    /// The segment that covers a position, and all positions for which it is the one; `None` if it was removed as a whole.
+    pub(crate) fn holder_of(&self, position: Position) -> Option<(&Segment, Range<Position>)> {
+        let (segment, mut positions) = self.segment_with_positions(position)?;
+        if let Some(entry) = segment.sealed_entry() {
+            positions.end = positions.end.min(entry.last_position().next());
+        }
+        positions.contains(&position).then_some((segment, positions))
+    }
+
+    /// The nearest position at or behind one, in the direction of reading, of which the event was not removed.
+    pub(crate) fn nearest(&self, position: Position, backwards: bool) -> Result<Option<Position>, ReadError> {
+        if position > self.removed {
+            return Ok(Some(position));
+        }
+        let begun = self.segments_begun(position);
+        let mut numbers = if backwards { 0..begun } else { begun.saturating_sub(1)..self.segments.len() };
+        while let Some(number) = if backwards { numbers.next_back() } else { numbers.next() } {
+            let segment = &self.segments[number];
+            let found = match backwards {
+                true => segment.last_position_up_to(position)?,
+                false => segment.next_position(position)?,
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
     /// The event at a position, which must be visible; `None` if it was removed.
     #[inline]
     pub(crate) fn event(&self, position: Position) -> Result<Option<EventRef<'_>>, ReadError> {
-        match self.segment_of(position) {
+        match self.segment_of(position).filter(|segment| covers(segment, position)) {
             Some(segment) => Ok(segment.event(position)?),
             None => Ok(None),
         }
@@ -79,7 +108,25 @@ impl Parts {
 
     /// The version of a stream's last event up to a position, staged ones included; [`Version::ZERO`] if it has none.
     pub(crate) fn last_version(&self, stream: &TermKey<'_>, last: Position) -> Result<Version, ReadError> {
-        for (part, _, last) in self.ranges(last).rev() {
+        Self::last_version_in(self.ranges(last).rev(), stream)
+    }
+
+    /// The same of what is not sealed yet.
+    pub(crate) fn last_version_in_memory(
+        &self,
+        stream: &TermKey<'_>,
+        last: Position,
+    ) -> Result<Version, ReadError> {
+        let in_memory = self.ranges(last).rev().filter(|(part, ..)| part.as_run().is_none());
+        Self::last_version_in(in_memory, stream)
+    }
+
+    /// In the parts of an index, the last one first.
+    fn last_version_in<'p>(
+        parts: impl Iterator<Item = (&'p Part, Position, Position)>,
+        stream: &TermKey<'_>,
+    ) -> Result<Version, ReadError> {
+        for (part, _, last) in parts {
             let Some(mut located) = part.find_key(stream)? else { continue };
             let count = if part.ends_by(last) { located.count() } else { part.rank(&mut located, last)? };
             if count > 0 {
@@ -156,6 +203,12 @@ impl Parts {
         let to = self.segments.partition_point(|segment| segment.first_position() <= last);
         self.segments[from.saturating_sub(1)..to.max(from.saturating_sub(1))].iter().map(|segment| &**segment)
     }
+}
+
+/// Whether a position is not behind a segment: where segments were removed as a whole, positions lie between others.
+#[inline]
+fn covers(segment: &Segment, position: Position) -> bool {
+    segment.sealed_entry().is_none_or(|entry| position <= entry.last_position())
 }
 
 /// What lies side by side, with the first and the last position of each, up to `last`.

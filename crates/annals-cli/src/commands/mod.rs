@@ -1,6 +1,10 @@
 //! The commands, each in a file of its own: its arguments, its example and its work.
 
 mod append;
+#[cfg(feature = "archive")]
+mod archive;
+mod backup;
+mod compact;
 mod completions;
 mod delete;
 mod demo;
@@ -12,9 +16,11 @@ mod get;
 mod history;
 mod import;
 mod inspect;
+mod ledger;
 mod read;
 mod repair;
 mod replay;
+mod restore;
 mod retention;
 mod schema;
 mod snapshot;
@@ -49,9 +55,15 @@ pub(crate) enum Command {
     Retention(retention::Args),
     Truncate(truncate::Args),
     Delete(delete::Args),
+    Compact(compact::Args),
+    Ledger(ledger::Args),
     Stats(stats::Args),
     Verify(verify::Args),
     Repair(repair::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
+    #[cfg(feature = "archive")]
+    Archive(archive::Args),
     Export(export::Args),
     Inspect(inspect::Args),
     Completions(completions::Args),
@@ -78,9 +90,15 @@ impl Command {
             Command::Retention(args) => retention::run(tool, &args),
             Command::Truncate(args) => truncate::run(tool, &args),
             Command::Delete(args) => delete::run(tool, &args),
+            Command::Compact(args) => compact::run(tool, &args),
+            Command::Ledger(args) => ledger::run(tool, &args),
             Command::Stats(args) => stats::run(tool, &args),
             Command::Verify(args) => verify::run(tool, &args),
             Command::Repair(args) => repair::run(tool, &args),
+            Command::Backup(args) => backup::run(tool, &args),
+            Command::Restore(args) => restore::run(tool, &args),
+            #[cfg(feature = "archive")]
+            Command::Archive(args) => archive::run(tool, &args),
             Command::Export(args) => export::run(tool, &args),
             Command::Inspect(args) => inspect::run(&args, tool),
             Command::Completions(args) => completions::run(&args),

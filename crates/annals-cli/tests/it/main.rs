@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod append;
+#[cfg(feature = "archive")]
+mod archive;
+mod backup;
 mod bad_input;
 mod common;
 mod demo;

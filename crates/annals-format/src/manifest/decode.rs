@@ -3,10 +3,10 @@
 use super::compaction::{self, CompactionEntry, Removed};
 use super::segments::{OpenSegment, Rewritten, SealedSegment};
 use super::{
-    CHECKSUM, CleanMark, DURABILITY, FLAG_IDS_NOT_INDEXED, FLAGS, GENERATION, HASH_SEED, HEADER_BYTES,
-    LENGTH, MAGIC, Manifest, NEXT_FILE_ID, RunEntry, SECTION_CLEAN, SECTION_COMPACTIONS, SECTION_OPEN,
-    SECTION_REMOVED, SECTION_REWRITTEN, SECTION_RUNS, SECTION_SEALED, STORE_ID, VERSION, has_one_entry,
-    manifest_checksum,
+    CHECKSUM, CleanMark, DURABILITY, FLAG_IDS_NOT_INDEXED, FLAG_RULES, FLAGS, GENERATION, HASH_SEED,
+    HEADER_BYTES, LENGTH, MAGIC, Manifest, NEXT_FILE_ID, RunEntry, SECTION_CLEAN, SECTION_COMPACTIONS,
+    SECTION_OPEN, SECTION_REMOVED, SECTION_REWRITTEN, SECTION_RUNS, SECTION_SEALED, STORE_ID, VERSION,
+    has_one_entry, manifest_checksum,
 };
 use crate::FORMAT_VERSION;
 use crate::damage::{Damage, FormatError};
@@ -170,7 +170,12 @@ fn check_envelope(bytes: &[u8]) -> Result<u32, FormatError> {
     if length != bytes.len() as u64 {
         return Err(Damage::new(LENGTH as u64, "manifest length", length, bytes.len() as u64).into());
     }
-    let known = |at: usize| if at == FLAGS && version >= 2 { FLAG_IDS_NOT_INDEXED } else { 0 };
+    let known = |at: usize| match version {
+        _ if at != FLAGS => 0,
+        0 | 1 => 0,
+        2 | 3 => FLAG_IDS_NOT_INDEXED,
+        _ => FLAG_IDS_NOT_INDEXED | FLAG_RULES,
+    };
     if let Some(at) = (FLAGS..HASH_SEED).find(|at| bytes[*at] & !known(*at) != 0) {
         return Err(Damage::new(at as u64, "reserved bytes of the manifest", bytes[at], 0u32).into());
     }
@@ -191,6 +196,7 @@ fn decode_header(reader: &mut Reader<'_>, flags: u8) -> Result<Manifest, Damage>
         next_file_id: reader.u64("next file number")?,
         durability: reader.u8("durability")?,
         ids_indexed: flags & FLAG_IDS_NOT_INDEXED == 0,
+        has_rules: flags & FLAG_RULES != 0,
         hash_seed: {
             reader.take(HASH_SEED - DURABILITY - 1, "reserved bytes")?;
             reader.u64("hash seed")?

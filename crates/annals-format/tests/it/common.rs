@@ -141,6 +141,7 @@ pub(crate) fn manifest() -> Manifest {
         segment_bytes: 1 << 16,
         durability: 1,
         ids_indexed: false,
+        has_rules: false,
         durable: Position::new(47),
         next_file_id: 10,
         hash_seed: 0xFEDC_BA98_7654_3210,

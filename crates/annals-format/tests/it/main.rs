@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test should end it")]
 
 mod absurd;
+mod archives;
+mod backups;
 mod builder;
 mod common;
 mod compacted;

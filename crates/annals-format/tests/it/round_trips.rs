@@ -134,14 +134,14 @@ fn manifests() -> impl Strategy<Value = Manifest> {
     });
     let clean = (any::<u64>(), any::<u64>());
     let clean = clean.prop_map(|(segment_id, frames_end)| CleanMark { segment_id, frames_end });
-    let numbers = (0..=1_u64 << 62, any::<u64>(), any::<u64>(), any::<(u8, bool)>(), any::<u64>());
+    let numbers = (0..=1_u64 << 62, any::<u64>(), any::<u64>(), any::<(u8, bool, bool)>(), any::<u64>());
     let open = vec(any::<u64>(), 0..4);
     let removed = (any::<u64>(), 1..=1_u64 << 62, vec(any::<[u64; 9]>(), 0..4));
     let lists = (sealed_segments(), open, vec(run, 0..6), option::of(clean), removed);
     (any::<[u8; 16]>(), numbers, time(), lists).prop_map(
         |(
             store_id,
-            (generation, segment_bytes, durable, (durability, ids_indexed), hash_seed),
+            (generation, segment_bytes, durable, (durability, ids_indexed, has_rules), hash_seed),
             created_at,
             (sealed, salts, runs, clean, removed),
         )| {
@@ -155,6 +155,7 @@ fn manifests() -> impl Strategy<Value = Manifest> {
                 segment_bytes,
                 durability,
                 ids_indexed,
+                has_rules,
                 durable: Position::new(durable),
                 next_file_id: 200,
                 hash_seed,

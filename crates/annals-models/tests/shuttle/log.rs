@@ -26,6 +26,7 @@ fn log() -> (LogWriter, Arc<Segment>, Arc<Watermark>) {
         last_recorded: Timestamp::MIN,
         segment_bytes: SEGMENT_BYTES,
         clean: None,
+        cut: None,
         direct: false,
     };
     let mut recovered = recover(&*disk, Mode::Repair, &input, &mut |_, _| Ok(())).unwrap();

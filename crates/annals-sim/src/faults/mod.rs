@@ -68,7 +68,8 @@ mod tests {
     #[test]
     fn every_kind_of_call_is_made_often_enough_to_mean_something() {
         let calls = Session::count_calls(false);
-        for call in Call::ALL {
+        // Files are taken from other disks only when backups are made.
+        for call in Call::ALL.iter().filter(|call| **call != Call::Take) {
             // Some are made once for each opening, and directories once for each store.
             let least = if matches!(call, Call::CreateDir | Call::Remove | Call::Lock) { 3 } else { 5 };
             assert!(calls[*call as usize] >= least, "{call:?}: {}", calls[*call as usize]);

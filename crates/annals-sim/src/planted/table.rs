@@ -128,6 +128,7 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::SnapshotBeforeItsTime => store("aggregate_moments::a_state_at_a_moment"),
         Bug::PastNotHidden => store("retention::hidden::what_is_hidden_is_hidden_from_the_past"),
         Bug::DeletionInGroupNotSeen => store("retention::appends::a_batch_behind_a_deletion"),
+        Bug::RulesNotNoted => store("retention::rules::after_a_crash_at_any_call"),
         Bug::TruncatedBeyondEnd => store("retention::appends::what_nobody_can_have_seen"),
         Bug::StateOfWhatIsLeft => store("retention::states::a_truncated_stream"),
         Bug::SnapshotOfDeletedStream => store("retention::states::a_deleted_stream_begins_anew"),

@@ -9,10 +9,11 @@ mod tests;
 
 pub use plan::{Call, Fault, When};
 
-use crate::disk::{Access, DIRECT_BLOCK_BYTES, DirEntry, DirectFile, Disk, File, Lock};
+use crate::disk::{Access, DIRECT_BLOCK_BYTES, DirEntry, DirectFile, Disk, File, Lock, Taken};
 use crate::io_ext::joined;
 use crate::mapping::Mapping;
 use plan::Plan;
+use std::any::Any;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::sync::Arc;
@@ -101,6 +102,14 @@ impl Disk for FaultyDisk {
 
     fn list(&self, path: &str) -> io::Result<Vec<DirEntry>> {
         self.plan.around(Call::List, || self.inner.list(path))
+    }
+
+    fn take_from(&self, from: &dyn Disk, source: &str, to: &str, link: bool) -> io::Result<Option<Taken>> {
+        self.plan.around(Call::Take, || self.inner.take_from(from, source, to, link))
+    }
+
+    fn backing(&self) -> Option<&dyn Any> {
+        self.inner.backing()
     }
 
     fn sync_dir(&self, path: &str) -> io::Result<()> {

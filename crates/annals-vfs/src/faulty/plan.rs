@@ -39,6 +39,8 @@ pub enum Call {
     Length,
     /// [`File::map`](crate::File::map).
     Map,
+    /// [`Disk::take_from`](crate::Disk::take_from).
+    Take,
 }
 
 impl Call {
@@ -60,6 +62,7 @@ impl Call {
         Call::Preallocate,
         Call::Length,
         Call::Map,
+        Call::Take,
     ];
 
     /// The kinds that change something: those that a full disk may refuse.
@@ -73,6 +76,7 @@ impl Call {
         Call::SyncData,
         Call::SetLength,
         Call::Preallocate,
+        Call::Take,
     ];
 
     /// What a disk that cannot be written refuses: to change something, to open for it, and the lock.
@@ -88,6 +92,7 @@ impl Call {
         Call::SyncData,
         Call::SetLength,
         Call::Preallocate,
+        Call::Take,
     ];
 
     /// Only this kind.

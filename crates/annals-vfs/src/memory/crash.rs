@@ -237,9 +237,11 @@ impl Frozen {
         }
         names.drop_unreachable();
         let common = Common::new(0, self.capacity);
-        let durable = |content: Content| State::new("", content, super::journal::Journal::default());
-        let nodes =
-            revive(&common, contents.into_iter().map(|(id, content)| (id, durable(content))).collect());
+        let durable = |(id, content): (u64, Content)| {
+            let frozen = self.files.get(&id).is_some_and(State::is_frozen);
+            (id, State::durable(content, frozen))
+        };
+        let nodes = revive(&common, contents.into_iter().map(durable).collect());
         let names = names.with_files(|node| nodes.get(&node.id).unwrap_or(node).clone());
         announce(&names);
         Ok((common, Tree { durable: names.clone(), names, unsynced: Vec::new() }))

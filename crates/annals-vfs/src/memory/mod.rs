@@ -14,13 +14,14 @@ mod tests;
 
 pub use crash::{Fate, Filling, Survival, Unsynced};
 
-use crate::disk::{Access, DirEntry, DirectFile, Disk, EntryKind, File, Lock};
+use crate::disk::{Access, DirEntry, DirectFile, Disk, EntryKind, File, Lock, Taken};
 use content::Content;
 use crash::Frozen;
 use journal::Journal;
 use names::{ChangeKind, Entry, Names, Tree};
 use node::{Common, MemoryDirectFile, MemoryFile, Node, State};
 use parking_lot::Mutex;
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -120,6 +121,13 @@ impl MemoryDisk {
     /// Says whether [`Disk::open_direct`] opens files. It does if nothing is said.
     pub fn set_direct(&self, direct: bool) {
         self.0.common.direct.store(direct, Ordering::SeqCst);
+    }
+
+    /// Says whether [`Disk::take_from`] gives files of other disks in memory a name on this one. It does if nothing is said.
+    /// What is taken is a copy that does as a hard link does of a file that nobody writes any more: what is durable of the
+    /// file is durable here, it takes no room, and a write to either of the two fails from then on with `PermissionDenied`.
+    pub fn set_linkable(&self, linkable: bool) {
+        self.0.common.linkable.store(linkable, Ordering::SeqCst);
     }
 
     /// Lets the `nth` call of [`File::sync_data`] from now on fail as a bad disk does: it says `EIO`, and
@@ -234,6 +242,26 @@ impl Disk for MemoryDisk {
             Entry::Directory => DirEntry { name: name.clone(), kind: EntryKind::Directory, length: 0 },
         });
         Ok(entries.collect())
+    }
+
+    fn take_from(&self, from: &dyn Disk, source: &str, to: &str, link: bool) -> io::Result<Option<Taken>> {
+        let other = from.backing().and_then(|backing| backing.downcast_ref::<MemoryDisk>());
+        let Some(other) = other.filter(|_| link && self.0.common.linkable.load(Ordering::SeqCst)) else {
+            return Ok(None);
+        };
+        let node = Arc::clone(other.0.tree.lock().names.file(source)?);
+        let mut tree = self.0.tree.lock();
+        if tree.names.find(to)?.is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let linked = Node::new(&self.0.common, node.frozen(to)?);
+        let kind = ChangeKind::Created { path: to.to_owned(), entry: Entry::File(Arc::clone(&linked)) };
+        tree.change(self.0.common.next(), kind);
+        Ok(Some(Taken::Linked))
+    }
+
+    fn backing(&self) -> Option<&dyn Any> {
+        Some(self)
     }
 
     fn sync_dir(&self, path: &str) -> io::Result<()> {

@@ -25,6 +25,8 @@ pub(super) struct Common {
     pub(super) sync_failure: AtomicU64,
     /// Whether files can be opened for direct writes.
     pub(super) direct: AtomicBool,
+    /// Whether files of other disks can be linked.
+    pub(super) linkable: AtomicBool,
 }
 
 impl Common {
@@ -36,6 +38,7 @@ impl Common {
             committed: AtomicU64::new(0),
             sync_failure: AtomicU64::new(0),
             direct: AtomicBool::new(true),
+            linkable: AtomicBool::new(true),
         })
     }
 
@@ -91,16 +94,28 @@ pub(super) struct State {
     pub(super) path: Arc<str>,
     /// Whether it has a name, and so counts for the capacity.
     named: bool,
+    /// Whether another disk has it, too, so that a write would be seen there.
+    frozen: bool,
 }
 
 impl State {
     pub(super) fn new(path: &str, content: Content, journal: Journal) -> Self {
-        State { content, journal, path: path.into(), named: false }
+        State { content, journal, path: path.into(), named: false, frozen: false }
+    }
+
+    /// What a file is after a loss of power.
+    pub(super) fn durable(content: Content, frozen: bool) -> Self {
+        State { frozen, ..State::new("", content, Journal::default()) }
+    }
+
+    pub(super) fn is_frozen(&self) -> bool {
+        self.frozen
     }
 
     /// A copy that shares nothing that changes.
     pub(super) fn copy(&self) -> io::Result<Self> {
-        Ok(State::new(&self.path, self.content.copy()?, self.journal.clone()))
+        let copy = State::new(&self.path, self.content.copy()?, self.journal.clone());
+        Ok(State { frozen: self.frozen, ..copy })
     }
 }
 
@@ -142,9 +157,22 @@ impl Node {
         self.state.lock().content.length() as u64
     }
 
+    /// What another disk takes of it; from now on it is not written any more.
+    pub(super) fn frozen(&self, path: &str) -> io::Result<State> {
+        let mut state = self.state.lock();
+        state.frozen = true;
+        Ok(State { path: path.into(), ..state.copy()? })
+    }
+
     /// Changes the file, which becomes at least `length` bytes long by it.
     fn grow(&self, length: usize, change: impl FnOnce(&mut State, u64) -> io::Result<()>) -> io::Result<()> {
         let mut state = self.state.lock();
+        if state.frozen {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "the file is linked to another disk",
+            ));
+        }
         let more = length.saturating_sub(state.content.length()) as u64;
         let counted = if state.named { more } else { 0 };
         self.common.take(counted)?;

@@ -347,3 +347,28 @@ fn in_an_ordered_journal_a_file_grows_only_with_its_bytes() {
     assert_eq!(left(&mut lose(6)), b"XX....", "the second write does not leave a hole");
     assert_eq!(left(&mut lose(9)), b"XX....abc");
 }
+
+#[test]
+fn a_file_that_another_disk_takes_is_as_durable_there_and_neither_can_be_written_any_more() {
+    let (disk, file) = with_file(b"durable");
+    write(&*file, 7, b", not yet");
+    let other = MemoryDisk::new();
+    assert_eq!(other.take_from(&disk, "file", "taken", true).unwrap(), Some(Taken::Linked));
+    assert_eq!(content(&other, "taken").unwrap(), b"durable, not yet");
+    assert_eq!(content(&other.crash(Survival::Synced), "taken"), None);
+    other.sync_dir("").unwrap();
+    let crashed = other.crash(Survival::Synced);
+    assert_eq!(content(&crashed, "taken").unwrap(), b"durable");
+    for (disk, name) in [(&disk, "file"), (&other, "taken"), (&crashed, "taken")] {
+        let file = disk.open(name, Access::ReadWrite).unwrap();
+        let refused = [file.write_at(&[IoSlice::new(b"x")], 0).map(|_| ()), file.set_len(0)];
+        for refused in refused {
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied);
+        }
+    }
+    let kind = |source: &str, to: &str| other.take_from(&disk, source, to, true).unwrap_err().kind();
+    assert_eq!((kind("none", "x"), kind("file", "taken")), (ErrorKind::NotFound, ErrorKind::AlreadyExists));
+    assert_eq!(other.take_from(&disk, "file", "x", false).unwrap(), None);
+    other.set_linkable(false);
+    assert_eq!(other.take_from(&disk, "file", "x", true).unwrap(), None);
+}

@@ -7,14 +7,16 @@
 mod direct;
 mod file;
 mod lock;
+mod take;
 #[cfg(test)]
 mod tests;
 
-use crate::disk::{Access, DirEntry, DirectFile, Disk, EntryKind, File, Lock, parts, split};
+use crate::disk::{Access, DirEntry, DirectFile, Disk, EntryKind, File, Lock, Taken, parts, split};
 use file::RealFile;
 use lock::RealLock;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use std::any::Any;
 use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -88,12 +90,25 @@ impl RealDisk {
     /// # Errors
     /// What the system says; `NotFound` if nothing can be created at `path`.
     pub fn contains(&self, path: impl AsRef<Path>) -> io::Result<bool> {
+        let (directory, _) = deepest_existing(path.as_ref())?;
+        self.lies_above(directory)
+    }
+
+    /// Whether another disk is this directory or lies within it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn contains_disk(&self, other: &RealDisk) -> io::Result<bool> {
+        self.lies_above(other.root.try_clone()?)
+    }
+
+    /// Whether a directory is this one or lies within it.
+    fn lies_above(&self, mut directory: OwnedFd) -> io::Result<bool> {
         let identity = |directory: BorrowedFd<'_>| {
             let stat = rustix::fs::fstat(directory)?;
             io::Result::Ok((stat.st_dev, stat.st_ino))
         };
         let own = identity(self.root.as_fd())?;
-        let (mut directory, _) = deepest_existing(path.as_ref())?;
         loop {
             let here = identity(directory.as_fd())?;
             if here == own {
@@ -226,6 +241,14 @@ impl Disk for RealDisk {
         }
         entries.sort();
         Ok(entries)
+    }
+
+    fn take_from(&self, from: &dyn Disk, source: &str, to: &str, link: bool) -> io::Result<Option<Taken>> {
+        take::take(self, from, source, to, link)
+    }
+
+    fn backing(&self) -> Option<&dyn Any> {
+        Some(self)
     }
 
     fn sync_dir(&self, path: &str) -> io::Result<()> {

@@ -183,3 +183,39 @@ fn space_that_was_never_written_is_passed_over_and_what_was_written_is_not() {
     }
     assert_eq!(file.data_from(2 << 20).unwrap_or(None).filter(|found| *found < 2 << 20), None);
 }
+
+#[test]
+fn a_file_of_another_directory_is_linked_or_shares_no_writes_and_only_plain_files_are_taken() {
+    let ((one, from), (two, to)) = (temporary(), temporary());
+    std::fs::write(one.path().join("file"), "bytes").unwrap();
+    assert_eq!(to.take_from(&from, "file", "linked", true).unwrap(), Some(Taken::Linked));
+    std::fs::write(one.path().join("file"), "other").unwrap();
+    assert_eq!(std::fs::read(two.path().join("linked")).unwrap(), b"other");
+    // Whether it is cloned depends on the file system, and nothing stays if it is not.
+    match to.take_from(&from, "file", "cloned", false).unwrap() {
+        Some(Taken::Cloned) => {
+            std::fs::write(one.path().join("file"), "third").unwrap();
+            assert_eq!(std::fs::read(two.path().join("cloned")).unwrap(), b"other");
+        }
+        taken => assert!(taken.is_none() && !two.path().join("cloned").exists()),
+    }
+    let kind = |source: &str, name: &str| to.take_from(&from, source, name, true).unwrap_err().kind();
+    assert_eq!(kind("none", "new"), ErrorKind::NotFound);
+    assert_eq!(kind("file", "linked"), ErrorKind::AlreadyExists);
+    symlink("file", one.path().join("symbolic")).unwrap();
+    assert!(to.take_from(&from, "symbolic", "new", true).is_err() && !two.path().join("new").exists());
+    let memory = crate::MemoryDisk::new();
+    assert_eq!(to.take_from(&memory, "file", "new", true).unwrap(), None);
+}
+
+#[test]
+fn a_directory_contains_another_one_by_whatever_way_that_was_opened() {
+    let (root, disk) = temporary();
+    std::fs::create_dir_all(root.path().join("a/b")).unwrap();
+    symlink(root.path().join("a"), root.path().join("link")).unwrap();
+    let [a, b, by_link] = ["a", "a/b", "link/b"].map(|name| RealDisk::open(root.path().join(name)).unwrap());
+    for (outer, inner, contains) in [(&disk, &b, true), (&a, &by_link, true), (&a, &a, true), (&b, &a, false)]
+    {
+        assert_eq!(outer.contains_disk(inner).unwrap(), contains);
+    }
+}

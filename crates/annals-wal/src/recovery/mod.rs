@@ -94,6 +94,9 @@ pub struct RecoveryInput<'a> {
     pub segment_bytes: u64,
     /// Where the log ended when it was last closed in good order, if nobody has opened it for writing since.
     pub clean: Option<CleanMark>,
+    /// Where the log ends whatever lies behind, if somebody else knows that: in a backup there may be frames of one that was
+    /// begun later and did not come to its end.
+    pub cut: Option<CleanMark>,
     /// Whether the log will be written around the system's cache where it can be, in [`Mode::Repair`].
     pub direct: bool,
 }

@@ -45,6 +45,9 @@ pub(super) fn walk_frames(
     visit: &mut Visit<'_>,
 ) -> Result<Walk, LogError> {
     let mut window = file.window()?;
+    let cut = input.cut.filter(|cut| cut.segment_id == file.entry.id).map(|cut| cut.frames_end);
+    let behind_cut = cut.is_some_and(|cut| cut < window.file_length());
+    window.end_at(cut.unwrap_or(u64::MAX));
     let mut end = SEGMENT_HEADER_BYTES as u64;
     // Frames whose last position is above what is proven so far; later frames may prove them.
     let mut unproven: VecDeque<(Position, u64)> = VecDeque::new();
@@ -108,7 +111,7 @@ pub(super) fn walk_frames(
     };
     let unbegun = end == SEGMENT_HEADER_BYTES as u64;
     let unproven_from = if unbegun { Some(end) } else { unproven.front().map(|(_, offset)| *offset) };
-    Ok(Walk { end, unproven_from, damage, rubbish: !blank, durable_behind })
+    Ok(Walk { end, unproven_from, damage, rubbish: !blank || behind_cut, durable_behind })
 }
 
 /// Looks at a frame, and keeps its first events. It counts only if it is whole and holds the positions that come next.

@@ -42,6 +42,7 @@ pub(crate) fn input(open: &[OpenSegment]) -> RecoveryInput<'_> {
         last_recorded: Timestamp::MIN,
         segment_bytes: SEGMENT_BYTES,
         clean: None,
+        cut: None,
         direct: false,
     }
 }

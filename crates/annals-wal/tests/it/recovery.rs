@@ -373,6 +373,32 @@ fn a_close_in_good_order_needs_no_search_and_changes_nothing_else() {
     }
 }
 
+#[test]
+fn a_log_that_is_known_to_end_somewhere_ends_there_whatever_lies_behind() {
+    let (disk, log) = log_of(3);
+    let whole = segment_bytes(&disk, 1);
+    let frames = frames(&whole);
+    for (number, (start, header)) in frames.iter().enumerate() {
+        let frames_end = *start as u64 + header.length;
+        let cut = Some(annals_format::CleanMark { segment_id: 1, frames_end });
+        let durable = header.last_position();
+        let input = RecoveryInput { cut, clean: cut, durable, ..input(&log.open) };
+        for mode in [Mode::Observe, Mode::Mend, Mode::Repair] {
+            let disk = with_segment(&disk, 1, &whole);
+            let found = recover_with(&disk, mode, &input).unwrap();
+            assert_eq!(found.last, durable.get(), "frame {number}, {mode:?}");
+            let left = segment_bytes(&disk, 1);
+            let end = usize::try_from(frames_end).unwrap();
+            match mode {
+                Mode::Observe => assert!(left == whole),
+                _ => assert!(left[..end] == whole[..end] && left[end..].iter().all(|byte| *byte == 0)),
+            }
+        }
+        let beyond = RecoveryInput { durable: durable.next(), ..input };
+        assert!(recover_with(&disk, Mode::Observe, &beyond).is_err(), "what is missing is told");
+    }
+}
+
 /// Another process may cut a file while it is looked at (a footer is shorter than the space laid out).
 #[test]
 fn a_file_that_becomes_shorter_while_it_is_read_does_not_keep_recovery_busy() {

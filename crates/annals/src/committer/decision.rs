@@ -2,7 +2,7 @@
 
 use super::{Committer, Decision, Item};
 use crate::batch::{Batch, BatchStream};
-use crate::error::AppendError;
+use crate::error::{AppendError, ReadError};
 use crate::part::{Part, RunPart};
 use crate::parts::Parts;
 use crate::retention::{Deletion, Log, check_ends};
@@ -11,6 +11,7 @@ use crate::view::View;
 use annals_index::{TermKey, TermKind};
 use annals_types::planted::{Bug, planted};
 use annals_types::{Conflict, Expected, Invalid, StreamName, Version};
+use annals_wal::LogError;
 use std::sync::Arc;
 
 /// How many streams ahead the index is fetched.
@@ -75,13 +76,18 @@ impl Committer {
         Ok(None)
     }
 
-    /// Refuses rules about what is not there yet.
+    /// Refuses rules about what is not there yet, and has the manifest say that there are rules.
     #[cold]
     fn check_rules(&mut self, batch: &Batch) -> Result<(), AppendError> {
         self.index_staged();
         let (parts, seed) = (self.core.parts.load_full(), self.core.plan.hash_seed);
         check_ends(batch, self.last_position(), |stream| {
             Ok(parts.head(&TermKey::new(TermKind::Stream, stream, seed))?)
+        })?;
+        let noted = self.core.catalog.lock().note_rules(self.core.watermark.durable());
+        noted.map_err(|error| match error {
+            LogError::Io { what, source } => AppendError::Io { what, source },
+            other => ReadError::from(other).into(),
         })
     }
 

@@ -103,7 +103,8 @@ fn data_of(event: &EventRef<'_>) -> Result<Option<Value>, DocumentError> {
 impl View {
     /// The state of a stream in this view. A stream that has no events in it, or none at all, gives an empty document.
     ///
-    /// Reads all events of the stream, in the newest version of their schemas; memory is that of the state.
+    /// Reads all events of the stream, in the newest version of their schemas; memory is that of the state. Where rules of retention
+    /// hide the first ones, it is the state of what is left: [`View::floor`] tells.
     ///
     /// # Errors
     /// As [`DocumentError`] says.

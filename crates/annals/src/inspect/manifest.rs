@@ -23,6 +23,7 @@ impl Inspector<'_> {
         self.fact("durable", Fact::Number(manifest.durable.get()));
         self.fact("next_file_id", Fact::Number(manifest.next_file_id));
         self.fact("ids_indexed", Fact::Flag(manifest.ids_indexed));
+        self.fact("has_rules", Fact::Flag(manifest.has_rules));
         self.fact("closed_in_good_order", Fact::Flag(manifest.clean.is_some()));
         let sealed = manifest.sealed.iter().map(|segment| segment.id).collect();
         self.fact("sealed_segments", Fact::Numbers(sealed));

@@ -1,5 +1,6 @@
 //! Looking into one file, without its store, in bounded memory.
 
+mod backup;
 mod frame;
 mod manifest;
 mod run;
@@ -77,7 +78,7 @@ pub struct InspectedFrame {
     pub recorded_at: Timestamp,
 }
 
-/// Looks into a segment, a run, a manifest or a file of snapshots; `frame` gets the whole frames of a segment, in order. Memory is bounded
+/// Looks into a segment, a run, a manifest, a file of snapshots or the mark of a backup; `frame` gets the whole frames of a segment, in order. Memory is bounded
 /// whatever the length of the file; of zeros behind the last frame, a quarter of a gigabyte is looked at.
 ///
 /// ```
@@ -135,9 +136,10 @@ fn look(
         b"ANNALRUN" => inspector.run()?,
         b"ANNALMAN" => inspector.manifest()?,
         b"ANNALSNP" => inspector.snapshots()?,
+        b"ANNALBAK" => inspector.backup()?,
         _ => {
             let reason =
-                "the file begins with the magic number of no segment, run, manifest or file of snapshots"
+                "the file begins with the magic number of no segment, run, manifest, file of snapshots or mark of a backup"
                     .into();
             return Err(OpenError::NotAStore { path: path.to_owned(), reason });
         }

@@ -218,6 +218,8 @@ fn inherit(source: &Source, first_recorded: Timestamp) -> Inherited {
         segment_bytes: bytes.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),
         durability: durability.unwrap_or_default().code(),
         ids_indexed: manifest.is_none_or(|manifest| manifest.ids_indexed),
+        // Where nobody knows, they are looked for.
+        has_rules: manifest.is_none_or(|manifest| manifest.has_rules),
     }
 }
 

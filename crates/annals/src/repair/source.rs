@@ -59,6 +59,7 @@ impl Source {
         let mut notes = Vec::new();
         refuse_unfinished(disk, path)?;
         let (mut manifest, trouble) = manifest_of(disk, &mut notes)?;
+        refuse_compacted(disk, manifest.as_ref(), path)?;
         let mut files = BTreeMap::new();
         for id in present_files(disk, names::LOG_DIR, names::parse_segment)? {
             files.insert(id, look(disk, id)?);
@@ -186,6 +187,14 @@ impl SourceSegment {
         }
         segment
     }
+}
+
+/// Where compaction has removed events, nothing here can tell a position that was removed from one that was lost.
+fn refuse_compacted(disk: &dyn Disk, manifest: Option<&Manifest>, path: &Path) -> Result<(), OpenError> {
+    let editions = present_files(disk, names::LOG_DIR, names::parse_edition)?;
+    let compacted = manifest.is_some_and(|manifest| manifest.removed.is_some())
+        || editions.iter().any(|(_, edition)| *edition > 0);
+    if compacted { Err(OpenError::Compacted { path: path.to_owned() }) } else { Ok(()) }
 }
 
 fn refuse_unfinished(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {

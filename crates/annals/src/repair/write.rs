@@ -40,6 +40,7 @@ pub(super) struct Inherited {
     pub(super) segment_bytes: u64,
     pub(super) durability: u8,
     pub(super) ids_indexed: bool,
+    pub(super) has_rules: bool,
 }
 
 /// The store that is being written.
@@ -94,6 +95,7 @@ impl Destination {
             last_recorded: Timestamp::MIN,
             segment_bytes: inherited.segment_bytes,
             clean: None,
+            cut: None,
             direct: false,
         };
         let mut recovered = recover(disk, Mode::Repair, &input, &mut |_, _| Ok(()))?;
@@ -277,6 +279,7 @@ impl Destination {
             segment_bytes: self.inherited.segment_bytes,
             durability: self.inherited.durability,
             ids_indexed: self.inherited.ids_indexed,
+            has_rules: self.inherited.has_rules,
             durable: last,
             next_file_id: self.next_file_id,
             hash_seed: self.hash_seed,

@@ -11,8 +11,15 @@ use annals_index::{TermKey, TermKind};
 use annals_types::{Clock, EventRef, Position, Timestamp, Version, category_of};
 use smallvec::SmallVec;
 
-/// Streams whose bounds a reader remembers, in places by their hash.
-const REMEMBERED: usize = 256;
+/// Streams whose bounds a reader remembers, in places by their hash: so many at first and at most. Places grow as they miss, so that who
+/// reads a few events does not pay for many. A scan of 5000 streams in any order, with a rule of another category, takes 170 ns per
+/// event with these, 200 with at most 4096, and 51 without rules (2026-11-30).
+const REMEMBERED_MIN: usize = 64;
+const REMEMBERED_MAX: usize = 1 << 14;
+
+/// The name of a stream, beside what is known of it: the name in the log lies somewhere else, and to wait for that takes as long as
+/// everything else.
+type Name = SmallVec<[u8; 32]>;
 
 /// What is hidden of one stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +91,9 @@ pub(crate) struct Hider<'v> {
     cutoffs: SmallVec<[(MaxAge, Position); 1]>,
     /// The stream of the last event.
     last: Option<(&'v str, Bounds)>,
-    remembered: Vec<Option<(&'v str, Bounds)>>,
+    remembered: Vec<Option<(Name, Bounds)>>,
+    /// How often a stream was not found there since the places have grown.
+    missed: usize,
 }
 
 impl<'v> Hider<'v> {
@@ -95,7 +104,16 @@ impl<'v> Hider<'v> {
         rules: &'v Rules,
     ) -> Self {
         let log = Log { parts: &view.parts, staged };
-        Hider { view, log, hiding, rules, cutoffs: SmallVec::new(), last: None, remembered: Vec::new() }
+        Hider {
+            view,
+            log,
+            hiding,
+            rules,
+            cutoffs: SmallVec::new(),
+            last: None,
+            remembered: Vec::new(),
+            missed: 0,
+        }
     }
 
     /// Whether an event is shown, as far as rules are concerned.
@@ -113,18 +131,22 @@ impl<'v> Hider<'v> {
     }
 
     fn remembered(&mut self, stream: &'v str) -> Result<Bounds, ReadError> {
-        if self.remembered.is_empty() {
-            self.remembered.resize(REMEMBERED, None);
+        let places = self.remembered.len();
+        if self.missed >= places && places < REMEMBERED_MAX {
+            self.remembered.clear();
+            self.remembered.resize((places * 8).clamp(REMEMBERED_MIN, REMEMBERED_MAX), None);
+            self.missed = 0;
         }
         let hash = self.hash(stream);
-        let place = usize::try_from(hash % REMEMBERED as u64).unwrap_or(0);
-        if let Some((known, bounds)) = self.remembered[place]
-            && known == stream
+        let place = usize::try_from(hash % self.remembered.len() as u64).unwrap_or(0);
+        if let Some((known, bounds)) = &self.remembered[place]
+            && known.as_slice() == stream.as_bytes()
         {
-            return Ok(bounds);
+            return Ok(*bounds);
         }
+        self.missed += 1;
         let bounds = self.bounds_of(stream, hash)?;
-        self.remembered[place] = Some((stream, bounds));
+        self.remembered[place] = Some((Name::from_slice(stream.as_bytes()), bounds));
         Ok(bounds)
     }
 

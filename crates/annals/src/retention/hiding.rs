@@ -23,8 +23,12 @@ pub(crate) struct Hiding {
 }
 
 impl Hiding {
-    pub(crate) fn at(now: Timestamp, taken: Position) -> Arc<Self> {
-        Arc::new(Hiding { now, taken, rules: OnceLock::new() })
+    /// By the rules up to a position, which are read when somebody asks, unless they are known.
+    pub(crate) fn at(now: Timestamp, taken: Position, known: Option<Arc<Rules>>) -> Arc<Self> {
+        match known {
+            Some(rules) => Self::by(rules, now, taken),
+            None => Arc::new(Hiding { now, taken, rules: OnceLock::new() }),
+        }
     }
 
     /// By these rules.

@@ -4,7 +4,8 @@
 //! streams with one hash are told apart there. Entries lie in layers, each sorted by hash and never changed, the newest last. A
 //! change adds a small layer, and neighbours are merged where the newer one has grown to half of the older one: so there are about as
 //! many layers as the logarithm of the entries says, views share them, and a change among a million streams does not copy a million.
-//! A million streams take 32 MB, and as much again for a moment where the largest layers are merged.
+//! A million streams take 32 MB, and as much again for a moment where the largest layers are merged: a process had 52 MB more after it had
+//! read the rules of a million closed streams (2026-11-30).
 
 use annals_types::{Position, Version};
 use std::sync::Arc;
@@ -77,7 +78,7 @@ impl Entry {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Layers {
     /// The oldest first. Within one, by hash; of equal hashes the newest first.
-    layers: Vec<Arc<[Entry]>>,
+    layers: Vec<Arc<Vec<Entry>>>,
     /// Hashes that several streams have: entries with these are never taken for newer ones of each other.
     shared: Arc<Vec<u64>>,
 }
@@ -90,7 +91,7 @@ impl Layers {
         mut is_it: impl FnMut(&Entry) -> Result<bool, E>,
     ) -> Result<Option<Entry>, E> {
         for layer in self.layers.iter().rev() {
-            let from = layer.partition_point(|entry| entry.hash < hash);
+            let from = first_with(layer, hash);
             for entry in layer[from..].iter().take_while(|entry| entry.hash == hash) {
                 if is_it(entry)? {
                     return Ok(Some(*entry));
@@ -113,9 +114,10 @@ impl Layers {
             return;
         }
         entries.sort_by_key(|entry| entry.hash);
-        let mut newest: Arc<[Entry]> = entries.into();
+        entries.shrink_to_fit();
+        let mut newest = Arc::new(entries);
         while let Some(older) = self.layers.pop_if(|older| newest.len() >= older.len() / 2) {
-            newest = self.merged(&older, &newest).into();
+            newest = Arc::new(self.merged(&older, &newest));
         }
         self.layers.push(newest);
     }
@@ -148,6 +150,23 @@ impl Layers {
     pub(crate) fn len(&self) -> usize {
         self.layers.iter().map(|layer| layer.len()).sum()
     }
+}
+
+/// Where in a layer the entries with a hash are, or would be. Hashes are spread evenly, so a hash itself tells about where: it is looked
+/// for around there, in steps that double, and so in few pages of a layer of many megabytes.
+fn first_with(layer: &[Entry], hash: u64) -> usize {
+    let guess = (u128::from(hash) * layer.len() as u128) >> 64;
+    let guess = usize::try_from(guess).unwrap_or(0);
+    let (mut low, mut high, mut step) = (guess, guess, 16);
+    while low > 0 && layer[low - 1].hash >= hash {
+        low = low.saturating_sub(step);
+        step *= 2;
+    }
+    while high < layer.len() && layer[high].hash < hash {
+        high = (high + step).min(layer.len());
+        step *= 2;
+    }
+    low + layer[low..high].partition_point(|entry| entry.hash < hash)
 }
 
 #[cfg(test)]
@@ -193,6 +212,20 @@ mod tests {
                     let found = found(&layers, &streams, stream, u64::from(stream % 3));
                     prop_assert_eq!(found, model.get(&stream).copied());
                 }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_hash_is_looked_for_where_it_is_wherever_that_is(
+            mut hashes in prop::collection::vec(prop_oneof![any::<u64>(), 0..50_u64, u64::MAX - 50..=u64::MAX], 0..200),
+            wanted in prop_oneof![any::<u64>(), 0..50_u64, u64::MAX - 50..=u64::MAX],
+        ) {
+            hashes.sort_unstable();
+            let layer: Vec<Entry> = hashes.iter().map(|hash| Entry::new(*hash, Position::FIRST)).collect();
+            for hash in hashes.iter().copied().chain([wanted, 0, u64::MAX]) {
+                prop_assert_eq!(first_with(&layer, hash), layer.partition_point(|entry| entry.hash < hash));
             }
         }
     }

@@ -12,11 +12,15 @@ use crate::view::View;
 use annals_index::{TermKey, TermKind};
 use annals_types::{Position, Version};
 use annals_vfs::sync::Mutex;
-use annals_vfs::sync::atomic::{AtomicU64, Ordering};
+use annals_vfs::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Nobody has looked yet.
 const UNKNOWN: u64 = u64::MAX;
+/// So many readings are kept: a view that was taken a moment ago may be read behind one that was taken after a newer rule, and is not
+/// to read all rules from the first one on. They share most of what they are made of.
+const READINGS: usize = 4;
 
 /// Shared by the writer and all views.
 #[derive(Debug)]
@@ -28,32 +32,42 @@ pub(crate) struct SharedRules {
     /// There is no rule up to here.
     none_up_to: AtomicU64,
     follows: bool,
-    /// What was read last.
-    newest: Mutex<Arc<Rules>>,
+    /// Whether the manifest says that there may be rules in the log. Where it does not, who follows another process looks only into what
+    /// was written since.
+    noted: AtomicBool,
+    /// What was read last, the newest rules behind the others.
+    readings: Mutex<VecDeque<Arc<Rules>>>,
 }
 
 impl Default for SharedRules {
     fn default() -> Self {
-        Self::of_reader()
+        Self::of_reader(true)
     }
 }
 
 impl SharedRules {
-    pub(crate) fn of_writer() -> Self {
-        Self::new(false)
+    /// Of a store whose manifest says whether there may be rules: it says so before the first one is written.
+    pub(crate) fn of_writer(noted: bool) -> Self {
+        Self::new(noted, false, if noted { UNKNOWN } else { 0 })
     }
 
-    pub(crate) fn of_reader() -> Self {
-        Self::new(true)
+    pub(crate) fn of_reader(noted: bool) -> Self {
+        Self::new(noted, true, UNKNOWN)
     }
 
-    fn new(follows: bool) -> Self {
+    fn new(noted: bool, follows: bool, version: u64) -> Self {
         SharedRules {
-            version: AtomicU64::new(UNKNOWN),
+            version: AtomicU64::new(version),
+            noted: AtomicBool::new(noted),
             none_up_to: AtomicU64::new(0),
             follows,
-            newest: Mutex::new(Arc::new(Rules::default())),
+            readings: Mutex::new(VecDeque::new()),
         }
+    }
+
+    /// A manifest that was read again says that there may be rules.
+    pub(crate) fn note_manifest(&self, noted: bool) {
+        self.noted.fetch_or(noted, Ordering::AcqRel);
     }
 
     /// Whether it is known that there are no rules at all, staged ones included: all that an append has to know then.
@@ -86,19 +100,15 @@ impl SharedRules {
         if self.is_empty_at(taken) {
             return Ok(None);
         }
-        let version = self.version.load(Ordering::Acquire);
-        let newest = Arc::clone(&*self.newest.lock());
-        let known = newest.last <= taken;
-        if known && newest.version > 0 && (newest.version == version || taken <= newest.covers()) {
-            return Ok(Some(newest));
+        if let Some(known) = self.known(taken) {
+            return Ok(Some(known));
         }
         let head = self.find_version(parts, taken)?;
         if head == 0 {
             self.none_up_to.fetch_max(taken.get(), Ordering::AcqRel);
             return Ok(None);
         }
-        // A view that was taken before the last rule: from the beginning.
-        let base = if known { newest } else { Arc::new(Rules::default()) };
+        let base = self.reading_up_to(taken);
         if base.version == head {
             base.note_covered(taken);
             return Ok(Some(base));
@@ -109,11 +119,32 @@ impl SharedRules {
         rules.all_known()?;
         rules.note_covered(taken);
         let rules = Arc::new(rules);
-        let mut newest = self.newest.lock();
-        if newest.version < rules.version {
-            *newest = Arc::clone(&rules);
-        }
+        self.keep(&rules);
         Ok(Some(rules))
+    }
+
+    /// The rules up to a position, if they were read before, and that is known without looking.
+    pub(crate) fn known(&self, taken: Position) -> Option<Arc<Rules>> {
+        let version = self.version.load(Ordering::Acquire);
+        let reading = self.reading_up_to(taken);
+        let all = reading.version > 0 && (reading.version == version || taken <= reading.covers());
+        all.then_some(reading)
+    }
+
+    /// The newest rules that were read and end at or before a position; none at all if there are no such.
+    fn reading_up_to(&self, taken: Position) -> Arc<Rules> {
+        let readings = self.readings.lock();
+        readings.iter().rev().find(|rules| rules.last <= taken).cloned().unwrap_or_default()
+    }
+
+    fn keep(&self, rules: &Arc<Rules>) {
+        let mut readings = self.readings.lock();
+        if readings.back().is_none_or(|newest| newest.version < rules.version) {
+            readings.push_back(Arc::clone(rules));
+            if readings.len() > READINGS {
+                readings.pop_front();
+            }
+        }
     }
 
     /// All rules, staged ones included, for the writer; `known` is what it knew last, `view` what is written, and `last` where the log
@@ -135,9 +166,9 @@ impl SharedRules {
         if let Some(known) = known.as_ref().filter(|known| known.version == version) {
             return Ok(Some(Arc::clone(known)));
         }
-        let newest = Arc::clone(&*self.newest.lock());
+        let read = self.reading_up_to(last);
         let usable = |rules: &&Arc<Rules>| rules.version <= version;
-        let bases = [known.as_ref(), Some(&newest)].into_iter().flatten().filter(usable);
+        let bases = [known.as_ref(), Some(&read)].into_iter().flatten().filter(usable);
         let base = bases.max_by_key(|rules| rules.version).cloned().unwrap_or_default();
         let log = Log { parts: &view.parts, staged: Some(staged) };
         let events = Events::with_staged(view, staged, last, behind(&base, version))?;
@@ -150,7 +181,14 @@ impl SharedRules {
     /// The version of the last rule up to a position.
     fn find_version(&self, parts: &Parts, taken: Position) -> Result<u64, ReadError> {
         let key = TermKey::new(TermKind::Stream, RETENTION_STREAM, parts.hash_seed);
-        let found = parts.last_version(&key, taken)?.get();
+        // The manifest was read before the log, and tells of what is sealed there: all of that was written before. What is behind
+        // is in memory, whatever files of the index and of the log are damaged.
+        let found = if self.noted.load(Ordering::Acquire) {
+            parts.last_version(&key, taken)?
+        } else {
+            parts.last_version_in_memory(&key, taken)?
+        };
+        let found = found.get();
         if !self.follows {
             // If the writer has staged one meanwhile, it has said so, and that counts.
             let _ = self.version.compare_exchange(UNKNOWN, found, Ordering::AcqRel, Ordering::Acquire);

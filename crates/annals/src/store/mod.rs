@@ -1,6 +1,7 @@
 //! The handle of an open store: opening, reading, maintenance.
 
 mod append;
+mod backup;
 mod close;
 mod snapshots;
 
@@ -118,7 +119,7 @@ impl Store {
         let index = (opened.parts, opened.rebuilt);
         let schemas = Arc::new(Schemas::of_reader(options.upcasters.clone()));
         let snapshots = options.snapshot_options(false);
-        let retention = Arc::new(SharedRules::of_reader());
+        let retention = Arc::new(SharedRules::of_reader(opened.manifest.has_rules));
         let settings = Settings { durability, budget, snapshots, worker: None, schemas, retention };
         let core = Core::new(env, catalog, settings, index, watermark, Vec::new());
         Ok(Self::new(path, Arc::new(core), opened.report, None))
@@ -149,7 +150,7 @@ impl Store {
                 snapshots: options.snapshot_options(true),
                 worker: options.background.then_some(sender),
                 schemas: Arc::new(Schemas::of_writer(options.upcasters.clone())),
-                retention: Arc::new(SharedRules::of_writer()),
+                retention: Arc::new(SharedRules::of_writer(manifest.has_rules)),
             },
             (parts, rebuilt),
             watermark,
@@ -189,7 +190,7 @@ impl Store {
         let mut view = View::new(core.parts.load_full(), position);
         // Behind the position, too: a rule that is not known by now is not visible there.
         if !core.retention.is_empty_at(position) {
-            view.hiding = Some(Hiding::at(core.env.clock.now(), position));
+            view.hiding = Some(Hiding::at(core.env.clock.now(), position, core.retention.known(position)));
         }
         view
     }
@@ -240,6 +241,7 @@ impl Store {
         let known = core.parts.load_full();
         let (opened, visible) = observe(&core.env, &self.0.path, core.budget, &known)?;
         *end = Some(LogEnd::of(&opened));
+        core.retention.note_manifest(opened.manifest.has_rules);
         if visible > core.watermark.visible() {
             let parts = Arc::new(opened.parts);
             core.parts.store(parts);

@@ -6,16 +6,17 @@ mod run;
 mod sealed;
 mod survey;
 
+use crate::backup::mark_of;
 use crate::catalog::read_manifest;
 use crate::error::OpenError;
 use crate::open::{check_foreign, newest_unnamed, present_files};
-use annals_format::{Corruption, FormatError, Manifest, SealedSegment, names};
+use annals_format::{BackupState, Corruption, FormatError, Manifest, SealedSegment, names};
 use annals_snapshot::SnapshotError;
 use annals_types::{EventRef, Position, Timestamp};
 use annals_vfs::{Disk, Env, RealDisk, is_shortage};
 use open::{check_open, open_bytes};
-use run::Runs;
-use sealed::Sealed;
+pub(crate) use run::{Runs, open_run};
+pub(crate) use sealed::Sealed;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -183,11 +184,13 @@ fn verify_env(
         );
         done(&found);
     }
-    check_open(env, &manifest, last_recorded, &mut found)?;
+    let backup = backup_state(&*env.disk, &manifest, &mut found)?;
+    let cut = backup.as_ref().map(|backup| backup.tail);
+    check_open(env, &manifest, last_recorded, cut, &mut found)?;
     done(&found);
     check_snapshots(&*env.disk, &manifest, &mut found)?;
     done(&found);
-    note_orphans(&*env.disk, &manifest, &mut found);
+    note_orphans(&*env.disk, &manifest, backup.is_some(), &mut found);
     if found.lost > 0 {
         let what = format!("{} positions are those of events that were lost before a repair", found.lost);
         found.notes.push(what);
@@ -239,6 +242,21 @@ impl Verification {
     }
 }
 
+/// What the mark of a backup says, if the store is one.
+fn backup_state(
+    disk: &dyn Disk,
+    manifest: &Manifest,
+    found: &mut Verification,
+) -> Result<Option<BackupState>, OpenError> {
+    match mark_of(disk, manifest) {
+        Err(OpenError::Io { what, source }) => {
+            found.refused(names::BACKUP, None, &what, &source);
+            Ok(None)
+        }
+        other => other,
+    }
+}
+
 fn snapshot_bytes(disk: &dyn Disk) -> u64 {
     let entries = disk.list(names::SNAPSHOT_DIR).unwrap_or_default();
     entries.iter().map(|entry| entry.length).fold(0, u64::saturating_add)
@@ -267,10 +285,12 @@ fn check_snapshots(disk: &dyn Disk, manifest: &Manifest, found: &mut Verificatio
     Ok(())
 }
 
-fn note_orphans(disk: &dyn Disk, manifest: &Manifest, found: &mut Verification) {
+fn note_orphans(disk: &dyn Disk, manifest: &Manifest, backup: bool, found: &mut Verification) {
     let present = present_files(disk, names::LOG_DIR, names::parse_edition);
     match present.and_then(|present| newest_unnamed(disk, manifest, &present)) {
         Ok(None) => {}
+        // Of the next backup, which did not come to its end.
+        Ok(Some(_)) if backup => {}
         Ok(Some(segment)) => {
             let segment = names::segment(segment);
             let what = format!("the manifest is older than the log: it does not know of {segment}");

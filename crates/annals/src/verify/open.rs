@@ -26,6 +26,7 @@ pub(crate) fn check_open(
     env: &Env,
     manifest: &Manifest,
     last_recorded: Timestamp,
+    cut: Option<CleanMark>,
     found: &mut Verification,
 ) -> Result<(), OpenError> {
     let input = RecoveryInput {
@@ -37,6 +38,7 @@ pub(crate) fn check_open(
         segment_bytes: manifest.segment_bytes,
         // Look behind the end even after a close in good order: every byte is to be read.
         clean: None::<CleanMark>,
+        cut,
         direct: false,
     };
     let counted = (found.events, found.lost, found.last_position);
@@ -49,7 +51,7 @@ pub(crate) fn check_open(
     });
     found.bytes += open_bytes(&*env.disk, manifest);
     match recovered {
-        Ok(recovered) => take(manifest, &recovered, found),
+        Ok(recovered) => take(manifest, &recovered, cut, found),
         Err(error @ LogError::Newer { .. }) => return Err(error.into()),
         Err(error) => {
             (found.events, found.lost, found.last_position) = counted;
@@ -62,13 +64,19 @@ pub(crate) fn check_open(
 }
 
 /// What opening would do with each segment.
-fn take(manifest: &Manifest, recovered: &Recovered, found: &mut Verification) {
+fn take(manifest: &Manifest, recovered: &Recovered, cut: Option<CleanMark>, found: &mut Verification) {
     found.segments += recovered.segments.len() as u64;
     for finding in &recovered.findings {
         let name = names::segment(finding.segment_id);
         let closed = manifest.clean.filter(|mark| mark.segment_id == finding.segment_id);
         let closed = closed.map(|mark| mark.frames_end);
+        let ends = CleanMark { segment_id: finding.segment_id, frames_end: finding.frames_end };
         match (finding.case, &finding.torn) {
+            (Case::TornTail, Some(_)) if cut == Some(ends) => {
+                found
+                    .notes
+                    .push(format!("{name}: behind its end lies what a later backup has left unfinished"));
+            }
             // Nothing was written behind the place where the log was closed, and what is before it was synced.
             (Case::TornTail, Some(torn)) if closed.is_some_and(|end| finding.frames_end <= end) => {
                 found.corrupt(torn.clone().in_file(name));

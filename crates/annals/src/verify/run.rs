@@ -4,7 +4,7 @@
 use super::{Verification, file};
 use crate::part::identity;
 use annals_format::run::{RUN_HEADER_BYTES, RunHeader};
-use annals_format::{Damage, Manifest, RunEntry, SealedSegment, names};
+use annals_format::{Damage, Manifest, RunEntry, SealedSegment, StoreId, names};
 use annals_index::{IndexedEvent, MemoryIndex, Postings, Run, TermKind};
 use annals_types::Position;
 use annals_vfs::{Access, Disk};
@@ -47,7 +47,7 @@ impl<'a> Runs<'a> {
             return;
         };
         let name = names::run(entry.id);
-        let mut run = self.open(&entry, &name, found);
+        let mut run = open_run(self.disk, &self.manifest.store_id, &entry, found);
         if entry.first_position != first {
             found.finding(&name, None, format!("the run begins within the segment of position {first}"));
             run = None;
@@ -97,58 +97,65 @@ impl<'a> Runs<'a> {
             current.finish(found);
         }
     }
+}
 
-    fn open(&self, entry: &RunEntry, name: &str, found: &mut Verification) -> Option<Run> {
-        let file = match self.disk.open(name, Access::Read) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                found.notes.push(format!("{name} is not there; it will be made again"));
-                return None;
-            }
-            Err(error) => {
-                found.refused(name, None, "open", &error);
-                return None;
-            }
-        };
-        let length = match file.length() {
-            Ok(length) => length,
-            Err(error) => {
-                found.refused(name, None, "look at", &error);
-                return None;
-            }
-        };
-        if length != entry.length {
-            let what = format!("the file has {length} bytes instead of {}", entry.length);
-            found.finding(name, Some(length), what);
+/// Opens a run and reads all of it. What is wrong is told.
+pub(crate) fn open_run(
+    disk: &dyn Disk,
+    store_id: &StoreId,
+    entry: &RunEntry,
+    found: &mut Verification,
+) -> Option<Run> {
+    let name = &*names::run(entry.id);
+    let file = match disk.open(name, Access::Read) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            found.notes.push(format!("{name} is not there; it will be made again"));
             return None;
         }
-        if !file::is_readable(&*file, name, found) {
+        Err(error) => {
+            found.refused(name, None, "open", &error);
             return None;
         }
-        let mapping = match file.map(length) {
-            Ok(mapping) => mapping,
-            Err(error) => {
-                found.refused(name, None, "map", &error);
-                return None;
-            }
-        };
-        if mapping
-            .bytes(0..RUN_HEADER_BYTES as u64)
-            .and_then(<[u8]>::first_chunk)
-            .is_some_and(RunHeader::is_outdated)
-        {
-            found.notes.push(format!("{name} is of an older version of the format; it will be made again"));
+    };
+    let length = match file.length() {
+        Ok(length) => length,
+        Err(error) => {
+            found.refused(name, None, "look at", &error);
             return None;
         }
-        found.runs += 1;
-        found.bytes += length;
-        let run = Run::open(mapping, &self.manifest.store_id, &identity(entry));
-        match run.and_then(|run| run.check_all().map(|()| run).map_err(Into::into)) {
-            Ok(run) => Some(run),
-            Err(error) => {
-                found.undecodable(name, "run", error);
-                None
-            }
+    };
+    if length != entry.length {
+        let what = format!("the file has {length} bytes instead of {}", entry.length);
+        found.finding(name, Some(length), what);
+        return None;
+    }
+    if !file::is_readable(&*file, name, found) {
+        return None;
+    }
+    let mapping = match file.map(length) {
+        Ok(mapping) => mapping,
+        Err(error) => {
+            found.refused(name, None, "map", &error);
+            return None;
+        }
+    };
+    if mapping
+        .bytes(0..RUN_HEADER_BYTES as u64)
+        .and_then(<[u8]>::first_chunk)
+        .is_some_and(RunHeader::is_outdated)
+    {
+        found.notes.push(format!("{name} is of an older version of the format; it will be made again"));
+        return None;
+    }
+    found.runs += 1;
+    found.bytes += length;
+    let run = Run::open(mapping, store_id, &identity(entry));
+    match run.and_then(|run| run.check_all().map(|()| run).map_err(Into::into)) {
+        Ok(run) => Some(run),
+        Err(error) => {
+            found.undecodable(name, "run", error);
+            None
         }
     }
 }

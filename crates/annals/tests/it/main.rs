@@ -5,6 +5,7 @@
 mod aggregate_crashes;
 mod aggregate_moments;
 mod aggregates;
+mod backup;
 mod closing;
 mod common;
 mod compaction;

@@ -54,6 +54,7 @@ fn store_from(first: u64, version: u64, recorded: i64) -> MemoryDisk {
         segment_bytes: 16 << 10,
         durability: 0,
         ids_indexed: true,
+        has_rules: false,
         durable: first.plus(2),
         next_file_id: 2,
         hash_seed: 5,

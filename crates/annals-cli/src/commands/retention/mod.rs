@@ -1,7 +1,7 @@
 //! `retention`: rules for what may go.
 
 mod apply;
-mod plan;
+pub(super) mod plan;
 mod set;
 mod show;
 

@@ -3,7 +3,7 @@
 use crate::output::{Facts, Out, note};
 use crate::table::{Column, number, text};
 use crate::tool::Tool;
-use annals::{Action, Guard, Kept, PlannedSegment, Position};
+use annals::{Action, Compaction, Guard, Kept, Plan, PlannedSegment, Position, Store};
 use anyhow::Result;
 
 /// Show what would go of which segment by the rules as they stand; nothing is done
@@ -16,6 +16,13 @@ use anyhow::Result;
     annals retention plan --all --guard mails=120000"
 )]
 pub(crate) struct Args {
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// Which segments are worth it, and what is kept whatever the rules say.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Choice {
     /// Whatever goes, however little it is of its segment
     #[arg(long)]
     all: bool,
@@ -40,12 +47,20 @@ const COLUMNS: &[Column] = &[
 ];
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
-    let store = tool.reading()?;
-    let retention = store.retention();
-    let mut options = retention.plan_options().all(args.all);
-    options = args.guards.iter().cloned().fold(options, annals::PlanOptions::guard);
-    options = args.overridden.iter().fold(options, annals::PlanOptions::override_guard);
-    let plan = retention.plan(&options)?;
+    show(tool, &args.choice.of(&tool.reading()?).plan()?)
+}
+
+impl Choice {
+    /// The compaction of a store by this choice.
+    pub(crate) fn of(&self, store: &Store) -> Compaction {
+        let mut compaction = store.compaction().all(self.all);
+        compaction = self.guards.iter().cloned().fold(compaction, Compaction::guard);
+        self.overridden.iter().fold(compaction, Compaction::override_guard)
+    }
+}
+
+/// Prints a plan.
+pub(crate) fn show(tool: &Tool, plan: &Plan) -> Result<()> {
     let mut out = tool.out();
     let mut table = out.table(COLUMNS);
     for segment in &plan.segments {

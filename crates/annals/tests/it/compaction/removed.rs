@@ -208,3 +208,16 @@ fn runs_of_segments_from_which_events_went_are_made_again_without_them() {
     store.close().unwrap();
     assert_eq!(verified(&world.disk()), [] as [String; 0]);
 }
+
+#[test]
+fn a_store_from_which_events_were_removed_is_not_repaired_as_if_they_were_lost() {
+    let (world, store) = filled(12);
+    compact(&store);
+    store.close().unwrap();
+    let mut image = world.disk().image();
+    let refused = crate::repair::try_repair(&image).unwrap_err();
+    assert!(matches!(refused, annals::OpenError::Compacted { .. }), "{refused}");
+    image.remove("MANIFEST");
+    let refused = crate::repair::try_repair(&image).unwrap_err();
+    assert!(matches!(refused, annals::OpenError::Compacted { .. }), "{refused}");
+}

@@ -1,8 +1,11 @@
 //! What hides, from when on, and what does not.
 
 use super::{age, fill, pass, version, versions};
-use crate::common::{START, World};
-use annals::{AsOf, Clock, Expected, NewEvent, Position, Query, RetentionRule, RetentionScope, Timestamp};
+use crate::common::{Dice, START, World};
+use annals::vfs::Disk;
+use annals::{
+    AsOf, Batch, Clock, Expected, NewEvent, Position, Query, RetentionRule, RetentionScope, Timestamp,
+};
 
 #[test]
 fn the_age_on_the_recorded_clock_lets_the_beginning_go_second_by_second() {
@@ -96,4 +99,100 @@ fn a_name_of_another_stream_in_an_event_of_a_rule_hides_nothing_of_it() {
         assert_eq!(versions(&store.view(), Query::stream(stream)), [1, 2], "{stream:?}");
     }
     assert!(versions(&store.view(), Query::stream("s")).is_empty());
+}
+
+/// A store of several segments, in the first of which a stream is deleted if that is wanted.
+fn sealed(seed: u64, deletes: bool) -> World {
+    let world = World::new(seed);
+    let store = world.open();
+    fill(&store, "s-secret", 2);
+    if deletes {
+        store.retention().delete("s-secret", Expected::Any).unwrap();
+    }
+    for _ in 0..40 {
+        store.append("other", Expected::Any, &[NewEvent::new("t", vec![1; 2000])]).unwrap();
+    }
+    store.maintain().unwrap();
+    store.close().unwrap();
+    world
+}
+
+#[test]
+fn where_the_rules_cannot_be_read_nothing_is_shown_that_they_may_hide() {
+    for without_index in [false, true] {
+        let world = sealed(16, true);
+        let file = world.files("log/").remove(0);
+        let bytes = world.disk().image().remove(&file).unwrap();
+        let word = br#""stream":"s-secret""#;
+        let at = bytes.windows(word.len()).position(|window| window == word).unwrap();
+        world.flip(&file, at + 12, 1);
+        if without_index {
+            world.files("index/").iter().for_each(|run| world.disk().remove(run).unwrap());
+        }
+        let store = world.open();
+        let view = store.view();
+        let refused = [
+            view.read(Query::all()).map(drop),
+            view.read(Query::stream("other")).map(drop),
+            view.count(Query::all()).map(drop),
+            view.event_at(Position::FIRST).map(drop),
+            view.stream("s-secret").map(drop),
+            view.streams("").next().unwrap().map(drop),
+        ];
+        for refused in refused {
+            assert!(refused.unwrap_err().is_corruption(), "without index: {without_index}");
+        }
+    }
+}
+
+#[test]
+fn where_there_are_no_rules_nobody_looks_for_them_in_what_is_damaged() {
+    let world = sealed(17, false);
+    let file = world.files("log/").remove(0);
+    let middle = world.disk().image()[&file].len() / 2;
+    world.flip(&file, middle, 1);
+    world.files("index/").iter().for_each(|run| world.disk().remove(run).unwrap());
+    let store = world.options().read_only(true).open("memory").unwrap();
+    let view = store.view();
+    assert_eq!(view.event_at(Position::FIRST).unwrap().unwrap().stream, "s-secret");
+    assert_eq!(view.read(Query::all().backwards()).unwrap().next().unwrap().unwrap().version, version(40));
+}
+
+#[test]
+fn very_many_streams_in_any_order_are_told_apart() {
+    let world = World::new(18);
+    let store = world.open();
+    let mut dice = Dice::new(18);
+    let mut order = Vec::new();
+    for _ in 0..12 {
+        let mut batch = Batch::new();
+        for _ in 0..500 {
+            let stream = dice.below(1500);
+            order.push(stream);
+            // Long names, too, which do not stand beside what is known of them.
+            let padding =
+                if stream.is_multiple_of(7) { "-of-a-name-of-some-length-that-goes-on-and-on" } else { "" };
+            batch.push(&format!("n{padding}-{stream}"), &NewEvent::new("t", vec![0; 4])).unwrap();
+        }
+        store.append_batch(batch).unwrap();
+    }
+    let rule = RetentionRule::new().max_count(2);
+    store.retention().set(&RetentionScope::Store, &rule).unwrap();
+    store.retention().delete("n-1", Expected::Any).unwrap();
+    let read = store.view();
+    let read = read.read(Query::all().to_position(Position::new(6000))).unwrap();
+    let read: Vec<u64> = read.map(|event| event.unwrap().position.get()).collect();
+    let mut newer = std::collections::HashMap::new();
+    let mut wanted: Vec<u64> = (1..=6000_u64)
+        .rev()
+        .filter(|position| {
+            let stream = order[usize::try_from(*position).unwrap() - 1];
+            let newer = newer.entry(stream).or_insert(0);
+            *newer += 1;
+            *newer <= 2 && stream != 1
+        })
+        .collect();
+    wanted.reverse();
+    assert_eq!(read, wanted);
+    assert!(wanted.len() > 2000, "most streams have some left");
 }

@@ -1,0 +1,78 @@
+//! `compact`: give back the space of what rules of retention hide for good.
+
+use super::retention::plan;
+use crate::output::Facts;
+use crate::progress;
+use crate::tool::Tool;
+use annals::CompactionControl;
+use anyhow::Result;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+/// How often the bar is moved.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Remove from the disk what rules of retention let go
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Segments are written anew without the events that go; positions and versions of what stays do not change. It can be\n\
+    interrupted at any point and done again. `annals retention set` makes rules, `annals ledger` tells what went.\n\n\
+    Examples:\n  \
+    annals compact --dry-run\n  \
+    annals compact --all --guard mails=120000\n  \
+    annals compact --bytes-per-second 10000000"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    choice: plan::Choice,
+    /// Show what would be done, as `annals retention plan` does, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Read and write no more than this in a second (default: 67108864)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    bytes_per_second: Option<u64>,
+    /// As fast as possible
+    #[arg(long, conflicts_with = "bytes_per_second")]
+    unthrottled: bool,
+}
+
+pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
+    if args.dry_run {
+        return plan::show(tool, &args.choice.of(&tool.reading()?).plan()?);
+    }
+    let store = tool.writing_existing()?;
+    let control = CompactionControl::new();
+    let mut compaction = args.choice.of(&store).control(&control);
+    if args.unthrottled || args.bytes_per_second.is_some() {
+        compaction = compaction.bytes_per_second(args.bytes_per_second);
+    }
+    let bar = progress::bytes("compact", Some(0));
+    let report = thread::scope(|scope| {
+        let (done, ended) = channel::<()>();
+        scope.spawn(|| {
+            let ended = ended;
+            while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                let progress = control.progress();
+                bar.set_length(progress.bytes_total);
+                bar.set_position(progress.bytes_read);
+            }
+        });
+        let report = compaction.run();
+        drop(done);
+        report
+    });
+    bar.finish_and_clear();
+    let report = report?;
+    store.close()?;
+    let facts = Facts::new()
+        .number("events_removed", report.events_removed)
+        .number("bytes_before", report.bytes_before)
+        .number("bytes_after", report.bytes_after)
+        .number("segments_dropped", report.segments_dropped)
+        .number("segments_rewritten", report.segments_rewritten)
+        .number("segments_merged", report.segments_merged);
+    let mut out = tool.out();
+    out.facts(&facts)?;
+    out.flush()
+}
