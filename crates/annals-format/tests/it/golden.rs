@@ -164,7 +164,7 @@ fn the_checksums_are_those_of_the_document() {
 }
 
 /// Golden bytes of an older version with one line of a later one: that of the version and the checksum.
-fn with_line(golden: &str, number: usize, line: &str) -> String {
+pub(crate) fn with_line(golden: &str, number: usize, line: &str) -> String {
     let lines = golden.trim().lines().enumerate();
     lines.map(|(index, old)| if index == number { line } else { old }).collect::<Vec<_>>().join("\n")
 }

@@ -70,8 +70,9 @@ impl Segment {
         if position < self.first_position {
             return Ok(None);
         }
-        let Some(numbers) = self.numbers()? else { return Ok(Some(self.distance(position))) };
-        let record = numbers.rank(self.distance(position));
+        let distance = self.distance(position);
+        let Some(numbers) = self.numbers()? else { return Ok((distance < self.count()).then_some(distance)) };
+        let record = numbers.rank(distance);
         Ok((numbers.records == self.count() && record < numbers.records).then_some(record))
     }
 

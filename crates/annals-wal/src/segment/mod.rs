@@ -135,8 +135,9 @@ impl Segment {
         }
     }
 
-    /// The event at a position, verified; `None` if it was removed. The position must be visible and at or after the segment's
-    /// first.
+    /// The event at a position, verified; `None` if it was removed, or if the segment is sealed and the position lies behind the
+    /// last one that it covers: all of the segments that covered it were removed. The position must be visible and at or after
+    /// the segment's first.
     ///
     /// # Errors
     /// That the file cannot be read, or that the bytes are wrong; then with file, offset and position.
@@ -146,7 +147,7 @@ impl Segment {
         self.event_at(position, self.place_at(self.mapping()?, offset)).map(Some)
     }
 
-    /// The bytes of the record at a position, verified; `None` if its event was removed.
+    /// The bytes of the record at a position, verified; `None` where [`Segment::event`] gives none.
     ///
     /// # Errors
     /// As [`Segment::event`].
@@ -180,8 +181,8 @@ impl Segment {
         }
     }
 
-    /// Where the record of a position begins in the file, as far as is known without looking at it; `None` if its event was
-    /// removed. The position must be visible and at or after the segment's first.
+    /// Where the record of a position begins in the file, as far as is known without looking at it; `None` where
+    /// [`Segment::event`] gives none. The position must be visible and at or after the segment's first.
     ///
     /// # Errors
     /// As [`Segment::event`].
@@ -192,12 +193,20 @@ impl Segment {
             Body::Live(live) => live.offsets.get(record),
             Body::Sealed(sealed) => match sealed.rebuilt.get() {
                 Some(rebuilt) => rebuilt.offset(record),
-                None => match self.footer_offset(record)? {
-                    Some(offset) => Some(offset),
-                    None => self.rebuild()?.offset(record),
-                },
+                None => self.footer_offset(record)?,
             },
         };
+        if offset.is_some() { Ok(offset) } else { self.offset_in_frames(position, record) }
+    }
+
+    /// The same where no table tells.
+    #[cold]
+    fn offset_in_frames(&self, position: Position, record: u64) -> Result<Option<u32>, LogError> {
+        let Body::Sealed(sealed) = &self.body else { return Err(self.unreadable(position)) };
+        if position > sealed.entry.last_position() {
+            return Ok(None);
+        }
+        let offset = self.rebuild()?.offset(record);
         offset.map(Some).ok_or_else(|| self.unreadable(position))
     }
 

@@ -90,7 +90,7 @@ impl Segment {
     /// The number of the record of a position, which must be at or after the segment's first; `None` if its event was removed.
     ///
     /// # Errors
-    /// That the file cannot be read, or that there is no such position.
+    /// That the file cannot be read, or that it is so damaged that this is not known.
     #[inline]
     pub(super) fn record_of(&self, position: Position) -> Result<Option<u64>, LogError> {
         if self.whole { Ok(Some(self.distance(position))) } else { self.find_record(position) }
@@ -100,7 +100,6 @@ impl Segment {
         let Some(numbers) = self.numbers()? else { return Ok(Some(self.distance(position))) };
         match numbers.find(self.distance(position)) {
             Ok(record) if position >= self.first_position => Ok(Some(record)),
-            _ if position > self.last_position() => Err(self.unreadable(position)),
             _ => self.removed(position).map(|()| None),
         }
     }
@@ -168,20 +167,6 @@ impl Segment {
         Err(LogError::corrupt(&self.path, damage))
     }
 
-    /// About how many bytes a position takes in a sealed segment: from its record to the next one, or to the end of the frames.
-    /// Nothing of it is verified. 0 if its event was removed.
-    ///
-    /// # Errors
-    /// That the file cannot be read.
-    pub fn room_of(&self, position: Position) -> Result<u64, LogError> {
-        let Some(offset) = self.offset_of(position)? else { return Ok(0) };
-        let next = match self.next_position(position.next())? {
-            Some(next) => self.offset_of(next)?.map(u64::from),
-            None => self.sealed_entry().map(|entry| entry.frames_end),
-        };
-        Ok(next.map_or(0, |next| next.saturating_sub(u64::from(offset))))
-    }
-
     /// The first position at or behind one that has an event in this segment; `None` if there is none.
     ///
     /// # Errors
@@ -203,22 +188,34 @@ impl Segment {
     /// The last position at or in front of one that has an event in this segment; `None` if there is none.
     ///
     /// # Errors
-    /// That the file cannot be read.
+    /// As [`Segment::next_position`].
     pub fn last_position_up_to(&self, position: Position) -> Result<Option<Position>, LogError> {
-        let position = position.min(self.last_position());
-        let Some(numbers) = self.numbers()? else {
-            return Ok(Some(position).filter(|position| *position >= self.first_position));
-        };
         if position < self.first_position {
             return Ok(None);
         }
+        let Some(numbers) = self.numbers()? else { return Ok(Some(position.min(self.last_position()))) };
         match numbers.find(self.distance(position)) {
             Ok(_) => Ok(Some(position)),
             Err(rank) => {
-                self.removed(position)?;
-                Ok(rank.checked_sub(1).map(|last| self.first_position.plus(numbers.distance_of(last))))
+                self.check_all_there(numbers)?;
+                let last = rank.checked_sub(1).map(|record| numbers.distance_of(record));
+                Ok(last.map(|distance| self.first_position.plus(distance)))
             }
         }
+    }
+
+    /// About how many bytes a position takes in a sealed segment: from its record to the next one, or to the end of the frames.
+    /// Nothing of it is verified. 0 if its event was removed.
+    ///
+    /// # Errors
+    /// As [`Segment::event`], and [`Segment::next_position`].
+    pub fn room_of(&self, position: Position) -> Result<u64, LogError> {
+        let Some(offset) = self.offset_of(position)? else { return Ok(0) };
+        let next = match self.next_position(position.next())? {
+            Some(next) => self.offset_of(next)?.map(u64::from),
+            None => self.sealed_entry().map(|entry| entry.frames_end),
+        };
+        Ok(next.map_or(0, |next| next.saturating_sub(u64::from(offset))))
     }
 
     /// The last position that it covers; of a live segment that is not known here.

@@ -15,7 +15,8 @@ impl Segment {
     pub fn position_at(&self, time: Timestamp, range: Range<Position>) -> Result<Position, LogError> {
         let numbers = self.numbers()?;
         let rank = |position| {
-            numbers.map_or(self.distance(position), |numbers| numbers.rank(self.distance(position)))
+            let distance = self.distance(position);
+            numbers.map_or(distance.min(self.count()), |numbers| numbers.rank(distance))
         };
         let position_of =
             |record| self.first_position.plus(numbers.map_or(record, |numbers| numbers.distance_of(record)));

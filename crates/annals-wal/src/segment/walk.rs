@@ -240,8 +240,7 @@ impl<'s> Walk<'s> {
 
     /// The next event by the tables of the segment; then it is not known which frame it is in.
     fn search(&mut self) -> Result<Option<EventRef<'s>>, LogError> {
-        let next = if self.sparse { self.segment.next_position(self.next)? } else { Some(self.next) };
-        self.next = next.unwrap_or(self.end);
+        self.next = self.segment.next_position(self.next)?.unwrap_or(self.end);
         if self.next >= self.end {
             return Ok(None);
         }

@@ -1,9 +1,11 @@
 //! Where positions are missing: in front, behind, between frames and within them, or nowhere.
 
+use super::plain::Plain;
 use super::{alike, bytes_of, disk, open, rewrite, rewritten, source};
 use crate::log::STORE_ID;
-use annals_format::{FRAME_HEADER_BYTES, Footer, SEGMENT_HEADER_BYTES, record_length};
-use annals_types::Position;
+use annals_format::{FRAME_HEADER_BYTES, Footer, SEGMENT_HEADER_BYTES, TimeRange, record_length};
+use annals_types::{Position, Timestamp};
+use annals_vfs::Disk;
 use annals_wal::{Segment, Step, scan_mapped};
 
 /// What it is called, which positions stay, and how many stretches are told of.
@@ -125,7 +127,6 @@ fn a_walk_goes_on_over_gaps() {
 /// Whoever holds a segment reads it on after it was replaced and its file removed.
 #[test]
 fn what_was_removed_is_still_read_by_who_has_the_old_segment() {
-    use annals_vfs::Disk;
     let disk = disk();
     let (entry, plain) = source(&disk, 1, Position::new(100), &alike(&[5, 5]));
     let old = open(&disk, &entry);
@@ -137,4 +138,67 @@ fn what_was_removed_is_still_read_by_who_has_the_old_segment() {
     assert_eq!(new.event(Position::new(100)).unwrap(), None);
     let bytes = Segment::mapped(&new).unwrap().len();
     assert!(bytes > SEGMENT_HEADER_BYTES + FRAME_HEADER_BYTES);
+}
+
+#[test]
+fn the_file_of_a_retired_segment_goes_with_the_last_who_holds_it() {
+    let (disk, entry, plain) = rewritten(&[5, 5], |position| position != 103);
+    let (old, reader) = (open(&disk, &entry), open(&disk, &entry));
+    let other = std::sync::Arc::clone(&old);
+    drop(reader);
+    assert!(disk.image().contains_key(&entry.path()), "it was not retired");
+    old.retire();
+    drop(old);
+    plain.assert_same(&other);
+    assert!(disk.image().contains_key(&entry.path()));
+    drop(other);
+    assert!(!disk.image().contains_key(&entry.path()));
+}
+
+/// Where all events of a segment were removed, the one in front of it is asked about their positions.
+#[test]
+fn behind_the_last_position_of_a_segment_there_is_nothing() {
+    for stays in [|_: u64| true, |position: u64| position < 108] {
+        let (disk, sparse, plain) = rewritten(&[5, 5], stays);
+        let whole = source(&self::disk(), 1, Position::new(100), &alike(&[5, 5])).0;
+        let mut segments = vec![open(&disk, &sparse)];
+        if stays(108) {
+            segments.push(open(&disk, &whole));
+        }
+        for segment in segments {
+            // Before it is mapped, and then.
+            assert_nothing_behind(&segment, &plain);
+            assert_nothing_behind(&segment, &plain);
+            let (first, behind) = (Position::new(100), Position::new(200));
+            let (mut walk, mut walked) = (segment.walk(first..behind).unwrap(), Vec::new());
+            while let Some(event) = walk.next_event().unwrap() {
+                walked.push(event.to_event());
+            }
+            assert_eq!(walked, plain.events);
+            let last = plain.events.last().unwrap();
+            let at = |time| segment.position_at(time, first..behind).unwrap();
+            assert_eq!(at(Timestamp::MAX), behind.previous());
+            assert_eq!(at(last.recorded_at), behind.previous());
+            assert_eq!(at(plain.events[0].recorded_at), Position::new(104));
+        }
+    }
+}
+
+fn assert_nothing_behind(segment: &Segment, plain: &Plain) {
+    let times = TimeRange { min: Timestamp::MAX, max: Timestamp::MAX };
+    let last = plain.events.last().unwrap().position;
+    for position in [110, 111, 199, u64::MAX - 1].map(Position::new) {
+        assert_eq!(segment.event(position).unwrap(), None);
+        assert_eq!(segment.record(position).unwrap(), None);
+        assert_eq!((segment.offset_of(position).unwrap(), segment.room_of(position).unwrap()), (None, 0));
+        assert_eq!(segment.next_position(position).unwrap(), None);
+        assert_eq!(segment.last_position_up_to(position).unwrap(), Some(last));
+        assert_eq!(segment.rank(position).unwrap(), plain.events.len() as u64);
+        assert_eq!(segment.occurred_block(position).unwrap(), None);
+        for backwards in [false, true] {
+            assert!(segment.occurred_outside(position, times, backwards).unwrap().is_empty());
+        }
+        assert!(segment.place_of(position).is_none());
+        segment.read_ahead(position..position.next());
+    }
 }

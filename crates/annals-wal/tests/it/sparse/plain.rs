@@ -19,6 +19,8 @@ pub(super) enum Question {
     Event,
     Walk,
     Next,
+    Last,
+    Room,
     Rank,
     At(i64),
     Block,
@@ -103,6 +105,11 @@ impl Plain {
             Question::Next => segment.next_position(from).map(|next| {
                 assert_eq!(next, self.next(from), "behind {from}");
             }),
+            Question::Last => segment.last_position_up_to(from).map(|last| {
+                let expected = self.rank(from.next()).checked_sub(1);
+                assert_eq!(last, expected.map(|rank| self.events[rank].position), "up to {from}");
+            }),
+            Question::Room => self.ask_room(segment, from),
             Question::Rank => self.ask_rank(segment, from),
             Question::At(time) => self.ask_time(segment, Timestamp::from_nanos(time), from..to),
             Question::Block => self.ask_block(segment, from),
@@ -129,6 +136,15 @@ impl Plain {
         let record = segment.record(position)?;
         assert_eq!(record.map(annals_format::record_length), event.map(|_| record.map(<[u8]>::len)));
         assert_eq!(segment.offset_of(position)?.is_some(), event.is_some());
+        Ok(())
+    }
+
+    /// A record takes at least its bytes, and not many more: up to the end of its frame, and the header of the next one.
+    fn ask_room(&self, segment: &Segment, position: Position) -> Result<(), LogError> {
+        let (room, record) = (segment.room_of(position)?, segment.record(position)?);
+        let least = record.map_or(0, <[u8]>::len) as u64;
+        let most = if least == 0 { 0 } else { least + 8 + 48 };
+        assert!((least..=most).contains(&room), "{room} for {least} at {position}");
         Ok(())
     }
 
@@ -214,6 +230,8 @@ impl Plain {
             for question in [
                 Question::Event,
                 Question::Next,
+                Question::Last,
+                Question::Room,
                 Question::Rank,
                 Question::At(time),
                 Question::At(time - 1),
@@ -247,7 +265,7 @@ impl Plain {
         }
         assert_eq!(segment.next_position(self.last.next()).unwrap(), None);
         assert_eq!(segment.next_position(Position::ZERO).unwrap(), self.next(self.first));
-        assert!(segment.event(self.last.next()).is_err() && segment.place_of(self.last.next()).is_none());
+        assert!(segment.place_of(self.last.next()).is_none());
         assert!(segment.place_of(self.first.previous()).is_none());
     }
 }
