@@ -12,7 +12,7 @@ use std::time::Instant;
 const EVENTS: u64 = if cfg!(debug_assertions) { 2000 } else { 200_000 };
 const CLOSED: u64 = if cfg!(debug_assertions) { 2000 } else { 1_000_000 };
 /// Streams that the events are of, one after the other.
-const STREAMS: u64 = 5000;
+const STREAMS: u64 = if cfg!(debug_assertions) { 50 } else { 5000 };
 
 fn open(path: &Path) -> Store {
     Store::options().durability(Durability::Os).open(path).expect("opened")

@@ -156,6 +156,36 @@ impl<'de> Deserialize<'de> for RetentionRule {
 mod tests {
     use super::*;
     use crate::RetentionScope;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever stands there is a rule that can be written again, or an error.
+        #[test]
+        fn no_json_is_half_a_rule(
+            fields in prop::collection::vec(("max_(age|count|bytes)|truncate_before|x", value()), 0..5),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name:?}:{value}")).collect();
+            let json = format!("{{{}}}", fields.join(","));
+            if let Ok(rule) = rule(&json) {
+                prop_assert_eq!(RetentionRule::from_json(rule.to_json().as_bytes()), Ok(rule.clone()));
+                prop_assert!(rule.check(&RetentionScope::stream("s")).is_ok());
+            }
+            prop_assert!(rule(&json[..cut.index(json.len())]).is_err(), "half of it");
+        }
+    }
+
+    fn value() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<u64>().prop_map(|number| number.to_string()),
+            any::<i64>().prop_map(|number| number.to_string()),
+            any::<f64>().prop_map(|number| format!("{number:e}")),
+            (any::<u64>(), "recorded|occurred|wall|").prop_map(|(seconds, clock)| {
+                format!("{{\"seconds\":{},\"clock\":{clock:?}}}", seconds >> (seconds % 64))
+            }),
+            "\"keep\"|\"Keep\"|null|true|\\[\\]|\\{\\}".prop_map(|text| text),
+        ]
+    }
 
     fn rule(json: &str) -> Result<RetentionRule, RuleError> {
         RetentionRule::from_json(json.as_bytes())

@@ -124,7 +124,7 @@ impl Retention {
     }
 
     /// Everything that was set, truncated or deleted, scope by scope: the store, categories by their names, and then streams in the
-    /// order in which something was first said of them.
+    /// order of the log: by the event of their rule, or the first one that let something of them go.
     ///
     /// # Errors
     /// As [`ReadError`] says; each entry may be an error, too.

@@ -101,6 +101,56 @@ fn a_name_of_another_stream_in_an_event_of_a_rule_hides_nothing_of_it() {
     assert!(versions(&store.view(), Query::stream("s")).is_empty());
 }
 
+#[test]
+fn readers_beside_who_sets_rules_see_the_end_of_a_stream_whole_from_one_floor_on() {
+    let world = World::new(19);
+    let store = world.open();
+    for stream in ["s-0", "s-1", "s-2"] {
+        fill(&store, stream, 20);
+    }
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let retention = store.retention();
+            for round in 0..150_u64 {
+                let stream = format!("s-{}", round % 3);
+                match round % 5 {
+                    0 => drop(retention.truncate(&stream, version(10 + round / 10))),
+                    1 => drop(retention.delete(&stream, Expected::Any)),
+                    2 => drop(fill(&store, &stream, 3)),
+                    3 => drop(retention.set(
+                        &RetentionScope::stream(&*stream),
+                        &RetentionRule::new().max_count(1 + round % 7),
+                    )),
+                    _ => drop(
+                        retention.set(&RetentionScope::category("s"), &RetentionRule::new().max_count(round)),
+                    ),
+                }
+            }
+            done.store(true, std::sync::atomic::Ordering::SeqCst);
+        });
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut views = 0;
+                while !done.load(std::sync::atomic::Ordering::SeqCst) || views == 0 {
+                    // Not read at once: the rules of a view are those of its making all the same.
+                    let (earlier, view) = (store.view(), store.view());
+                    for view in [view, earlier] {
+                        for stream in ["s-0", "s-1", "s-2"] {
+                            let floor = view.floor(stream).unwrap().get();
+                            let read = versions(&view, Query::stream(stream));
+                            let last = read.last().copied().unwrap_or(floor - 1);
+                            assert_eq!(read, (floor..=last).collect::<Vec<_>>(), "{stream}");
+                            assert_eq!(view.count(Query::all().prefix(stream)).unwrap(), read.len() as u64);
+                        }
+                    }
+                    views += 1;
+                }
+            });
+        }
+    });
+}
+
 /// A store of several segments, in the first of which a stream is deleted if that is wanted.
 fn sealed(seed: u64, deletes: bool) -> World {
     let world = World::new(seed);
