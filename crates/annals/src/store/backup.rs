@@ -9,7 +9,6 @@ use annals_types::Position;
 use annals_vfs::Env;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 impl Store {
     /// Makes a backup of the store in the directory `to`, which is created if it is not there, or makes the backup that is there
@@ -102,6 +101,6 @@ impl Store {
         // After a loss of power the manifest before this one may be back, for which a segment is open that this one calls sealed.
         let settled = core.env.disk.sync_dir("").is_ok();
         let position = known.max(manifest.sealed_end().previous());
-        Ok(Look { position, manifest, parts: Arc::clone(&core.parts.load()), settled })
+        Ok(Look { position, manifest, parts: core.parts.load_full(), settled })
     }
 }
