@@ -35,8 +35,8 @@ pub use backup::{BACKUP_BYTES_MAX, BackupMark, BackupState, ManifestSum};
 pub use binding::{Binding, StoreId};
 pub use damage::{Corruption, Damage, FormatError};
 pub use footer::{
-    BLOCK_RECORDS, FOOTER_TRAILER_BYTES, Footer, FooterBuilder, SPAN_BYTES, Stretch, TIME_STRIDE, TimeRange,
-    span_checksum,
+    BLOCK_RECORDS, FOOTER_TRAILER_BYTES, Footer, FooterBuilder, OCCURRED_RECORDS, SPAN_BYTES, Stretch,
+    TIME_STRIDE, TimeRange, span_checksum,
 };
 pub use frame::{
     FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameBuilder, FrameFault, FrameHeader, FrameStamp, check_frame,

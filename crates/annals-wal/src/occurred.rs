@@ -1,6 +1,6 @@
 //! When the events of a live segment occurred, block by block, for one writer and any number of readers without a lock.
 
-use annals_format::{BLOCK_RECORDS, TimeRange};
+use annals_format::{OCCURRED_RECORDS, TimeRange};
 use annals_types::Timestamp;
 use annals_vfs::sync::OnceLock;
 use annals_vfs::sync::atomic::{AtomicI64, Ordering};
@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Blocks whose memory is taken at once.
 const CHUNK: usize = 64;
 
-/// The ranges of occurred_at of blocks of [`BLOCK_RECORDS`] records, as a footer will tell them, only perhaps wider: what is
+/// The ranges of occurred_at of blocks of [`OCCURRED_RECORDS`] records, as a footer will tell them, only perhaps wider: what is
 /// staged widens them at once, whatever becomes of it.
 ///
 /// A range only grows. The writer widens it before the position is published, and whoever asks for a published position thereby
@@ -27,7 +27,7 @@ struct Block {
 impl OccurredTable {
     /// Room for `most` records; memory is taken chunk by chunk as they come.
     pub(crate) fn new(most: u64) -> Self {
-        let chunks = usize::try_from(most.div_ceil((CHUNK * BLOCK_RECORDS) as u64)).unwrap_or(usize::MAX);
+        let chunks = usize::try_from(most.div_ceil((CHUNK * OCCURRED_RECORDS) as u64)).unwrap_or(usize::MAX);
         OccurredTable { chunks: (0..chunks).map(|_| OnceLock::new()).collect() }
     }
 
@@ -40,7 +40,7 @@ impl OccurredTable {
             let Some(chunk) = self.chunks.get(chunk) else { return };
             let block = &chunk.get_or_init(|| (0..CHUNK).map(|_| Block::new()).collect())[within];
             block.widen(occurred);
-            next = (next / BLOCK_RECORDS as u64 + 1) * BLOCK_RECORDS as u64;
+            next = (next / OCCURRED_RECORDS as u64 + 1) * OCCURRED_RECORDS as u64;
         }
     }
 
@@ -48,23 +48,41 @@ impl OccurredTable {
     pub(crate) fn get(&self, index: u64) -> Option<(Range<u64>, TimeRange)> {
         let (chunk, within) = split(index);
         let block = &self.chunks.get(chunk)?.get()?[within];
-        let first = index / BLOCK_RECORDS as u64 * BLOCK_RECORDS as u64;
-        Some((first..first + BLOCK_RECORDS as u64, block.range()))
+        let first = index / OCCURRED_RECORDS as u64 * OCCURRED_RECORDS as u64;
+        Some((first..first + OCCURRED_RECORDS as u64, block.range()))
     }
 
     /// The records of the blocks from that of a record on, towards the end or the beginning, none of which occurred within
     /// `times`.
     pub(crate) fn outside(&self, index: u64, times: TimeRange, backwards: bool) -> Range<u64> {
-        let (mut outside, mut next) = (index..index, index);
-        while let Some((records, _)) = self.get(next).filter(|(_, occurred)| occurred.is_outside(times)) {
-            let empty = outside.is_empty();
-            match backwards {
-                true => outside = records.start..if empty { records.end } else { outside.end },
-                false => outside = if empty { records.start } else { outside.start }..records.end,
+        let own = usize::try_from(index / OCCURRED_RECORDS as u64).unwrap_or(usize::MAX);
+        let blocks = self.chunks.len().saturating_mul(CHUNK);
+        let mut count = 0;
+        // Chunk by chunk, so that each block costs a nanosecond.
+        let mut next = Some(own).filter(|own| *own < blocks);
+        while let Some(block) = next {
+            let Some(chunk) = self.chunks[block / CHUNK].get() else { break };
+            let within = block % CHUNK;
+            let part = if backwards { &chunk[..=within] } else { &chunk[within..] };
+            let is_outside = |block: &&Block| block.range().is_outside(times);
+            let found = match backwards {
+                true => part.iter().rev().take_while(is_outside).count(),
+                false => part.iter().take_while(is_outside).count(),
+            };
+            count += found;
+            if found < part.len() {
+                break;
             }
-            next = if backwards { outside.start.wrapping_sub(1) } else { outside.end };
+            next = match backwards {
+                true => block.checked_sub(found),
+                false => Some(block + found).filter(|block| *block < blocks),
+            };
         }
-        outside
+        if count == 0 {
+            return index..index;
+        }
+        let (first, end) = if backwards { (own + 1 - count, own + 1) } else { (own, own + count) };
+        (first * OCCURRED_RECORDS) as u64..(end * OCCURRED_RECORDS) as u64
     }
 }
 
@@ -99,7 +117,7 @@ impl fmt::Debug for OccurredTable {
 }
 
 fn split(index: u64) -> (usize, usize) {
-    let block = usize::try_from(index / BLOCK_RECORDS as u64).unwrap_or(usize::MAX);
+    let block = usize::try_from(index / OCCURRED_RECORDS as u64).unwrap_or(usize::MAX);
     (block / CHUNK, block % CHUNK)
 }
 
@@ -115,28 +133,29 @@ mod tests {
     fn ranges_of_blocks_only_grow_and_blocks_side_by_side_know_nothing_of_each_other() {
         let table = OccurredTable::new(100_000);
         table.widen(0..1, range(5, 5));
-        table.widen(255..257, range(3, 4));
+        table.widen(63..65, range(3, 4));
         table.widen(70_000..70_001, range(-7, 9));
-        assert_eq!(table.get(17), Some((0..256, range(3, 5))));
-        assert_eq!(table.get(256), Some((256..512, range(3, 4))));
-        assert_eq!(table.get(600), Some((512..768, TimeRange::EMPTY)));
-        assert_eq!(table.get(70_100), Some((69_888..70_144, range(-7, 9))));
+        assert_eq!(table.get(17), Some((0..64, range(3, 5))));
+        assert_eq!(table.get(64), Some((64..128, range(3, 4))));
+        assert_eq!(table.get(200), Some((192..256, TimeRange::EMPTY)));
+        assert_eq!(table.get(70_010), Some((69_952..70_016, range(-7, 9))));
         assert_eq!(table.get(40_000), None);
         assert_eq!((table.get(200_000), table.get(u64::MAX)), (None, None));
     }
 
     #[test]
     fn blocks_outside_of_a_time_are_one_stretch_up_to_the_first_that_is_not() {
-        let table = OccurredTable::new(5 * 256);
-        for block in 0..5 {
-            let time = if block == 3 { 50 } else { 10 };
-            table.widen(block * 256..block * 256 + 1, range(time, time));
+        let table = OccurredTable::new(200 * 64);
+        for block in 0..150 {
+            let time = if block == 130 { 50 } else { 10 };
+            table.widen(block * 64..block * 64 + 1, range(time, time));
         }
-        assert_eq!(table.outside(300, range(40, 60), false), 256..768);
-        assert_eq!(table.outside(300, range(40, 60), true), 0..512);
-        assert_eq!(table.outside(1100, range(40, 60), true), 1024..1280);
-        assert_eq!(table.outside(800, range(40, 60), true), 800..800);
+        assert_eq!(table.outside(100, range(40, 60), false), 64..130 * 64, "over a chunk");
+        assert_eq!(table.outside(129 * 64 + 5, range(40, 60), true), 0..130 * 64);
+        assert_eq!(table.outside(140 * 64, range(40, 60), true), 131 * 64..141 * 64);
+        assert_eq!(table.outside(130 * 64, range(40, 60), true), 130 * 64..130 * 64);
         // What nothing was noted of has no event yet.
-        assert_eq!(table.outside(1100, range(40, 60), false).start, 1024);
+        assert_eq!(table.outside(140 * 64, range(40, 60), false).start, 140 * 64);
+        assert_eq!(table.outside(u64::MAX, range(40, 60), false), u64::MAX..u64::MAX);
     }
 }

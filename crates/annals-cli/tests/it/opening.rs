@@ -85,6 +85,6 @@ fn a_store_of_a_newer_format_is_refused_by_its_version_and_not_called_damaged() 
 
     for args in [&["read"][..], &["append", "--stream", "a", "--type", "T"], &["verify"]] {
         let said = place.fails(1, args);
-        assert!(said.contains("version 3") && !said.contains("damaged"), "{said}");
+        assert!(said.contains("version 4") && !said.contains("damaged"), "{said}");
     }
 }

@@ -2,7 +2,8 @@
 
 use super::stretches::{STRETCH_BYTES, Stretch};
 use super::{
-    BLOCK_RECORDS, FOOTER_TRAILER_BYTES, Footer, SPAN_BYTES, TIME_STRIDE, TimeRange, offsets, span_checksum,
+    FOOTER_TRAILER_BYTES, Footer, OCCURRED_RECORDS, SPAN_BYTES, TIME_STRIDE, TimeRange, offsets,
+    span_checksum,
 };
 use crate::FORMAT_VERSION;
 use crate::binding::Binding;
@@ -83,7 +84,7 @@ impl FooterBuilder {
         if self.offsets.len().is_multiple_of(TIME_STRIDE) {
             self.times.push(recorded_at);
         }
-        if self.offsets.len().is_multiple_of(BLOCK_RECORDS) {
+        if self.offsets.len().is_multiple_of(OCCURRED_RECORDS) {
             self.blocks.push(TimeRange::EMPTY);
         }
         self.offsets.push(offset);

@@ -4,7 +4,7 @@
 
 use super::offsets::{self, ENTRY_BYTES, UNIT_BYTES};
 use super::stretches::STRETCH_BYTES;
-use super::{BLOCK_RECORDS, Footer, SPAN_BYTES, TIME_STRIDE, TimeRange, range_at};
+use super::{BLOCK_RECORDS, Footer, OCCURRED_RECORDS, SPAN_BYTES, TIME_STRIDE, TimeRange, range_at};
 use crate::damage::Damage;
 use crate::pages::{PAGE_BYTES, page_checksums, page_count};
 use crate::wire::u32_at;
@@ -31,11 +31,18 @@ impl Footer {
         self.frames_end..self.frames_end + length
     }
 
-    /// Where the ranges of occurred_at lie, sixteen bytes for each block; empty in version 1.
+    /// How many records have one range of occurred_at: [`OCCURRED_RECORDS`], and up to version 3 those of a block.
+    #[must_use]
+    pub fn occurred_records(&self) -> u64 {
+        if self.version >= 4 { OCCURRED_RECORDS as u64 } else { BLOCK_RECORDS as u64 }
+    }
+
+    /// Where the ranges of occurred_at lie, sixteen bytes for each [`Footer::occurred_records`]; empty in version 1.
     #[must_use]
     pub fn occurred_blocks(&self) -> Range<u64> {
         let start = self.offsets().end.next_multiple_of(8);
-        start..start + self.blocks() * RANGE_BYTES as u64
+        let ranges = if self.has_blocks() { self.count.div_ceil(self.occurred_records()) } else { 0 };
+        start..start + ranges * RANGE_BYTES as u64
     }
 
     /// Where the table of times lies: eight bytes for every [`TIME_STRIDE`]th record.
@@ -141,20 +148,21 @@ impl Footer {
         start..end.max(start)
     }
 
-    /// The numbers of the records in the block that the record number `index` is in, and where the block's range of
-    /// occurred_at lies. `None` if there is no such record or no such table.
+    /// The numbers of the records that have one range of occurred_at with the record number `index`, and where that lies. `None` if
+    /// there is no such record or no such table.
     #[must_use]
     pub fn occurred_block(&self, index: u64) -> Option<(Range<u64>, Range<u64>)> {
         if index >= self.count || !self.has_blocks() {
             return None;
         }
-        let block = index / BLOCK_RECORDS as u64;
-        let first = block * BLOCK_RECORDS as u64;
-        let at = self.occurred_blocks().start + block * RANGE_BYTES as u64;
-        Some((first..(first + BLOCK_RECORDS as u64).min(self.count), at..at + RANGE_BYTES as u64))
+        let records = self.occurred_records();
+        let range = index / records;
+        let first = range * records;
+        let at = self.occurred_blocks().start + range * RANGE_BYTES as u64;
+        Some((first..(first + records).min(self.count), at..at + RANGE_BYTES as u64))
     }
 
-    /// The range of occurred_at of the block that the record number `index` is in. Who hides events because of it has to
+    /// The range of occurred_at of the record number `index` and those beside it. Who hides events because of it has to
     /// verify its pages, see [`Footer::check_page`].
     #[must_use]
     pub fn occurred_in_block(&self, tables: &[u8], index: u64) -> Option<TimeRange> {
@@ -162,7 +170,7 @@ impl Footer {
         Some(range_at(tables.get(self.within(&at)?)?.first_chunk::<RANGE_BYTES>()?, 0))
     }
 
-    /// The ranges of occurred_at of the block that the record number `index` is in and of those behind it, or in front of it
+    /// The ranges of occurred_at of the record number `index` and of those behind it, or in front of it
     /// from the nearest to the first, each with the page of the tables that it is on. Who hides events because of it has to
     /// verify these pages.
     pub fn occurred_from<'t>(
@@ -175,7 +183,7 @@ impl Footer {
         let start = table.start - self.frames_end;
         let all = self.within(&table).and_then(|range| tables.get(range)).unwrap_or_default();
         let all = all.as_chunks::<RANGE_BYTES>().0;
-        let block = usize::try_from(index / BLOCK_RECORDS as u64).unwrap_or(usize::MAX).min(all.len());
+        let block = usize::try_from(index / self.occurred_records()).unwrap_or(usize::MAX).min(all.len());
         // Only one of the two is walked.
         let (before, behind) = all.split_at(if backwards { (block + 1).min(all.len()) } else { block });
         let (before, behind) = if backwards { (before, &all[..0]) } else { (&all[..0], behind) };

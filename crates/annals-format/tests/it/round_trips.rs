@@ -2,7 +2,7 @@
 
 use crate::common::{FRAMES_END, SEGMENT_ID, STORE_ID, assert_same, binding};
 use annals_format::{
-    BLOCK_RECORDS, CleanMark, CompactionEntry, Footer, FooterBuilder, FrameBuilder, FrameStamp, Manifest,
+    CleanMark, CompactionEntry, Footer, FooterBuilder, FrameBuilder, FrameStamp, Manifest, OCCURRED_RECORDS,
     OpenSegment, Removed, Rewritten, RunEntry, SealedSegment, TIME_STRIDE, TimeRange, check_frame,
     parse_record,
 };
@@ -231,14 +231,14 @@ proptest! {
         let part = |range: std::ops::Range<u64>| {
             &bytes[usize::try_from(range.start - FRAMES_END).unwrap()..usize::try_from(range.end - FRAMES_END).unwrap()]
         };
-        for (index, block) in records.chunks(BLOCK_RECORDS).enumerate() {
+        for (index, block) in records.chunks(OCCURRED_RECORDS).enumerate() {
             let mut occurred = TimeRange::EMPTY;
             block.iter().for_each(|record| occurred.include(record.2));
             for (within, (offset, _, _)) in block.iter().enumerate() {
-                let record = (index * BLOCK_RECORDS + within) as u64;
+                let record = (index * OCCURRED_RECORDS + within) as u64;
                 prop_assert_eq!(footer.offset(&bytes, record), Some(*offset));
                 prop_assert_eq!(footer.occurred_in_block(&bytes, record), Some(occurred));
-                let first = (index * BLOCK_RECORDS) as u64;
+                let first = (index * OCCURRED_RECORDS) as u64;
                 prop_assert_eq!(footer.occurred_block(record).unwrap().0, first..first + block.len() as u64);
             }
         }

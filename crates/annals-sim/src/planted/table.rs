@@ -115,7 +115,7 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::StretchesNotVerified => log("sparse::"),
         Bug::DamagedTakenForRemoved => log("sparse::"),
         Bug::RewrittenPositionsClosed => log("sparse::"),
-        Bug::RewrittenNameNotSynced => CRASHES,
+        Bug::RewrittenNameNotSynced => store("compaction::crashes::"),
         Bug::CompactedRemovedAtOnce => store("compaction::"),
         Bug::RemovedNotBelowFloor => store("compaction::"),
         Bug::RemovedNotAgainstCondition => store("compaction::"),

@@ -152,11 +152,17 @@ impl Futex {
 }
 
 /// A value that is made once: who sees that it is made sees what it was made of, as in the standard library.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct OnceLock<T> {
     value: std::sync::OnceLock<T>,
     making: model::Mutex<()>,
     made: AtomicBool,
+}
+
+impl<T> Default for OnceLock<T> {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl<T> OnceLock<T> {

@@ -1,8 +1,8 @@
 //! The footer of a mapped segment: what is looked up in its tables, and which of their pages were found sound.
 
 use annals_format::{
-    BLOCK_RECORDS, Binding, FOOTER_TRAILER_BYTES, Footer, PAGE_BYTES, SPAN_BYTES, SealedSegment, Stretch,
-    TimeRange, span_checksum,
+    Binding, FOOTER_TRAILER_BYTES, Footer, PAGE_BYTES, SPAN_BYTES, SealedSegment, Stretch, TimeRange,
+    span_checksum,
 };
 use annals_types::Timestamp;
 use annals_types::planted::{Bug, planted};
@@ -91,9 +91,10 @@ impl Tables {
             }
             (trusted, blocks) = (Some(page), blocks + 1);
         }
-        let block = index / BLOCK_RECORDS as u64;
+        let records = self.footer.occurred_records();
+        let block = index / records;
         let (first, end) = if backwards { (block + 1 - blocks, block + 1) } else { (block, block + blocks) };
-        first * BLOCK_RECORDS as u64..(end * BLOCK_RECORDS as u64).min(self.footer.count)
+        first * records..(end * records).min(self.footer.count)
     }
 
     /// How many stretches of positions there are.

@@ -2,7 +2,7 @@
 
 use crate::log::{STORE_ID, Whole, copy};
 use annals_format::{
-    BLOCK_RECORDS, Footer, FooterBuilder, FrameBuilder, FrameStamp, SealedSegment, SegmentHeader,
+    Footer, FooterBuilder, FrameBuilder, FrameStamp, OCCURRED_RECORDS, SealedSegment, SegmentHeader,
     TIME_STRIDE, TimeRange, names, reseal,
 };
 use annals_types::{NewEvent, Position, Timestamp, Version};
@@ -128,8 +128,10 @@ fn assert_hides_nothing(segment: &Segment, entry: &SealedSegment) -> usize {
     for position in positions(entry) {
         let Some((block, occurred)) = segment.occurred_block(position).unwrap() else { continue };
         assert!(block.contains(&position) && block.end <= all(entry).end, "{position}: {block:?}");
-        assert_eq!(block.start.events_since(entry.first_position) % BLOCK_RECORDS as u64, 0);
-        assert!(block.end == all(entry).end || block.end.events_since(block.start) == BLOCK_RECORDS as u64);
+        assert_eq!(block.start.events_since(entry.first_position) % OCCURRED_RECORDS as u64, 0);
+        assert!(
+            block.end == all(entry).end || block.end.events_since(block.start) == OCCURRED_RECORDS as u64
+        );
         told += usize::from(block.start == position);
         let event = segment.there(position).unwrap();
         let within = occurred.min <= event.occurred_at && event.occurred_at <= occurred.max;
@@ -167,11 +169,11 @@ proptest! {
     fn no_event_lies_outside_the_range_of_its_block(occurred in times()) {
         let (bytes, entry) = sealed(&occurred);
         let segment = open(&bytes, &entry);
-        prop_assert_eq!(assert_hides_nothing(&segment, &entry), occurred.len().div_ceil(BLOCK_RECORDS));
-        for (index, block) in occurred.chunks(BLOCK_RECORDS).enumerate() {
+        prop_assert_eq!(assert_hides_nothing(&segment, &entry), occurred.len().div_ceil(OCCURRED_RECORDS));
+        for (index, block) in occurred.chunks(OCCURRED_RECORDS).enumerate() {
             let mut expected = TimeRange::EMPTY;
             block.iter().flatten().for_each(|time| expected.include(Timestamp::from_nanos(*time)));
-            let (_, told) = segment.occurred_block(FIRST.plus((index * BLOCK_RECORDS) as u64)).unwrap().unwrap();
+            let (_, told) = segment.occurred_block(FIRST.plus((index * OCCURRED_RECORDS) as u64)).unwrap().unwrap();
             prop_assert_eq!(told, expected);
         }
     }
@@ -198,15 +200,15 @@ proptest! {
 
 #[test]
 fn a_block_of_lost_records_has_the_empty_range() {
-    let mut occurred = vec![Some(5); BLOCK_RECORDS];
-    occurred.extend(vec![None; BLOCK_RECORDS]);
+    let mut occurred = vec![Some(5); OCCURRED_RECORDS];
+    occurred.extend(vec![None; OCCURRED_RECORDS]);
     occurred.push(Some(i64::MIN));
     let (bytes, entry) = sealed(&occurred);
     let segment = open(&bytes, &entry);
     let block = |index: usize| segment.occurred_block(FIRST.plus(index as u64)).unwrap().unwrap().1;
     let at = |time: i64| TimeRange { min: Timestamp::from_nanos(time), max: Timestamp::from_nanos(time) };
     assert_eq!(
-        [block(255), block(256), block(511), block(512)],
+        [block(63), block(64), block(127), block(128)],
         [at(5), TimeRange::EMPTY, TimeRange::EMPTY, at(i64::MIN)]
     );
 }
@@ -214,7 +216,7 @@ fn a_block_of_lost_records_has_the_empty_range() {
 #[test]
 fn only_what_lies_on_a_damaged_page_of_a_footer_is_not_known() {
     // More than a page of ranges, behind half a page of entries of the offsets.
-    let occurred: Vec<Option<i64>> = (0..400 * BLOCK_RECORDS as i64).map(Some).collect();
+    let occurred: Vec<Option<i64>> = (0..400 * OCCURRED_RECORDS as i64).map(Some).collect();
     let (bytes, entry) = sealed(&occurred);
     let binding = entry.binding(&STORE_ID);
     let footer = Footer::decode_trailer(bytes.last_chunk().unwrap(), binding, entry.length).unwrap();
@@ -224,7 +226,7 @@ fn only_what_lies_on_a_damaged_page_of_a_footer_is_not_known() {
     damaged[usize::try_from(blocks.start + 200 * 16).unwrap()] ^= 1;
     let segment = open(&damaged, &entry);
     let known = |segment: &Segment, block: u64| {
-        segment.occurred_block(FIRST.plus(block * BLOCK_RECORDS as u64 + 3)).unwrap().is_some()
+        segment.occurred_block(FIRST.plus(block * OCCURRED_RECORDS as u64 + 3)).unwrap().is_some()
     };
     // Twice: what was found out is not forgotten, and not found out wrongly.
     for block in (0..400).chain(0..400) {

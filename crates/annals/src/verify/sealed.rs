@@ -4,7 +4,7 @@ use super::run::Runs;
 use super::{Verification, file};
 use crate::part::indexed;
 use annals_format::{
-    BLOCK_RECORDS, Damage, FOOTER_TRAILER_BYTES, Footer, Manifest, SEGMENT_HEADER_BYTES, SPAN_BYTES,
+    Damage, FOOTER_TRAILER_BYTES, Footer, Manifest, OCCURRED_RECORDS, SEGMENT_HEADER_BYTES, SPAN_BYTES,
     SealedSegment, SegmentHeader, Stretch, TimeRange, span_checksum,
 };
 use annals_index::MemoryIndex;
@@ -25,7 +25,7 @@ pub(crate) struct Sealed<'a> {
 struct Told {
     /// Where the records begin.
     offsets: Vec<u32>,
-    /// The range of occurred_at of each block of records.
+    /// The range of occurred_at of each [`OCCURRED_RECORDS`].
     occurred: Vec<TimeRange>,
     /// Which positions there are, if not all.
     stretches: Vec<Stretch>,
@@ -43,7 +43,7 @@ impl Told {
             let record = u32::try_from(self.offsets.len()).unwrap_or(u32::MAX);
             self.stretches.push(Stretch { position: u32::try_from(distance).unwrap_or(u32::MAX), record });
         }
-        if self.offsets.len().is_multiple_of(BLOCK_RECORDS) {
+        if self.offsets.len().is_multiple_of(OCCURRED_RECORDS) {
             self.occurred.push(TimeRange::EMPTY);
         }
         self.offsets.push(u32::try_from(offset).unwrap_or(0));
@@ -64,14 +64,20 @@ impl Told {
     }
 
     fn has_same_blocks(&self, footer: &Footer, tables: &[u8]) -> bool {
-        let blocks = self.offsets.chunks(BLOCK_RECORDS).zip(&self.occurred);
-        (0..).step_by(BLOCK_RECORDS).zip(blocks).all(|(first, (offsets, occurred))| {
-            let told = footer.occurred_in_block(tables, first);
-            let known = footer.occurred_block(first).is_some();
-            let mut records = (first..).zip(offsets);
-            (!known || told == Some(*occurred))
-                && records.all(|(index, offset)| footer.offset(tables, index) == Some(*offset))
-        })
+        let offsets = (0..).zip(&self.offsets);
+        let mut offsets = offsets.map(|(index, offset)| footer.offset(tables, index) == Some(*offset));
+        // Up to version 3 several of these ranges were one.
+        let step = usize::try_from(footer.occurred_records()).unwrap_or(OCCURRED_RECORDS);
+        let ranges = self.occurred.chunks((step / OCCURRED_RECORDS).max(1));
+        let mut ranges = (0..).step_by(step).zip(ranges).map(|(first, ranges)| {
+            let mut range = TimeRange::EMPTY;
+            for part in ranges.iter().filter(|part| part.min <= part.max) {
+                range.include(part.min);
+                range.include(part.max);
+            }
+            footer.occurred_block(first).is_none() || footer.occurred_in_block(tables, first) == Some(range)
+        });
+        offsets.all(|same| same) && ranges.all(|same| same)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Stores of each version of the format, as files of this repository: they are opened for ever.
 //!
-//! `closed` was closed in good order, `killed` was left by a process that ended without that. Those of versions 2
-//! and 3 that were closed have one run, which was merged of four.
+//! `closed` was closed in good order, `killed` was left by a process that ended without that, and of `compacted`, which was closed,
+//! the first nine events of a stream were removed. Those that were closed have, since version 2, one run, which was merged of four.
 //! The listings beside them were made by the program that made the stores. Neither is made again: a test that fails
 //! here says that old stores are not read as they were. A new version of the format adds stores of its own, made by
 //! the role `golden` of this program in an empty directory:
@@ -14,7 +14,7 @@
 use crate::child::{append, findings};
 use crate::copies::copy;
 use annals::vfs::{Clock, Env, ManualClock, RealDisk, SeededRandom};
-use annals::{Batch, ContentType, NewEvent, OpenError, Options, Query, Store, Timestamp, Uuid};
+use annals::{Batch, ContentType, NewEvent, OpenError, Options, Query, Store, Timestamp, Uuid, Version};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,6 +40,9 @@ const STORES: [Golden; 6] = [
     Golden { version: 3, kind: "killed", events: 32, segments: 1, runs: 0, stride: 61 },
 ];
 
+/// A version of the format that does not exist yet.
+const LATER: u8 = annals_format::FORMAT_VERSION as u8 + 1;
+
 /// Makes a store, the same on every machine, and tells its listing.
 pub(crate) fn make(path: &Path, kind: &str) {
     let clock = Arc::new(ManualClock::new(Timestamp::from_nanos(1_700_000_000_123_456_789)));
@@ -58,10 +61,15 @@ pub(crate) fn make(path: &Path, kind: &str) {
     let mut more = Batch::new();
     more.push("order-1", &NewEvent::json("Paid", r#"{"by":"card"}"#)).unwrap();
     store.append_batch(more).unwrap();
+    if kind == "compacted" {
+        store.retention().truncate("many", Version::new(10)).unwrap();
+        store.compaction().all(true).bytes_per_second(None).run().unwrap();
+        store.settle().unwrap();
+    }
     for line in listing(&store) {
         crate::child::say(&line);
     }
-    if kind == "closed" {
+    if kind != "killed" {
         store.close().unwrap();
     } else {
         // Ends as a kill does: nothing is closed or given back.
@@ -99,12 +107,12 @@ fn batches(kind: &str) -> Vec<Batch> {
     let many: Vec<_> = (0..20).map(|number| ("many", NewEvent::new("N", vec![b'a'; number]))).collect();
     add(&many);
     let large = NewEvent::new("Large", vec![b'x'; 16_150]).with_tag("large");
-    if kind == "closed" {
+    if kind != "killed" {
         add(&[("large", large.clone())]);
     }
     add(&[("order-2", NewEvent::json("Paid", "{}").with_id(Uuid::from_u128(7)))]);
     add(&many[..3]);
-    if kind == "closed" {
+    if kind != "killed" {
         add(&[("large", large)]);
         add(&[("order-3", NewEvent::json("Placed", "{}")), ("a\0b", NewEvent::new("T", &b""[..]))]);
     }
@@ -178,7 +186,7 @@ fn stores_of_every_version_are_read_verified_and_appended_to() {
         assert_eq!(outdated_runs(&path), if golden.version == 1 { golden.runs } else { 0 }, "{name}");
         let reader = Options::new().read_only(true).open(&path).unwrap();
         assert_eq!(listing(&reader), wanted, "{name}");
-        assert_eq!(reader.recovery().clean, golden.kind == "closed");
+        assert_eq!(reader.recovery().clean, golden.kind != "killed");
         drop(reader);
         let store = open(&path).unwrap();
         assert_eq!(listing(&store), wanted, "{name}");
@@ -187,9 +195,9 @@ fn stores_of_every_version_are_read_verified_and_appended_to() {
         let runs = stats.runs + stats.runs_missing;
         assert_eq!(
             (stats.format_version, stats.segments, runs, stats.segment_bytes),
-            (3, golden.segments, golden.runs as u64, 16 << 10)
+            (annals_format::FORMAT_VERSION, golden.segments, golden.runs as u64, 16 << 10)
         );
-        check_lookups(&store, &wanted, golden.segments);
+        check_lookups(&store, &wanted, &golden);
         (0..20).for_each(|_| _ = append(&store, "new", 3_000));
         store.maintain().unwrap();
         store.close().unwrap();
@@ -208,12 +216,14 @@ fn outdated_runs(path: &Path) -> usize {
     notes.iter().filter(|note| note.contains(".run is of an older version of the format")).count()
 }
 
-fn check_lookups(store: &Store, wanted: &[String], segments: u64) {
+fn check_lookups(store: &Store, wanted: &[String], golden: &Golden) {
     let view = store.view();
     assert_eq!(view.read(Query::all().tagged("shop:7")).unwrap().count(), 2);
-    assert_eq!(view.read(Query::all().tagged("large")).unwrap().count() as u64, segments / 2);
+    assert_eq!(view.read(Query::all().tagged("large")).unwrap().count() as u64, golden.segments / 2);
     assert_eq!(view.read(Query::stream("order-1")).unwrap().count(), 3);
-    assert_eq!(view.stream("many").unwrap().unwrap().events, 23);
+    let removed = if golden.kind == "compacted" { 9 } else { 0 };
+    assert_eq!(view.stream("many").unwrap().unwrap().events, 23 - removed);
+    assert_eq!(view.floor("many").unwrap().get(), 1 + removed);
     assert_eq!(view.event(Uuid::from_u128(7)).unwrap().unwrap().stream, "order-2");
     for line in wanted {
         let id = line.split("id=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
@@ -247,7 +257,7 @@ fn without_its_index_a_store_of_any_version_says_the_same() {
                 damage(&files(&path, "index")[number]);
                 let store = open(&path).unwrap();
                 assert_eq!(listing(&store), golden.wanted());
-                check_lookups(&store, &golden.wanted(), golden.segments);
+                check_lookups(&store, &golden.wanted(), &golden);
             }
         }
     }
@@ -293,7 +303,7 @@ fn damaged_says(path: &Path, wanted: &[String], kind: &str) -> bool {
     }
     let found = listing(&store);
     // What nothing proves to be durable may be a torn tail: the last batch of a store that was not closed.
-    let least = if kind == "closed" { wanted.len() } else { wanted.len() - 1 };
+    let least = if kind != "killed" { wanted.len() } else { wanted.len() - 1 };
     assert!(found.len() >= least && *found == wanted[..found.len()], "{} events", found.len());
     false
 }
@@ -309,7 +319,7 @@ fn files_of_a_later_version_are_refused_by_their_version() {
             if before[..8] == [0; 8] {
                 continue;
             }
-            fs::write(&file, of_version(&before, 4)).unwrap();
+            fs::write(&file, of_version(&before, LATER)).unwrap();
             let opened = Options::new().read_only(true).open(&path);
             let said = match opened {
                 // The header of a sealed segment is not needed to read it: its records say themselves what they are.
@@ -319,16 +329,16 @@ fn files_of_a_later_version_are_refused_by_their_version() {
                 }
                 Err(error) => error.to_string(),
             };
-            assert!(said.contains("version 4"), "{}: {said}", file.display());
-            assert_eq!(fs::read(&file).unwrap(), of_version(&before, 4), "it was changed");
+            assert!(said.contains(&format!("version {LATER}")), "{}: {said}", file.display());
+            assert_eq!(fs::read(&file).unwrap(), of_version(&before, LATER), "it was changed");
             fs::write(&file, before).unwrap();
         }
         for run in files(&path, "index") {
-            fs::write(&run, of_version(&fs::read(&run).unwrap(), 4)).unwrap();
+            fs::write(&run, of_version(&fs::read(&run).unwrap(), LATER)).unwrap();
         }
         let store = open(&path).unwrap();
         assert_eq!(listing(&store), wanted, "what is derived is made again");
-        check_lookups(&store, &wanted, golden.segments);
+        check_lookups(&store, &wanted, &golden);
     }
 }
 

@@ -123,10 +123,16 @@ impl<T> RwLock<T> {
 }
 
 /// A value that is made once. Who comes while it is made waits, without holding up the scheduler.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct OnceLock<T> {
     value: std::sync::OnceLock<T>,
     making: model::Mutex<()>,
+}
+
+impl<T> Default for OnceLock<T> {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl<T> OnceLock<T> {

@@ -1,6 +1,6 @@
 //! What a segment should say, by looking at all of its events.
 
-use annals_format::{BLOCK_RECORDS, TimeRange};
+use annals_format::{OCCURRED_RECORDS, TimeRange};
 use annals_types::{Event, Position, Timestamp};
 use annals_wal::{LogError, Segment};
 use std::ops::Range;
@@ -69,8 +69,8 @@ impl Plain {
     /// The events of the block that has the next event at or behind a position, with their numbers.
     fn block(&self, position: Position) -> Option<Range<usize>> {
         let rank = self.rank(position);
-        let first = rank / BLOCK_RECORDS * BLOCK_RECORDS;
-        (rank < self.events.len()).then(|| first..(first + BLOCK_RECORDS).min(self.events.len()))
+        let first = rank / OCCURRED_RECORDS * OCCURRED_RECORDS;
+        (rank < self.events.len()).then(|| first..(first + OCCURRED_RECORDS).min(self.events.len()))
     }
 
     fn occurred(&self, block: Range<usize>) -> TimeRange {

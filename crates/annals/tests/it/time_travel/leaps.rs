@@ -2,13 +2,13 @@
 
 use crate::common::{START, World};
 use annals::{AsOf, Batch, Clock, NewEvent, Options, Position, Query, Store, Timestamp, Version};
-use annals_format::BLOCK_RECORDS;
+use annals_format::OCCURRED_RECORDS;
 
 /// Events of one band: the times of a band lie behind each other, those of two bands far apart.
 const BAND: u64 = 700;
 const BANDS: u64 = 12;
 const EVENTS: u64 = BAND * BANDS;
-const _: () = assert!(BAND > 2 * BLOCK_RECORDS as u64);
+const _: () = assert!(BAND > 2 * OCCURRED_RECORDS as u64);
 
 /// In which order the bands occurred that were recorded one behind the other.
 const ORDER: [u64; 12] = [0, 5, 1, 11, 10, 2, 3, 9, 4, 8, 6, 7];
