@@ -285,3 +285,41 @@ impl Changes {
         Ok(&mut self.entries[place])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use annals_format::FrameBuilder;
+    use annals_types::NewEvent;
+
+    /// An event of the stream, in a frame of its own.
+    fn frame(event_type: &'static str, data: &'static str, schema_version: u32) -> FrameBuilder {
+        let mut frame = FrameBuilder::new();
+        let event = NewEvent::json(event_type, data).with_schema_version(schema_version);
+        frame.push(RETENTION_STREAM, &event).unwrap();
+        frame
+    }
+
+    #[test]
+    fn rules_of_a_newer_program_are_told_and_not_passed_over() {
+        let parts = Parts::default();
+        let log = Log { parts: &parts, staged: None };
+        let known = r#"{"scope":"store","rule":{"max_count":3}}"#;
+        for (frame, newer) in [
+            (frame("$annals.RetentionRuleSet", known, 1), false),
+            (frame("$annals.RetentionRuleSet", known, 2), true),
+            (frame("$annals.RetentionRuleSet", r#"{"scope":"store","rule":{"max_size":3}}"#, 1), true),
+            (frame("$annals.StreamArchived", "{}", 1), true),
+        ] {
+            let event = frame.draft(0).unwrap();
+            let rules = Rules::default().continued(log, std::iter::once(Ok(event)), 1).unwrap();
+            let told = matches!(rules.all_known(), Err(ReadError::Newer { .. }));
+            assert_eq!((told, rules.of_store().is_some()), (newer, !newer), "{event:?}");
+            // It stays so, whatever comes behind it.
+            let more = self::frame("$annals.LogTruncated", r#"{"through":1}"#, 1);
+            let more = std::iter::once(Ok(more.draft(0).unwrap()));
+            let rules = rules.continued(log, more, 2).unwrap();
+            assert_eq!(rules.all_known().is_err(), newer);
+        }
+    }
+}
