@@ -17,6 +17,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 const PART_BYTES: usize = 8 << 20;
 /// How many parts are on their way at once.
 const PARTS_AT_ONCE: usize = 1;
+/// How often it is looked again at what changes meanwhile.
+pub(crate) const LOOKS: usize = 10;
 /// The directory of catalogs, and that of the stretches of segments.
 const CATALOGS: &str = "catalog";
 const OBJECTS: &str = "objects";
@@ -122,9 +124,16 @@ impl Archive {
 
     /// The catalog with the highest number.
     pub(crate) fn newest(&self) -> Result<Option<ArchiveCatalog>, ArchiveError> {
-        match self.catalogs()?.last() {
-            Some(sequence) => self.catalog(*sequence).map(Some),
-            None => Ok(None),
+        let mut looks = 0;
+        loop {
+            let Some(sequence) = self.catalogs()?.last().copied() else { return Ok(None) };
+            looks += 1;
+            match self.catalog(sequence) {
+                // Several have followed it since, and it was removed.
+                Err(ArchiveError::Storage { source: object_store::Error::NotFound { .. }, .. })
+                    if looks < LOOKS => {}
+                other => return other.map(Some),
+            }
         }
     }
 

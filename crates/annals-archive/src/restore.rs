@@ -1,12 +1,13 @@
 //! Making a store of an archive, as of a moment.
 
-use crate::archive::Archive;
+use crate::archive::{Archive, LOOKS};
 use crate::error::ArchiveError;
 use annals::vfs::{Disk, RealDisk, replace_file, write_all_at};
 use annals::{BackupError, BackupOptions, BackupProgress, Position, RestoreReport, RestoreTo, restore};
 use annals_format::{ArchiveCatalog, Manifest, names};
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 impl Archive {
     /// Makes a store of the archive in the directory `destination`, which must be empty or not exist: of everything that is there, or
@@ -25,26 +26,51 @@ impl Archive {
     ) -> Result<RestoreReport, ArchiveError> {
         let destination = destination.as_ref();
         must_be_free(destination)?;
-        let catalog = self.newest()?.ok_or_else(|| ArchiveError::Empty { archive: self.name() })?;
-        if let RestoreTo::Position(asked) = to
-            && asked > catalog.position
-        {
-            return Err(BackupError::Beyond { asked, last: catalog.position }.into());
-        }
-        let manifest = Manifest::decode(&catalog.manifest)
-            .map_err(|error| ArchiveError::format(&self.name(), "manifest in the catalog", error))?;
-        let manifest = needed(manifest, &catalog, to);
-
         let beside = beside(destination);
-        std::fs::create_dir_all(&beside).map_err(ArchiveError::io(format!("create {}", beside.display())))?;
-        let scratch = tempfile::Builder::new().prefix(".annals-restore-").tempdir_in(&beside);
-        let scratch =
-            scratch.map_err(ArchiveError::io(format!("create a directory in {}", beside.display())))?;
-        self.download(&catalog, &manifest, scratch.path(), progress)?;
+        let mut looks = 0;
+        let (catalog, scratch) = loop {
+            let catalog = self.newest()?.ok_or_else(|| ArchiveError::Empty { archive: self.name() })?;
+            if let RestoreTo::Position(asked) = to
+                && asked > catalog.position
+            {
+                return Err(BackupError::Beyond { asked, last: catalog.position }.into());
+            }
+            let downloaded = self.download_beside(&catalog, to, &beside, progress);
+            looks += 1;
+            match downloaded {
+                Ok(scratch) => break (catalog, scratch),
+                // Stretches go when a later catalog has others in their place.
+                Err(error) if error.is_corruption() && looks < LOOKS && self.has_newer(&catalog)? => {}
+                Err(error) => return Err(error),
+            }
+        };
         let restored = restore(scratch.path(), destination, to, options, progress);
         let mut report = restored.map_err(|error| self.blamed(error))?;
         report.backup_position = catalog.position;
         Ok(report)
+    }
+
+    fn has_newer(&self, catalog: &ArchiveCatalog) -> Result<bool, ArchiveError> {
+        Ok(self.catalogs()?.last().is_some_and(|last| *last > catalog.sequence))
+    }
+
+    /// Puts what is needed of a catalog into a directory that goes with the value that is returned.
+    fn download_beside(
+        &self,
+        catalog: &ArchiveCatalog,
+        to: RestoreTo,
+        beside: &Path,
+        progress: &mut dyn FnMut(BackupProgress),
+    ) -> Result<TempDir, ArchiveError> {
+        let manifest = Manifest::decode(&catalog.manifest)
+            .map_err(|error| ArchiveError::format(&self.name(), "manifest in the catalog", error))?;
+        let manifest = needed(manifest, catalog, to);
+        std::fs::create_dir_all(beside).map_err(ArchiveError::io(format!("create {}", beside.display())))?;
+        let scratch = tempfile::Builder::new().prefix(".annals-restore-").tempdir_in(beside);
+        let scratch =
+            scratch.map_err(ArchiveError::io(format!("create a directory in {}", beside.display())))?;
+        self.download(catalog, &manifest, scratch.path(), progress)?;
+        Ok(scratch)
     }
 
     /// Damage of what was downloaded is that of the archive.

@@ -104,6 +104,37 @@ fn a_shipper_that_comes_between_any_two_calls_of_another_takes_over_or_follows_a
 }
 
 #[test]
+fn a_restore_goes_on_though_what_it_reads_is_shipped_anew_between_any_two_of_its_calls() {
+    for nth in 1.. {
+        let place = Arc::new(Place::new());
+        let objects = Arc::new(InMemory::new());
+        let faulty = Faulty::new(Arc::clone(&objects));
+        let (one, other) = (archive(faulty.clone()), archive(Faulty::new(objects)));
+        let mut shipment = place.shipment(&other, "staging");
+        for _ in 0..3 {
+            place.append(3);
+            shipment.ship().unwrap();
+        }
+        let before = place.events().len();
+        let more = Arc::clone(&place);
+        // The open segment is sealed, so that its stretches go, and so do the catalogs that named them.
+        let between = Box::new(move || {
+            for _ in 0..6 {
+                more.append(15);
+                shipment.ship().unwrap();
+            }
+        });
+        faulty.arm(Plan { instead: Some(between), ..plan(nth, false, false) });
+        let restored = place.restored(&one, RestoreTo::End);
+        assert!(restored.len() >= before && place.events().starts_with(&restored), "{nth}");
+        if !faulty.disarm() {
+            assert!(nth > 5);
+            break;
+        }
+    }
+}
+
+#[test]
 fn a_restore_of_which_a_call_fails_leaves_no_store_and_can_be_done_again() {
     let place = Place::new();
     let faulty = Faulty::new(Arc::new(InMemory::new()));
