@@ -31,13 +31,16 @@ struct Golden {
     stride: usize,
 }
 
-const STORES: [Golden; 6] = [
+const STORES: [Golden; 9] = [
     Golden { version: 1, kind: "closed", events: 33, segments: 3, runs: 2, stride: 397 },
     Golden { version: 1, kind: "killed", events: 33, segments: 3, runs: 2, stride: 397 },
     Golden { version: 2, kind: "closed", events: 36, segments: 5, runs: 1, stride: 397 },
     Golden { version: 2, kind: "killed", events: 32, segments: 1, runs: 0, stride: 61 },
     Golden { version: 3, kind: "closed", events: 36, segments: 5, runs: 1, stride: 397 },
     Golden { version: 3, kind: "killed", events: 32, segments: 1, runs: 0, stride: 61 },
+    Golden { version: 4, kind: "closed", events: 36, segments: 5, runs: 1, stride: 397 },
+    Golden { version: 4, kind: "killed", events: 32, segments: 1, runs: 0, stride: 61 },
+    Golden { version: 4, kind: "compacted", events: 29, segments: 5, runs: 1, stride: 397 },
 ];
 
 /// A version of the format that does not exist yet.
