@@ -214,3 +214,24 @@ fn record_checksum(bytes: &[u8], file: &KeyFileHeader, offset: u64) -> u32 {
     Binding::new(&file.id, 0, offset)
         .checksum_of(&[&bytes[..CHECKSUM], &bytes[LENGTH..KEY_RECORD_HEADER_BYTES]])
 }
+
+/// See [`crate::reseal`].
+pub fn reseal_key_file(bytes: &mut [u8]) {
+    let Some(header) = bytes.first_chunk_mut::<KEY_FILE_HEADER_BYTES>() else { return };
+    let checksum = file_checksum(header);
+    put_u32(header, FILE_CHECKSUM, checksum);
+    let mut id = [0; 16];
+    id.copy_from_slice(&header[FILE_ID..FILE_CREATED]);
+    let file = KeyFileHeader { id, created_at: Timestamp::EPOCH };
+    let mut offset = KEY_FILE_HEADER_BYTES;
+    while let Some(record) = bytes.get_mut(offset..).filter(|rest| rest.len() >= KEY_RECORD_HEADER_BYTES) {
+        let length = u32_at(record, LENGTH) as usize;
+        if let Some(secret) = record.get(KEY_RECORD_HEADER_BYTES..length) {
+            let checksum = crc32fast::hash(secret);
+            put_u32(record, SECRET_CHECKSUM, checksum);
+        }
+        let checksum = record_checksum(record, &file, offset as u64);
+        put_u32(record, CHECKSUM, checksum);
+        offset = offset.saturating_add(length.max(KEY_RECORD_HEADER_BYTES));
+    }
+}

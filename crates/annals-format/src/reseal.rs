@@ -7,6 +7,7 @@
 
 pub use crate::footer::reseal_footer as footer;
 pub use crate::frame::reseal_frame as frame;
+pub use crate::keys::reseal_key_file as key_file;
 pub use crate::manifest::reseal_manifest as manifest;
 pub use crate::payload::dictionary::reseal_dictionary as dictionary;
 pub use crate::record::reseal_record as record;

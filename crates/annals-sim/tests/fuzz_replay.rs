@@ -104,6 +104,11 @@ fn a_payload_of_any_bytes_is_made_plain_or_refused() {
 }
 
 #[test]
+fn a_key_file_of_any_bytes_is_read_or_refused() {
+    replay("keys", MUTATIONS);
+}
+
+#[test]
 fn a_segment_of_any_bytes_is_walked_to_its_end() {
     replay("segment", MUTATIONS);
 }

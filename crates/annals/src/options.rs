@@ -221,15 +221,16 @@ impl Options {
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
-    /// use annals::{Encrypt, Expected, KeyFile, NewEvent, Options};
+    /// use annals::{Encrypt, Expected, KeyFile, NewEvent, Options, Position};
     /// let keys = KeyFile::open(directory.path().join("keys"))?;
     /// let options = Options::new().keys(keys.clone()).encrypt(Encrypt::Category("user".into()));
     /// let store = options.open(directory.path().join("store"))?;
     /// store.append("user-7", Expected::NoStream, &[NewEvent::json("registered", r#"{"name":"Ada"}"#)])?;
-    /// let data = || store.view().event_at(1.into()).map(|event| event.map(|event| event.data().map(|data| data.into_owned())));
-    /// assert_eq!(data()?.unwrap()?, br#"{"name":"Ada"}"#);
+    /// let view = store.view();
+    /// let event = view.event_at(Position::FIRST)?.ok_or("no event")?;
+    /// assert_eq!(&*event.data()?, br#"{"name":"Ada"}"#);
     /// keys.destroy("user-7")?;
-    /// assert!(data()?.unwrap().unwrap_err().is_erased());
+    /// assert!(event.data().unwrap_err().is_erased());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

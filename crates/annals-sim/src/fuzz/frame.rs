@@ -93,10 +93,9 @@ fn check_records(bytes: &[u8], header: &FrameHeader, records: &[(usize, EventRef
 /// Everything that an event borrows lies within the bytes of its record.
 fn check_within(record: &[u8], event: &EventRef<'_>) {
     let range = record.as_ptr_range();
-    let (data, metadata) = event.payload.as_plain().unwrap_or_default();
-    // What is empty need not lie anywhere: so is what is not stored as it is.
-    let fields = [event.stream.as_bytes(), event.event_type.as_bytes(), data, metadata];
-    for field in fields.iter().filter(|field| !field.is_empty()) {
+    // Of what is not plain nothing is lent.
+    let (data, metadata) = event.payload.as_plain().unwrap_or((&record[..0], &record[..0]));
+    for field in [event.stream.as_bytes(), event.event_type.as_bytes(), data, metadata] {
         let field = field.as_ptr_range();
         assert!(range.start <= field.start && field.end <= range.end);
     }
@@ -127,6 +126,10 @@ fn as_given<'a>(event: &EventRef<'a>) -> NewEvent<'a> {
 /// Events that a writer takes come back from its frame as they were.
 fn check_comes_back(events: &[EventRef<'_>], durable: Position) {
     let mut frame = FrameBuilder::new();
+    // Nobody gives a payload as it is stored compressed or encrypted.
+    if events.iter().any(|event| event.payload.as_plain().is_none() && !event.payload.is_erased()) {
+        return;
+    }
     // A writer keeps limits that a reader does not rely on.
     if !events.iter().all(|event| frame.push(event.stream, &as_given(event)).is_ok()) {
         return;

@@ -11,6 +11,7 @@ mod frame;
 mod golden;
 mod input;
 mod inspect;
+mod keys;
 mod manifest;
 mod mutate;
 mod payload;
@@ -25,6 +26,7 @@ pub use directory::{directory, manifest_words};
 pub use footer::footer;
 pub use frame::{frame, record};
 pub use inspect::inspect;
+pub use keys::keys;
 pub use manifest::manifest;
 pub use mutate::mutate;
 pub use payload::payload;
@@ -38,10 +40,11 @@ pub use store::store;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("frame", frame),
     ("record", record),
     ("payload", payload),
+    ("keys", keys),
     ("segment", segment),
     ("footer", footer),
     ("run", run),

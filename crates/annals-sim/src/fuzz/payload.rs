@@ -1,15 +1,27 @@
-//! The payload of a record that is compressed or erased, with the dictionary of its segment.
+//! The payload of a record that is compressed, encrypted or erased, with the dictionary of its segment.
 
 use super::input::{Mode, split};
 use super::structures::binding;
 use annals_format::payload::{
-    DICTIONARY_BYTES_MAX, Dictionary, compress_record, erase_record, erasure_of, plain_payload,
+    DICTIONARY_BYTES_MAX, Dictionary, Key, KeyState, Keys, compress_record, encrypt_record, erase_record,
+    erasure_of, plain_payload,
 };
 use annals_format::{FrameBuilder, parse_record, reseal};
 use annals_types::limits::{DATA_BYTES_MAX, METADATA_BYTES_MAX};
-use annals_types::{NewEvent, PayloadError, Position, Timestamp};
+use annals_types::{NewEvent, PayloadError, PlainPayload, Position, Timestamp, Uuid};
 
 const AT: Position = Position::new(41);
+const KEY: Key = Key([7; 32]);
+
+/// Everything is encrypted under the same key.
+#[derive(Debug)]
+struct OneKey;
+
+impl Keys for OneKey {
+    fn key(&self, _: Uuid) -> KeyState {
+        KeyState::Here(KEY)
+    }
+}
 
 /// A dictionary, if the bytes begin with one, and a record behind it.
 ///
@@ -36,7 +48,7 @@ pub fn payload(input: &[u8]) {
     if event.is_lost() {
         return;
     }
-    match plain_payload(record, AT, Some(&dictionary), None) {
+    match plain_payload(record, AT, Some(&dictionary), Some(&OneKey)) {
         Ok(plain) => {
             assert!(
                 plain.metadata.len() <= METADATA_BYTES_MAX
@@ -53,12 +65,12 @@ pub fn payload(input: &[u8]) {
         assert!(packed.len() < record.len());
         assert_eq!(
             plain_payload(&packed, AT, Some(&dictionary), None),
-            event.plain().map(|plain| plain.into_owned())
+            event.plain().map(PlainPayload::into_owned)
         );
     }
 }
 
-/// A compressed record behind the dictionary that it was made with, one without a dictionary, and one that was erased.
+/// A compressed record behind the dictionary that it was made with, one that was erased, one that is encrypted, and a plain one.
 pub(super) fn seeds() -> Vec<Vec<u8>> {
     let text = br#"{"cents":500,"currency":"EUR","account":"account-1","branch":"branch-7"}"#;
     let dictionary = Dictionary::new(text.to_vec());
@@ -68,15 +80,17 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     let packed = compress_record(&record, &dictionary).expect("shorter");
     let erasure = erasure_of(&event_payload(&record), Timestamp::EPOCH);
     let erased = erase_record(&record, &erasure, true).expect("it has a payload");
+    let sealed = encrypt_record(&record, Uuid::from_u128(9), &KEY, [3; 24]).expect("it has a payload");
     let again = |bytes: &[u8]| self::record(|frame| frame.push_record(bytes).is_ok());
     vec![
         [dictionary.encode(binding()), again(&packed)].concat(),
         [Dictionary::default().encode(binding()), again(&erased)].concat(),
+        [Dictionary::default().encode(binding()), again(&sealed)].concat(),
         record,
     ]
 }
 
-fn event_payload(record: &[u8]) -> annals_types::PlainPayload<'static> {
+fn event_payload(record: &[u8]) -> PlainPayload<'static> {
     plain_payload(record, AT, None, None).expect("plain")
 }
 

@@ -17,6 +17,7 @@ pub fn seeds(target: &str) -> Vec<Seed> {
         "frame" => with_modes(vec![bytes_of(0), bytes_of(1), bytes_of(3)]),
         "record" => with_modes(records()),
         "payload" => with_modes(super::payload::seeds()),
+        "keys" => with_modes(super::keys::seeds()),
         // Zeros follow the last frame of an open segment.
         "segment" => with_modes(vec![[segment(), vec![0; 64]].concat()]),
         "footer" => with_modes(vec![sealed().0]),

@@ -96,7 +96,7 @@ impl KeyFile {
         let ids = self.ids(&[name])?;
         let opened = self.0.opened.lock();
         let made = ids.first().and_then(|(id, _)| opened.info(*id));
-        made.ok_or_else(|| KeyError::Name { bytes: name.len() })
+        made.ok_or(KeyError::Name { bytes: name.len() })
     }
 
     /// Destroys the key of a name, and with it all payloads under it. When this returns, it is durably known to be destroyed, and its
