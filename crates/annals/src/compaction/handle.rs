@@ -12,6 +12,7 @@ use crate::store::Store;
 use annals_compaction::{Guard, Plan, PlanOptions, Share};
 use annals_types::Position;
 use annals_wal::LogError;
+use std::time::Duration;
 
 /// Bytes that are read and written in a second, unless told otherwise.
 const BYTES_PER_SECOND: u64 = 64 << 20;
@@ -183,7 +184,7 @@ impl Compaction {
         if !self.store.is_writable() {
             return Err(CompactError::ReadOnly);
         }
-        let Some(_own) = core.compacting.try_lock() else { return Err(CompactError::Busy) };
+        let Some(_own) = core.compacting.try_lock_for(Duration::ZERO) else { return Err(CompactError::Busy) };
         self.store.retention().apply()?;
         self.store.write_ledger()?;
         // What hides events has to be there after a crash when they are gone.

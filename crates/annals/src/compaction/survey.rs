@@ -61,7 +61,7 @@ fn look(
         let mut figures = SegmentFigures {
             segment_id: segment.id(),
             first_position: first,
-            last_position: entry.map_or(last, |entry| entry.last_position()),
+            last_position: entry.map_or(last, annals_format::SealedSegment::last_position),
             sealed: entry.is_some(),
             events: entry.map_or(last.next().events_since(first), |entry| entry.count),
             bytes: entry.map_or(segment_bytes, |entry| entry.length),

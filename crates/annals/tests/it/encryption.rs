@@ -19,7 +19,7 @@ fn keys(world: &World, disk: &MemoryDisk) -> KeyFile {
 fn open(world: &World, keys: &KeyFile) -> Store {
     let options = world.options().keys(keys.clone());
     let rules = [Encrypt::Category("user".into()), Encrypt::Tagged("subject:".into())];
-    rules.into_iter().fold(options, |options, rule| options.encrypt(rule)).open("memory").unwrap()
+    rules.into_iter().fold(options, annals::Options::encrypt).open("memory").unwrap()
 }
 
 fn registered() -> NewEvent<'static> {
