@@ -63,7 +63,7 @@ fn read(segment: &Segment, watermark: &Watermark, last: u64, sync: bool) {
         seen = watermark.visible();
         assert!(!sync || watermark.durable() >= seen, "visible and not durable");
         for position in 1..=seen.get() {
-            let event = segment.event(Position::new(position)).unwrap();
+            let event = segment.event(Position::new(position)).unwrap().unwrap();
             assert_eq!((event.version.get(), &*event.data().unwrap()), (position, &*data_of(position)));
         }
     }
