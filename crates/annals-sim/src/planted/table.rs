@@ -119,7 +119,7 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::CompactedRemovedAtOnce => store("compaction::"),
         Bug::RemovedNotBelowFloor => store("compaction::"),
         Bug::RemovedNotAgainstCondition => store("compaction::"),
-        Bug::RemovedFromTheMiddle => store("retention::history::"),
+        Bug::RemovedFromTheMiddle => store("compaction::removed::"),
         Bug::LeapToTheEnd => store("time_travel::"),
         Bug::AsOfExcludesItsMoment => store("views::what_is_recorded_in_a_moment"),
         Bug::SnapshotOfOtherEvents => store("aggregate_crashes::a_snapshot_of_another_history"),

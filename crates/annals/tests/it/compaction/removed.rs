@@ -221,3 +221,40 @@ fn a_store_from_which_events_were_removed_is_not_repaired_as_if_they_were_lost()
     let refused = crate::repair::try_repair(&image).unwrap_err();
     assert!(matches!(refused, annals::OpenError::Compacted { .. }), "{refused}");
 }
+
+#[test]
+fn a_stream_loses_nothing_from_its_middle_when_the_segment_of_its_beginning_is_not_worth_it() {
+    let world = World::new(13);
+    let store = world.open();
+    let event = |bytes: usize| NewEvent::json("said", format!("{:?}", "z".repeat(bytes)));
+    let append =
+        |stream: &str, bytes| store.append(stream, Expected::Any, &[event(bytes)]).unwrap().first_position;
+    let beginning = append("session-slow", 10);
+    for _ in 0..80 {
+        append("account-1", 180);
+    }
+    store.maintain().unwrap();
+    let next = append("session-slow", 10);
+    for _ in 0..90 {
+        append("session-busy", 180);
+    }
+    let last = append("session-slow", 10);
+    for _ in 0..60 {
+        append("account-1", 180);
+    }
+    store.maintain().unwrap();
+    keep(&store, 1);
+    let report = store.compaction().bytes_per_second(None).run().unwrap();
+    assert!(report.events_removed > 40, "{report:?}");
+    let view = store.view();
+    for position in [beginning, next] {
+        let event = view.event_at(position);
+        assert!(matches!(event, Err(ReadError::Hidden { .. })), "{position}: {event:?}");
+    }
+    assert_eq!(view.event_at(last).unwrap().unwrap().version, Version::new(3));
+    // Once everything goes that may go, so do these.
+    compact(&store);
+    let view = store.view();
+    assert!(matches!(view.event_at(next), Err(ReadError::Removed { .. })));
+    assert_eq!(view.floor("session-slow").unwrap(), Version::new(3));
+}
