@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// A suite that takes longer hangs: those that are run here take seconds.
-const HANGS: Duration = Duration::from_secs(120);
+const HANGS: Duration = Duration::from_secs(60);
 /// How often a process is asked whether it has ended.
 const LOOK: Duration = Duration::from_millis(5);
 

@@ -251,7 +251,8 @@ impl Store {
         let (opened, visible) = observe(&core.env, &self.0.path, core.budget, &known)?;
         *end = Some(LogEnd::of(&opened));
         core.retention.note_manifest(opened.manifest.has_rules);
-        if visible > core.watermark.visible() {
+        // Also if there is nothing new: compaction may have put other files in the place of those that are known.
+        if visible >= core.watermark.visible() {
             let parts = Arc::new(opened.parts);
             core.parts.store(parts);
             core.watermark.follow(visible);

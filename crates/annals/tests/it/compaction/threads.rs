@@ -29,6 +29,30 @@ fn a_view_reads_on_what_it_was_promised_and_its_files_go_with_it() {
 }
 
 #[test]
+fn a_reader_beside_the_writer_finds_the_new_files_when_it_looks_for_news() {
+    let (world, store) = filled(33);
+    store.mark_durable().unwrap();
+    let reader = world.options().read_only(true).open("memory").unwrap();
+    let last = reader.last_position();
+    compact(&store);
+    // What it had not read before is not there any more, and that is told.
+    let gone = reader.view().read(Query::all()).unwrap().find_map(Result::err);
+    let gone = gone.map(|error| std::error::Error::source(&error).map(ToString::to_string));
+    assert!(gone.is_some(), "it has read files that are not there");
+    store.mark_durable().unwrap();
+    assert!(reader.wait_beyond(last, std::time::Duration::ZERO).unwrap(), "the ledger is news");
+    assert_eq!(seen(&reader), seen(&store));
+    let again = reader.last_position();
+    store
+        .retention()
+        .set(&annals::RetentionScope::category("session"), &annals::RetentionRule::new().max_count(1))
+        .unwrap();
+    store.mark_durable().unwrap();
+    assert!(reader.wait_beyond(again, std::time::Duration::ZERO).unwrap());
+    assert_eq!(seen(&reader), seen(&store));
+}
+
+#[test]
 fn writers_and_readers_go_on_while_the_store_is_compacted_again_and_again() {
     let world = World::new(32);
     let store = world.options().background(true).open("memory").unwrap();
