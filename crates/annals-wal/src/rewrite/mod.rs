@@ -1,6 +1,7 @@
-//! Writing segments anew without some of their events.
+//! Writing segments anew without some of their events, or without what some of them say.
 //!
 //! What stays keeps its position, its version and its bytes; only the checksum that binds a record to its place is another one.
+//! An event that is erased keeps everything but its payload, and perhaps its tags.
 //! A batch of which events are missing becomes several frames, so that the positions in a frame follow each other. Nothing of
 //! the sources is touched: they are replaced by the manifest that names the new file instead of them.
 
@@ -10,7 +11,7 @@ mod source;
 use crate::error::LogError;
 use crate::segment::Segment;
 use annals_format::{Rewritten, SealedSegment, SegmentHeader, StoreId, names};
-use annals_types::{EventRef, Position};
+use annals_types::{Erasure, EventRef, Position};
 use annals_vfs::Disk;
 use output::Output;
 use source::Source;
@@ -38,6 +39,25 @@ pub struct RewriteTarget {
     /// The number of the compaction.
     pub compaction: u64,
 }
+
+/// What becomes of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// It stays as it is.
+    Keep,
+    /// It is not in the new file.
+    Drop,
+    /// It stays without its payload. One that is erased already, or was lost, stays as it is.
+    Erase {
+        /// What is told of the payload.
+        erasure: Erasure,
+        /// Whether its tags stay.
+        keep_tags: bool,
+    },
+}
+
+/// Says of each event what becomes of it.
+pub type Choose<'c> = dyn FnMut(&EventRef<'_>) -> Result<Choice, LogError> + 'c;
 
 /// What a step has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,23 +111,20 @@ impl<'d> Rewrite<'d> {
         self.output.name.clone()
     }
 
-    /// Takes some more frames. `stays` says of each event whether it stays; what it says of events that were lost to damage
-    /// counts as well.
+    /// Takes some more frames. `choose` says of each event what becomes of it; it is asked about events that were lost to damage as
+    /// well.
     ///
     /// # Errors
-    /// What the system says, or `stays`; that a source is damaged, of which nothing is written anew; that what stays does not
+    /// What the system says, or `choose`; that a source is damaged, of which nothing is written anew; that what stays does not
     /// fit into one segment. What can be done then is to abandon the new file.
-    pub fn step(
-        &mut self,
-        stays: &mut dyn FnMut(&EventRef<'_>) -> Result<bool, LogError>,
-    ) -> Result<RewriteStep, LogError> {
+    pub fn step(&mut self, choose: &mut Choose<'_>) -> Result<RewriteStep, LogError> {
         let mut read = 0;
         while read < STEP_BYTES
             && let Some(source) = self.sources.get_mut(self.source)
         {
             match source.next_frame()? {
                 Some(frame) => {
-                    self.output.take(&frame, stays)?;
+                    self.output.take(&frame, choose)?;
                     let header = frame.header;
                     read += source.pass(&header);
                 }

@@ -1,15 +1,17 @@
 //! Writing the new file: what stays of a batch becomes frames, and in the end the file gets its footer.
 
 use super::source::{SourceFrame, SourceRecord};
+use super::{Choice, Choose};
 use crate::error::LogError;
 use crate::seal::{Sealing, write_footer};
 use crate::segment::Segment;
+use annals_format::payload::erase_record;
 use annals_format::{
     Binding, Damage, FrameBuilder, FrameStamp, Rewritten, SealedSegment, SegmentHeader, names, parse_record,
 };
 use annals_types::limits::SEGMENT_BYTES_MAX;
 use annals_types::planted::{Bug, planted};
-use annals_types::{EventRef, Position, Version};
+use annals_types::{Position, Version};
 use annals_vfs::{Disk, File, write_all_at};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -44,13 +46,9 @@ impl<'d> Output<'d> {
     }
 
     /// Takes those records of a frame that stay: all of them, or none if something fails.
-    pub(super) fn take(
-        &mut self,
-        frame: &SourceFrame<'_>,
-        stays: &mut dyn FnMut(&EventRef<'_>) -> Result<bool, LogError>,
-    ) -> Result<(), LogError> {
+    pub(super) fn take(&mut self, frame: &SourceFrame<'_>, choose: &mut Choose<'_>) -> Result<(), LogError> {
         let before = (self.buffer.len(), self.records);
-        let taken = self.take_pieces(frame, stays);
+        let taken = self.take_pieces(frame, choose);
         if taken.is_err() {
             self.buffer.truncate(before.0);
             self.records = before.1;
@@ -58,15 +56,12 @@ impl<'d> Output<'d> {
         taken
     }
 
-    fn take_pieces(
-        &mut self,
-        frame: &SourceFrame<'_>,
-        stays: &mut dyn FnMut(&EventRef<'_>) -> Result<bool, LogError>,
-    ) -> Result<(), LogError> {
+    fn take_pieces(&mut self, frame: &SourceFrame<'_>, choose: &mut Choose<'_>) -> Result<(), LogError> {
         let (mut piece, mut seen) = (Piece::begin(frame.header.first_position), 0);
         for record in frame.records() {
             seen += 1;
-            if !stays(&record.event)? {
+            let choice = choose(&record.event)?;
+            if choice == Choice::Drop {
                 continue;
             }
             let position = record.event.position;
@@ -74,7 +69,13 @@ impl<'d> Output<'d> {
                 let whole = std::mem::replace(&mut piece, Piece::begin(position));
                 self.push(whole, frame);
             }
-            piece.push(&record, frame.binding).map_err(|damage| LogError::corrupt(frame.path, damage))?;
+            while !piece
+                .push(&record, frame.binding, &choice)
+                .map_err(|damage| LogError::corrupt(frame.path, damage))?
+            {
+                let full = std::mem::replace(&mut piece, Piece::begin(position));
+                self.push(full, frame);
+            }
         }
         if seen != frame.header.record_count {
             let damage = Damage::new(frame.offset, "records of a frame", seen, frame.header.record_count);
@@ -154,18 +155,36 @@ impl Piece {
         Piece { frame: FrameBuilder::new(), versions: Vec::new(), first, next: first }
     }
 
-    /// Adds a copy of a record. It will live on under a new checksum, so the copy itself is verified by the old one: bytes that
-    /// went bad since the frame was verified would be sound from then on.
-    fn push(&mut self, record: &SourceRecord<'_>, binding: Binding) -> Result<(), Damage> {
+    /// Adds a copy of a record, or what is left of it; `false` if there is no room, and it is to begin the next frame. It will live on
+    /// under a new checksum, so the copy itself is verified by the old one: bytes that went bad since the frame was verified would be
+    /// sound from then on.
+    fn push(&mut self, record: &SourceRecord<'_>, binding: Binding, choice: &Choice) -> Result<bool, Damage> {
         let position = record.event.position;
-        let pushed = self.frame.push_record(record.bytes);
-        // A part of a batch keeps the limits that the batch keeps.
-        pushed
-            .map_err(|_| Damage::new(record.offset, "length of a batch", record.bytes.len() as u64, 0u64))?;
-        let copy = self.frame.record(self.versions.len());
-        let event = parse_record(copy, binding, position, record.offset)?;
-        self.versions.push(event.version);
+        let version = if let Choice::Erase { erasure, keep_tags } = choice {
+            let copy = record.bytes.to_vec();
+            let version = parse_record(&copy, binding, position, record.offset)?.version;
+            let erased = erase_record(&copy, erasure, *keep_tags).unwrap_or(copy);
+            if self.frame.push_record(&erased).is_err() {
+                return self.is_full(record);
+            }
+            version
+        } else {
+            if self.frame.push_record(record.bytes).is_err() {
+                return self.is_full(record);
+            }
+            let copy = self.frame.record(self.versions.len());
+            parse_record(copy, binding, position, record.offset)?.version
+        };
+        self.versions.push(version);
         self.next = position.next();
-        Ok(())
+        Ok(true)
+    }
+
+    /// A part of a batch keeps the limits that the batch keeps, unless payloads that were shorter than what tells of them were erased.
+    fn is_full(&self, record: &SourceRecord<'_>) -> Result<bool, Damage> {
+        if self.versions.is_empty() {
+            return Err(Damage::new(record.offset, "length of a batch", record.bytes.len() as u64, 0u64));
+        }
+        Ok(false)
     }
 }

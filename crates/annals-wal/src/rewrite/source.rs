@@ -26,6 +26,7 @@ pub(super) struct Source {
 pub(super) struct SourceFrame<'s> {
     pub(super) header: FrameHeader,
     pub(super) binding: Binding,
+    segment: &'s Segment,
     /// The file that it is in, and where it begins there.
     pub(super) path: &'s str,
     pub(super) offset: u64,
@@ -75,7 +76,14 @@ impl Source {
         if !follows || header.last_position() > self.entry.last_position() {
             return Err(corrupt(Damage::new(offset, "frame position", first.get(), self.next.get())));
         }
-        Ok(Some(SourceFrame { header, binding, path: self.segment.path(), offset, bytes }))
+        Ok(Some(SourceFrame {
+            header,
+            binding,
+            segment: &self.segment,
+            path: self.segment.path(),
+            offset,
+            bytes,
+        }))
     }
 
     /// Goes on behind the frame with this header, and says how long it is.
@@ -89,16 +97,16 @@ impl Source {
 }
 
 impl<'s> SourceFrame<'s> {
-    /// Its records, in order. They were verified together, so that they are decoded only.
+    /// Its records, in order. They were verified together, so that they are decoded only. Their payloads can be read.
     pub(super) fn records(&self) -> impl Iterator<Item = SourceRecord<'s>> + use<'s> {
-        let (bytes, binding, start) = (self.bytes, self.binding, self.offset);
+        let (bytes, binding, start, segment) = (self.bytes, self.binding, self.offset, self.segment);
         let (mut offset, mut next) = (FRAME_HEADER_BYTES, self.header.first_position);
         (0..self.header.record_count).map_while(move |_| {
             let rest = bytes.get(offset..)?;
             let (event, record) = (decode_record(rest, binding, next)?, rest.get(..record_length(rest)?)?);
             let at = start + offset as u64;
             (offset, next) = (offset + record.len(), next.next());
-            Some(SourceRecord { event, bytes: record, offset: at })
+            Some(SourceRecord { event: segment.lent(event), bytes: record, offset: at })
         })
     }
 }

@@ -46,7 +46,7 @@ impl Segment {
 
     /// An event of this segment, with what it takes to read its payload.
     #[inline(always)]
-    pub(super) fn lent<'s>(&'s self, event: EventRef<'s>) -> EventRef<'s> {
+    pub(crate) fn lent<'s>(&'s self, event: EventRef<'s>) -> EventRef<'s> {
         if event.payload.as_plain().is_some() { event } else { self.with_reader(event) }
     }
 

@@ -14,7 +14,7 @@ use annals_compaction::{Action, Plan};
 use annals_format::{REASONS, RunEntry, SealedSegment, names};
 use annals_index::MemoryIndex;
 use annals_types::{EventRef, Position};
-use annals_wal::{LogError, Rewrite, RewriteTarget, Segment};
+use annals_wal::{Choice, LogError, Rewrite, RewriteTarget, Segment};
 use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
@@ -210,13 +210,13 @@ fn write_group(
         return Err(LogError::Io { what: "remove what is left over".into(), source }.into());
     }
     let mut rewrite = Rewrite::begin(disk, target, sources.to_vec())?;
-    let mut stays = |event: &EventRef<'_>| match going.goes(event) {
-        Ok(None) => Ok(true),
+    let mut choose = |event: &EventRef<'_>| match going.goes(event) {
+        Ok(None) => Ok(Choice::Keep),
         Ok(Some(reason)) => {
             gone.events[reason as usize] += 1;
             gone.first.get_or_insert(event.position);
             gone.last = event.position;
-            Ok(false)
+            Ok(Choice::Drop)
         }
         Err(ReadError::Corrupt(corruption)) => Err(LogError::Corrupt(corruption)),
         Err(error) => {
@@ -229,7 +229,7 @@ fn write_group(
             return Ok(None);
         }
         let begun = run.pace.begin();
-        let step = match rewrite.step(&mut stays) {
+        let step = match rewrite.step(&mut choose) {
             Ok(step) => step,
             Err(error) => {
                 rewrite.abandon();

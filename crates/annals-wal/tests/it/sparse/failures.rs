@@ -135,7 +135,7 @@ fn what_does_not_read_back_as_it_was_written_is_not_named() {
     let sources: Vec<_> = entries.iter().map(|entry| open(&disk, entry)).collect();
     for at in [64, 70, 100, 5000, 200_000] {
         let mut rewrite = Rewrite::begin(&disk, super::target(&entries[0]), sources.clone()).unwrap();
-        while rewrite.step(&mut |event| Ok(stays(event.position))).unwrap().goes_on {}
+        while rewrite.step(&mut |event| Ok(super::choice(stays(event.position)))).unwrap().goes_on {}
         let file = disk.open(NEW, annals_vfs::Access::ReadWrite).unwrap();
         let mut byte = [0];
         file.read_at(&mut byte, at).unwrap();

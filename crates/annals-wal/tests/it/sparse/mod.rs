@@ -1,6 +1,7 @@
 //! Segments of which events were removed: what stays is what it was, where it was, and nothing else seems to be removed.
 
 mod damage;
+mod erased;
 mod failures;
 mod gaps;
 mod model;
@@ -11,7 +12,7 @@ use crate::log::STORE_ID;
 use annals_format::{Binding, FooterBuilder, FrameBuilder, FrameStamp, SealedSegment, SegmentHeader, names};
 use annals_types::{Event, NewEvent, Position, Timestamp, Uuid, Version};
 use annals_vfs::{Disk, MemoryDisk};
-use annals_wal::{LogError, Rewrite, RewriteTarget, Segment, Step, scan_mapped};
+use annals_wal::{Choice, LogError, Rewrite, RewriteTarget, Segment, Step, scan_mapped};
 use plain::Plain;
 use std::sync::Arc;
 
@@ -115,6 +116,10 @@ fn target(first: &SealedSegment) -> RewriteTarget {
     RewriteTarget { store_id: STORE_ID, id: first.id, salt, edition, compaction: 40 + edition }
 }
 
+fn choice(stays: bool) -> Choice {
+    if stays { Choice::Keep } else { Choice::Drop }
+}
+
 /// Writes segments anew to the end.
 fn rewrite(
     disk: &dyn Disk,
@@ -124,7 +129,7 @@ fn rewrite(
     let target = target(sources[0].sealed_entry().unwrap());
     let mut rewrite = Rewrite::begin(disk, target, sources.to_vec())?;
     loop {
-        match rewrite.step(&mut |event| Ok(stays(event.position))) {
+        match rewrite.step(&mut |event| Ok(choice(stays(event.position)))) {
             Ok(step) if step.goes_on => {}
             Ok(_) => return rewrite.finish(),
             Err(error) => {

@@ -136,7 +136,7 @@ fn a_file_is_not_finished_before_everything_was_taken() {
     for steps in 0..2 {
         let mut rewrite = Rewrite::begin(&disk, target(&entry), vec![open(&disk, &entry)]).unwrap();
         for _ in 0..steps {
-            assert!(rewrite.step(&mut |_| Ok(true)).unwrap().goes_on);
+            assert!(rewrite.step(&mut |_| Ok(super::choice(true))).unwrap().goes_on);
         }
         assert_invalid(rewrite.finish(), "not at the end");
         assert_eq!(disk.image(), before);
@@ -155,7 +155,7 @@ fn what_was_taken_before_a_question_failed_is_not_taken_twice() {
         asked += 1;
         let source = || std::io::Error::from(ErrorKind::Other);
         let failed = || LogError::Io { what: "look it up".to_owned(), source: source() };
-        if asked == 7 { Err(failed()) } else { Ok(!event.position.get().is_multiple_of(3)) }
+        if asked == 7 { Err(failed()) } else { Ok(super::choice(!event.position.get().is_multiple_of(3))) }
     };
     assert!(rewrite.step(&mut stays).is_err());
     while rewrite.step(&mut stays).unwrap().goes_on {}
