@@ -239,13 +239,16 @@ impl<'a> LogCopy<'a> {
                 }
                 (scanned, _) => scanned?,
             };
-            let (frames_end, end, fault) = match scanned {
+            let (frames_end, end, fault, beyond) = match scanned {
                 Scanned::Gone => return Ok(Got::Gone),
                 Scanned::Nothing => continue,
-                Scanned::Frames { frames_end, next, fault } => (frames_end, next, fault),
+                Scanned::Frames { frames_end, next, fault, beyond } => (frames_end, next, fault, beyond),
             };
             ended = fault;
             if frames_end <= SEGMENT_HEADER_BYTES as u64 {
+                if beyond {
+                    break;
+                }
                 continue;
             }
             let name = names::segment(entry.id);
@@ -262,6 +265,9 @@ impl<'a> LogCopy<'a> {
             log.open.push(*entry);
             (log.position, log.tail) = (end.previous(), (entry.id, frames_end));
             next = end;
+            if beyond {
+                break;
+            }
         }
         match ended.filter(|_| next <= last) {
             Some(corruption) => Err(BackupError::Corrupt(corruption)),

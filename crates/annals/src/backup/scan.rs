@@ -35,6 +35,8 @@ pub(super) enum Scanned {
         next: Position,
         /// What is there instead of another frame, if the walk has come to the end of the frames and not to the position.
         fault: Option<Corruption>,
+        /// Whether the next batch goes beyond the position, so that nothing counts from here on.
+        beyond: bool,
     },
 }
 
@@ -70,7 +72,7 @@ impl Scan {
             return Ok(Scanned::Nothing);
         }
         let (mut at, mut end, mut next) = (SEGMENT_HEADER_BYTES as u64, None, self.wanted.next);
-        let mut fault = None;
+        let (mut fault, mut beyond) = (None, false);
         while next <= last {
             match self.frame(&mut window, at).map_err(failed)? {
                 Ok(header) if header.first_position != next => {
@@ -80,11 +82,12 @@ impl Scan {
                 }
                 Ok(header) => {
                     // Of a batch that goes beyond the position nothing counts.
-                    if header.last_position() > last {
+                    beyond = header.last_position() > last;
+                    if beyond {
                         break;
                     }
                     at += header.length;
-                    // A frame without events is taken together with one that has some.
+                    // A frame without events is taken together with one that has some before or behind it.
                     if header.record_count > 0 {
                         next = header.last_position().next();
                         end = Some(at);
@@ -97,10 +100,14 @@ impl Scan {
             }
         }
         let fault = fault.map(|damage| damage.in_file(self.name.as_str()));
-        match (end, fault) {
-            (Some(frames_end), fault) => Ok(Scanned::Frames { frames_end, next, fault }),
-            (None, Some(fault)) => Ok(Scanned::Frames { frames_end: 0, next, fault: Some(fault) }),
-            (None, None) => Ok(Scanned::Nothing),
+        if fault.is_some() {
+            // The log goes on in the next segment, so this one is full. Its copy has to be all of it: that is what it is compared
+            // with when it is sealed.
+            end = end.map(|_| at);
+        }
+        match end {
+            None if fault.is_none() && !beyond => Ok(Scanned::Nothing),
+            end => Ok(Scanned::Frames { frames_end: end.unwrap_or(0), next, fault, beyond }),
         }
     }
 

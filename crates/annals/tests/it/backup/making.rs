@@ -219,3 +219,20 @@ fn within_a_decision_no_backup_is_made() {
     });
     assert!(refused.is_err() && to.image().is_empty());
 }
+
+/// The first backup left out a mark behind the last event of a segment that was full already, and the second one missed it when
+/// the segment had been sealed.
+#[test]
+fn a_mark_at_the_end_of_a_full_segment_comes_along() {
+    let (world, to) = (World::new(8), MemoryDisk::new());
+    let store = world.open();
+    let event = |bytes| [NewEvent::new("t", vec![1; bytes])];
+    store.append("a", Expected::Any, &event(9_000)).unwrap();
+    store.mark_durable().unwrap();
+    store.append("a", Expected::Any, &event(9_000)).unwrap();
+    back_up(&store, &to).unwrap();
+    store.maintain().unwrap();
+    back_up(&store, &to).unwrap();
+    assert!(sound_events(&to, "the second backup") == events_of(&store));
+    assert_eq!(world.files("index/").len(), 1, "the first segment was sealed");
+}

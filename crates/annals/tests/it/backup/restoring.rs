@@ -151,3 +151,22 @@ fn damage_in_the_backup_stops_the_restore() {
     let error = restored(&world.disk(), RestoreTo::End).unwrap_err();
     assert!(matches!(&error, BackupError::Corrupt(corruption) if corruption.file == segment), "{error:?}");
 }
+
+/// The walk went on in the next segment, which does not begin where the batch does that was left out.
+#[test]
+fn a_position_within_a_batch_of_an_open_segment_that_others_follow_can_be_restored_to() {
+    let (world, backup) = (World::new(9), MemoryDisk::new());
+    let store = world.open();
+    for _ in 0..4 {
+        let events = [1, 2, 3].map(|byte| NewEvent::new("t", vec![byte; 2_500]));
+        store.append("a", Expected::Any, &events).unwrap();
+    }
+    back_up(&store, &backup).unwrap();
+    let events = events_of(&store);
+    for position in 0..=12 {
+        let (report, disk) = restored(&backup, RestoreTo::Position(Position::new(position))).unwrap();
+        assert_eq!(report.position.get(), position / 3 * 3);
+        let wanted = &events[..(position / 3 * 3) as usize];
+        assert!(sound_events(&disk, &format!("position {position}")) == wanted, "position {position}");
+    }
+}
