@@ -1,5 +1,11 @@
 //! One batch as stored: a header, the records, zeros up to the next multiple of eight.
 
+mod kept;
+mod stretches;
+
+pub use kept::KeptFrame;
+pub use stretches::FrameStretches;
+
 use crate::binding::Binding;
 use crate::damage::Damage;
 use crate::footer::TimeRange;
@@ -22,7 +28,7 @@ const FIRST_POSITION: usize = 16;
 const DURABLE: usize = 24;
 const RECORDED_AT: usize = 32;
 const RECORDS_CHECKSUM: usize = 40;
-const RESERVED: usize = 44;
+const MISSING: usize = 44;
 
 /// Length of a frame's header.
 pub const FRAME_HEADER_BYTES: usize = 48;
@@ -33,7 +39,7 @@ pub const FRAME_ALIGNMENT: usize = 8;
 /// What a frame has room for before it grows: one event of a usual size.
 const FIRST_CAPACITY: usize = 512;
 
-const _: () = assert!(RESERVED + 4 == FRAME_HEADER_BYTES);
+const _: () = assert!(MISSING + 4 == FRAME_HEADER_BYTES);
 
 /// The header of a frame that was found sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +54,8 @@ pub struct FrameHeader {
     pub durable: Position,
     /// When the store took the batch.
     pub recorded_at: Timestamp,
+    /// How many positions are missing between its first record and its last one; only in a rewritten segment any.
+    pub missing: u32,
     records_checksum: u32,
 }
 
@@ -68,8 +76,8 @@ pub enum FrameFault {
 impl FrameHeader {
     /// Reads a frame's header at the front of `bytes`; `offset` is where that is in the file.
     ///
-    /// The checks, in order: all zero, magic, checksum (bound to store and segment), reserved bytes, bounds of
-    /// length and count.
+    /// The checks, in order: all zero, magic, checksum (bound to store and segment), bounds of length and count, positions
+    /// missing only between records.
     ///
     /// # Errors
     /// The first check that fails.
@@ -91,14 +99,6 @@ impl FrameHeader {
         if found != expected && !planted(Bug::FrameHeaderChecksumNotVerified) {
             return damaged(CHECKSUM, "frame header checksum", found.into(), expected.into());
         }
-        if u32_at(bytes, RESERVED) != 0 {
-            return damaged(
-                RESERVED,
-                "reserved bytes of the frame header",
-                u32_at(bytes, RESERVED).into(),
-                0,
-            );
-        }
         let (length, count) = (u32_at(bytes, LENGTH) as usize, u32_at(bytes, RECORD_COUNT) as usize);
         if !length.is_multiple_of(FRAME_ALIGNMENT)
             || !(FRAME_HEADER_BYTES..=BATCH_BYTES_MAX).contains(&length)
@@ -109,12 +109,17 @@ impl FrameHeader {
             let most = (length - FRAME_HEADER_BYTES) / RECORD_HEADER_BYTES;
             return damaged(RECORD_COUNT, "record count", count as u64, most as u64);
         }
+        let missing = u32_at(bytes, MISSING);
+        if missing > 0 && count < 2 {
+            return damaged(MISSING, "missing positions of a frame", missing.into(), 0);
+        }
         Ok(FrameHeader {
             length: length as u64,
             record_count: u32_at(bytes, RECORD_COUNT),
             first_position: Position::new(u64_at(bytes, FIRST_POSITION)),
             durable: Position::new(u64_at(bytes, DURABLE)),
             recorded_at: Timestamp::from_nanos(i64_at(bytes, RECORDED_AT)),
+            missing,
             records_checksum: u32_at(bytes, RECORDS_CHECKSUM),
         })
     }
@@ -122,15 +127,31 @@ impl FrameHeader {
     /// The position of the last record; one less than `first_position` if there is none.
     #[must_use]
     pub fn last_position(&self) -> Position {
-        self.first_position.plus(u64::from(self.record_count)).previous()
+        self.first_position.plus(u64::from(self.record_count)).plus(self.missing.into()).previous()
+    }
+
+    /// That no positions are missing, as in all segments but rewritten ones; `offset` is where the frame is in the file.
+    ///
+    /// # Errors
+    /// That some are.
+    pub fn check_whole(&self, offset: u64) -> Result<(), Damage> {
+        match self.missing {
+            0 => Ok(()),
+            missing => Err(Damage::new(
+                offset + MISSING as u64,
+                "positions missing in an appended frame",
+                missing,
+                0u32,
+            )),
+        }
     }
 }
 
 /// Reads and verifies the whole frame at the front of `bytes`, which may go on behind it. `record` is called
 /// with the offset of each record in the frame, and the event.
 ///
-/// The checks, in order: header, room for the frame, each record (with its offset), checksum over the
-/// records' checksums, zeros behind them.
+/// The checks, in order: header, room for the frame, the table of positions if some are missing, each record (with its
+/// offset), checksum over the records' checksums, zeros behind them.
 ///
 /// # Errors
 /// The first check that fails; `record` may have been called for earlier records by then.
@@ -144,10 +165,10 @@ pub fn check_frame<'a>(
     let Some(frame) = usize::try_from(header.length).ok().and_then(|length| bytes.get(..length)) else {
         return Err(FrameFault::Short { needed: header.length });
     };
-    let mut next = FRAME_HEADER_BYTES;
-    let mut position = header.first_position;
+    let stretches = FrameStretches::read(frame, &header, binding, offset).map_err(FrameFault::Damaged)?;
+    let mut next = stretches.records_at();
     let mut checksums = Hasher::new();
-    for _ in 0..header.record_count {
+    for position in stretches.positions() {
         let at = offset + next as u64;
         let event = parse_record(&frame[next..], binding, position, at).map_err(FrameFault::Damaged)?;
         if event.recorded_at != header.recorded_at {
@@ -158,7 +179,6 @@ pub fn check_frame<'a>(
         record(next, event);
         checksums.update(&stored_checksum(&frame[next..]).to_le_bytes());
         next += record_length(&frame[next..]).unwrap_or(frame.len());
-        position = position.next();
     }
     let found = checksums.finalize();
     if found != header.records_checksum && !planted(Bug::RecordsChecksumNotVerified) {
@@ -420,15 +440,30 @@ pub fn reseal_frame(bytes: &mut [u8], binding: Binding) -> Option<usize> {
     }
     let checksum = header_checksum(bytes, binding);
     put_u32(bytes, CHECKSUM, checksum);
+    if possible && length > stretches::PAIRS {
+        reseal_stretches(&mut bytes[..length], binding);
+    }
     possible.then_some(length)
+}
+
+/// Makes the checksum of the table of positions right, if there is one.
+fn reseal_stretches(frame: &mut [u8], binding: Binding) {
+    let missing = u32_at(frame, MISSING);
+    if missing > 0 {
+        let pairs = stretches::pairs_length(&frame[stretches::PAIRS..], missing);
+        let checksum =
+            stretches::checksum(frame, &frame[stretches::PAIRS..stretches::PAIRS + pairs], binding);
+        put_u32(frame, FRAME_HEADER_BYTES, checksum);
+    }
 }
 
 /// Makes the checksums of the records right, as far as their lengths lead, and returns that of all of them.
 fn reseal_records(frame: &mut [u8], binding: Binding) -> u32 {
-    let (count, mut position) = (u32_at(frame, RECORD_COUNT), Position::new(u64_at(frame, FIRST_POSITION)));
-    let mut next = FRAME_HEADER_BYTES;
+    let count = u32_at(frame, RECORD_COUNT);
+    let (mut next, pairs) = table_as_it_is(frame);
+    let first = Position::new(u64_at(frame, FIRST_POSITION));
     let mut checksums = Hasher::new();
-    for _ in 0..count {
+    for position in FrameStretches::told(&pairs, first, count, next).positions() {
         let Some(record) = frame.get_mut(next..) else { break };
         let Some(length) = record_length(record).filter(|length| *length >= RECORD_HEADER_BYTES) else {
             break;
@@ -436,9 +471,17 @@ fn reseal_records(frame: &mut [u8], binding: Binding) -> u32 {
         reseal_record(record, binding, position);
         checksums.update(&stored_checksum(record).to_le_bytes());
         next = next.saturating_add(length);
-        position = position.next();
     }
     checksums.finalize()
+}
+
+/// Where the records begin, and what the table of positions tells, if there is one.
+fn table_as_it_is(frame: &[u8]) -> (usize, Vec<u8>) {
+    let missing = u32_at(frame, MISSING);
+    let table = frame.get(stretches::PAIRS..).filter(|_| missing > 0).unwrap_or_default();
+    let pairs = table[..stretches::pairs_length(table, missing)].to_vec();
+    let records_at = if missing > 0 { stretches::PAIRS + pairs.len() } else { FRAME_HEADER_BYTES };
+    (records_at.min(frame.len()), pairs)
 }
 
 fn header_checksum(header: &[u8], binding: Binding) -> u32 {

@@ -39,7 +39,8 @@ pub use footer::{
     TIME_STRIDE, TimeRange, span_checksum,
 };
 pub use frame::{
-    FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameBuilder, FrameFault, FrameHeader, FrameStamp, check_frame,
+    FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameBuilder, FrameFault, FrameHeader, FrameStamp, FrameStretches,
+    KeptFrame, check_frame,
 };
 pub use id::position_of_made_id;
 pub use manifest::{

@@ -221,6 +221,8 @@ bugs! {
     ScanEndsAtHiddenSegment = "scan-ends-at-hidden-segment",
     /// The stretches of a footer are believed as they are. Events seem to have been removed that are there.
     StretchesNotVerified = "stretches-not-verified",
+    /// The table of positions of a frame is believed as it is. Records are looked for at wrong positions.
+    FrameStretchesNotVerified = "frame-stretches-not-verified",
     /// In a damaged segment of which events were removed, what cannot be found is taken for removed. Damage is passed over.
     DamagedTakenForRemoved = "damaged-taken-for-removed",
     /// Where compaction removes events, those behind them get their positions.

@@ -100,6 +100,9 @@ fn push_records(
         let rest = bytes.get(offset..).unwrap_or_default();
         let header = push_frame(footer, segment, rest, at, sparse)
             .map_err(|fault| refuse(next, damage_of(fault, at, rest.len())))?;
+        if !sparse {
+            header.check_whole(at).map_err(|damage| refuse(next, damage))?;
+        }
         let first = header.first_position;
         if first != next && !(sparse && first > next) {
             return Err(refuse(next, Damage::new(at, "frame position", first.get(), next.get())));
@@ -123,9 +126,9 @@ fn push_frame(
     at: u64,
     sparse: bool,
 ) -> Result<FrameHeader, FrameFault> {
-    let mut frame_begins = sparse;
+    let mut next = None;
     check_frame(bytes, segment.binding(), at, |within, event| {
-        if std::mem::take(&mut frame_begins) {
+        if sparse && next.replace(event.position.next()) != Some(event.position) {
             let distance = event.position.events_since(segment.first_position());
             footer.begin_stretch(u32::try_from(distance).unwrap_or(u32::MAX));
         }

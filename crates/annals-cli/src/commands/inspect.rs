@@ -29,6 +29,7 @@ const COLUMNS: &[Column] = &[
     number("first_position"),
     number("records"),
     number("lost"),
+    number("missing"),
     number("durable"),
     text("recorded"),
 ];
@@ -186,6 +187,7 @@ fn write_frame(out: &mut Out, table: &mut Table, frame: &InspectedFrame) -> Resu
         .number("first_position", frame.first_position)
         .number("records", frame.records)
         .number("lost", frame.lost)
+        .number("missing", frame.missing)
         .number("durable", frame.durable)
         .text("recorded", time::show(frame.recorded_at));
     out.line(line.json())
@@ -198,6 +200,7 @@ fn cells(frame: &InspectedFrame) -> Vec<String> {
         frame.first_position.to_string(),
         frame.records.to_string(),
         frame.lost.to_string(),
+        frame.missing.to_string(),
         frame.durable.to_string(),
         time::show(frame.recorded_at).to_string(),
     ]

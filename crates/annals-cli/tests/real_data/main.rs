@@ -56,6 +56,7 @@ macro_rules! of_each_set {
 mod again;
 mod both_clocks;
 mod canonical;
+mod compacted;
 mod data;
 mod facts;
 mod fold;

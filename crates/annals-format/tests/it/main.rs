@@ -11,6 +11,7 @@ mod compacted;
 mod flips;
 mod golden;
 mod golden_sparse;
+mod kept;
 mod keys;
 mod lost;
 mod names;

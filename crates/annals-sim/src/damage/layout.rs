@@ -2,7 +2,7 @@
 
 use super::specimen::Image;
 use annals_format::{
-    FRAME_HEADER_BYTES, FrameHeader, Manifest, SEGMENT_HEADER_BYTES, SegmentHeader, names, record_length,
+    FrameHeader, FrameStretches, Manifest, SEGMENT_HEADER_BYTES, SegmentHeader, names, record_length,
 };
 use std::ops::Range;
 
@@ -86,7 +86,8 @@ fn walk(image: &Image, file: &str, sealed: Option<usize>, frames: &mut Vec<Frame
     {
         let end = at + usize::try_from(header.length).unwrap_or(0);
         let mut records = Vec::new();
-        let mut from = at + FRAME_HEADER_BYTES;
+        let stretches = FrameStretches::read(rest, &header, binding, at as u64);
+        let Ok(mut from) = stretches.map(|stretches| at + stretches.records_at()) else { return };
         for _ in 0..header.record_count {
             let length = bytes.get(from..).and_then(record_length).unwrap_or(0);
             records.push(from..from + length);

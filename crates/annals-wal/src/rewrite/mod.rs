@@ -2,8 +2,8 @@
 //!
 //! What stays keeps its position, its version and its bytes; only the checksum that binds a record to its place is another one.
 //! An event that is erased keeps everything but its payload, and perhaps its tags.
-//! A batch of which events are missing becomes several frames, so that the positions in a frame follow each other. Nothing of
-//! the sources is touched: they are replaced by the manifest that names the new file instead of them.
+//! What stays of a batch is one frame, in which positions may be missing. Nothing of the sources is touched: they are replaced by
+//! the manifest that names the new file instead of them.
 
 mod output;
 mod source;

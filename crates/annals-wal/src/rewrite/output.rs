@@ -1,4 +1,4 @@
-//! Writing the new file: what stays of a batch becomes frames, and in the end the file gets its footer.
+//! Writing the new file: what stays of a batch becomes a frame, and in the end the file gets its footer.
 
 use super::source::{SourceFrame, SourceRecord};
 use super::{Choice, Choose};
@@ -6,12 +6,10 @@ use crate::error::LogError;
 use crate::seal::{Sealing, write_footer};
 use crate::segment::Segment;
 use annals_format::payload::erase_record;
-use annals_format::{
-    Binding, Damage, FrameBuilder, FrameStamp, Rewritten, SealedSegment, SegmentHeader, names, parse_record,
-};
+use annals_format::{Damage, KeptFrame, Rewritten, SealedSegment, SegmentHeader, names, parse_record};
+use annals_types::Position;
 use annals_types::limits::SEGMENT_BYTES_MAX;
 use annals_types::planted::{Bug, planted};
-use annals_types::{Position, Version};
 use annals_vfs::{Disk, File, write_all_at};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -29,15 +27,6 @@ pub(super) struct Output<'d> {
     records: u64,
 }
 
-/// What stays of a batch in one piece, and is not in the buffer yet.
-struct Piece {
-    frame: FrameBuilder,
-    versions: Vec<Version>,
-    first: Position,
-    /// The position that goes into the same frame.
-    next: Position,
-}
-
 impl<'d> Output<'d> {
     pub(super) fn create(disk: &'d dyn Disk, name: String, header: &SegmentHeader) -> Result<Self, LogError> {
         let file = disk.create(&name).map_err(LogError::io(format!("create {name}")))?;
@@ -48,7 +37,7 @@ impl<'d> Output<'d> {
     /// Takes those records of a frame that stay: all of them, or none if something fails.
     pub(super) fn take(&mut self, frame: &SourceFrame<'_>, choose: &mut Choose<'_>) -> Result<(), LogError> {
         let before = (self.buffer.len(), self.records);
-        let taken = self.take_pieces(frame, choose);
+        let taken = self.take_records(frame, choose);
         if taken.is_err() {
             self.buffer.truncate(before.0);
             self.records = before.1;
@@ -56,48 +45,56 @@ impl<'d> Output<'d> {
         taken
     }
 
-    fn take_pieces(&mut self, frame: &SourceFrame<'_>, choose: &mut Choose<'_>) -> Result<(), LogError> {
-        let (mut piece, mut seen) = (Piece::begin(frame.header.first_position), 0);
+    fn take_records(&mut self, frame: &SourceFrame<'_>, choose: &mut Choose<'_>) -> Result<(), LogError> {
+        let (mut kept, mut seen) = (KeptFrame::new(), 0);
         for record in frame.records() {
             seen += 1;
             let choice = choose(&record.event)?;
-            if choice == Choice::Drop {
-                continue;
-            }
-            let position = record.event.position;
-            if position != piece.next && !planted(Bug::RewrittenPositionsClosed) {
-                let whole = std::mem::replace(&mut piece, Piece::begin(position));
-                self.push(whole, frame);
-            }
-            while !piece
-                .push(&record, frame.binding, &choice)
-                .map_err(|damage| LogError::corrupt(frame.path, damage))?
-            {
-                let full = std::mem::replace(&mut piece, Piece::begin(position));
-                self.push(full, frame);
+            if choice != Choice::Drop {
+                self.keep(&mut kept, &record, frame, &choice)
+                    .map_err(|damage| LogError::corrupt(frame.path, damage))?;
             }
         }
         if seen != frame.header.record_count {
             let damage = Damage::new(frame.offset, "records of a frame", seen, frame.header.record_count);
             return Err(LogError::corrupt(frame.path, damage));
         }
-        self.push(piece, frame);
+        self.push(&mut kept, frame);
         Ok(())
     }
 
-    fn push(&mut self, mut piece: Piece, frame: &SourceFrame<'_>) {
-        if piece.versions.is_empty() {
-            return;
+    /// Adds a copy of a record, or what is left of it. It will live on under a new checksum, so the copy itself is verified by the
+    /// old one: bytes that went bad since the frame was verified would be sound from then on.
+    fn keep(
+        &mut self,
+        kept: &mut KeptFrame,
+        record: &SourceRecord<'_>,
+        frame: &SourceFrame<'_>,
+        choice: &Choice,
+    ) -> Result<(), Damage> {
+        let mut copy = record.bytes.to_vec();
+        let event = parse_record(&copy, frame.binding, record.event.position, record.offset)?;
+        let (version, mut position) = (event.version, event.position);
+        if let Choice::Erase { erasure, keep_tags } = choice {
+            copy = erase_record(&copy, erasure, *keep_tags).unwrap_or(copy);
         }
-        let stamp = FrameStamp {
-            binding: self.header.binding(),
-            first_position: piece.first,
-            durable: frame.header.durable,
-            recorded_at: frame.header.recorded_at,
-        };
-        piece.frame.stamp(&stamp, |index| piece.versions.get(index).copied().unwrap_or(Version::ZERO));
-        self.buffer.extend_from_slice(piece.frame.bytes());
-        self.records += piece.versions.len() as u64;
+        if planted(Bug::RewrittenPositionsClosed) {
+            position = frame.header.first_position.plus(kept.record_count() as u64);
+        }
+        if kept.push(position, version, &copy).is_err() {
+            // A part of a batch keeps the limits that the batch keeps, unless payloads that were shorter than what tells of them were
+            // erased. The rest of it is a frame of its own then.
+            self.push(kept, frame);
+            kept.push(position, version, &copy)
+                .map_err(|_| Damage::new(record.offset, "length of a batch", copy.len() as u64, 0u64))?;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, kept: &mut KeptFrame, frame: &SourceFrame<'_>) {
+        self.records += kept.record_count() as u64;
+        let (binding, header) = (self.header.binding(), &frame.header);
+        kept.finish(binding, header.durable, header.recorded_at, &mut self.buffer);
     }
 
     /// How many bytes are not written yet.
@@ -147,44 +144,5 @@ impl<'d> Output<'d> {
                 .map_err(LogError::io(format!("make the name of {name} durable")))?;
         }
         Ok(entry)
-    }
-}
-
-impl Piece {
-    fn begin(first: Position) -> Self {
-        Piece { frame: FrameBuilder::new(), versions: Vec::new(), first, next: first }
-    }
-
-    /// Adds a copy of a record, or what is left of it; `false` if there is no room, and it is to begin the next frame. It will live on
-    /// under a new checksum, so the copy itself is verified by the old one: bytes that went bad since the frame was verified would be
-    /// sound from then on.
-    fn push(&mut self, record: &SourceRecord<'_>, binding: Binding, choice: &Choice) -> Result<bool, Damage> {
-        let position = record.event.position;
-        let version = if let Choice::Erase { erasure, keep_tags } = choice {
-            let copy = record.bytes.to_vec();
-            let version = parse_record(&copy, binding, position, record.offset)?.version;
-            let erased = erase_record(&copy, erasure, *keep_tags).unwrap_or(copy);
-            if self.frame.push_record(&erased).is_err() {
-                return self.is_full(record);
-            }
-            version
-        } else {
-            if self.frame.push_record(record.bytes).is_err() {
-                return self.is_full(record);
-            }
-            let copy = self.frame.record(self.versions.len());
-            parse_record(copy, binding, position, record.offset)?.version
-        };
-        self.versions.push(version);
-        self.next = position.next();
-        Ok(true)
-    }
-
-    /// A part of a batch keeps the limits that the batch keeps, unless payloads that were shorter than what tells of them were erased.
-    fn is_full(&self, record: &SourceRecord<'_>) -> Result<bool, Damage> {
-        if self.versions.is_empty() {
-            return Err(Damage::new(record.offset, "length of a batch", record.bytes.len() as u64, 0u64));
-        }
-        Ok(false)
     }
 }

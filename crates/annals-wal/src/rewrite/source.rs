@@ -5,7 +5,7 @@ use crate::error::LogError;
 use crate::seal::damage_of;
 use crate::segment::Segment;
 use annals_format::{
-    Binding, Damage, FRAME_HEADER_BYTES, FrameHeader, SEGMENT_HEADER_BYTES, SealedSegment, check_frame,
+    Binding, Damage, FrameHeader, FrameStretches, SEGMENT_HEADER_BYTES, SealedSegment, check_frame,
     decode_record, record_length,
 };
 use annals_types::{EventRef, Position};
@@ -32,6 +32,7 @@ pub(super) struct SourceFrame<'s> {
     pub(super) offset: u64,
     /// The frame and what lies behind it.
     bytes: &'s [u8],
+    stretches: FrameStretches<'s>,
 }
 
 /// A record of such a frame.
@@ -76,6 +77,10 @@ impl Source {
         if !follows || header.last_position() > self.entry.last_position() {
             return Err(corrupt(Damage::new(offset, "frame position", first.get(), self.next.get())));
         }
+        if !may_skip {
+            header.check_whole(offset).map_err(corrupt)?;
+        }
+        let stretches = FrameStretches::read(bytes, &header, binding, offset).map_err(corrupt)?;
         Ok(Some(SourceFrame {
             header,
             binding,
@@ -83,6 +88,7 @@ impl Source {
             path: self.segment.path(),
             offset,
             bytes,
+            stretches,
         }))
     }
 
@@ -100,12 +106,13 @@ impl<'s> SourceFrame<'s> {
     /// Its records, in order. They were verified together, so that they are decoded only. Their payloads can be read.
     pub(super) fn records(&self) -> impl Iterator<Item = SourceRecord<'s>> + use<'s> {
         let (bytes, binding, start, segment) = (self.bytes, self.binding, self.offset, self.segment);
-        let (mut offset, mut next) = (FRAME_HEADER_BYTES, self.header.first_position);
-        (0..self.header.record_count).map_while(move |_| {
+        let mut offset = self.stretches.records_at();
+        self.stretches.positions().map_while(move |position| {
             let rest = bytes.get(offset..)?;
-            let (event, record) = (decode_record(rest, binding, next)?, rest.get(..record_length(rest)?)?);
+            let (event, record) =
+                (decode_record(rest, binding, position)?, rest.get(..record_length(rest)?)?);
             let at = start + offset as u64;
-            (offset, next) = (offset + record.len(), next.next());
+            offset += record.len();
             Some(SourceRecord { event: segment.lent(event), bytes: record, offset: at })
         })
     }

@@ -8,8 +8,9 @@ use super::tables::Tables;
 use super::{Body, Segment};
 use crate::error::LogError;
 use annals_format::{
-    FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameHeader, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, SPAN_BYTES,
-    decode_plain_record, decode_record, parse_record, record_length, record_with_right_checksums,
+    FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameHeader, FrameStretches, RECORD_HEADER_BYTES,
+    SEGMENT_HEADER_BYTES, SPAN_BYTES, decode_plain_record, decode_record, parse_record, record_length,
+    record_with_right_checksums,
 };
 use annals_types::{EventRef, Position};
 use annals_vfs::Mapping;
@@ -36,9 +37,11 @@ pub struct Walk<'s> {
     /// Where the next record begins or, behind the last one of a frame, where the next frame does once it is aligned; 0 if
     /// that is not known.
     offset: usize,
-    /// Whether it is known which frame this is, and then how many records of it are left.
+    /// Whether it is known which frame this is, and then how many records are left of the stretch that the next one is in.
     framed: bool,
     left: u32,
+    /// The stretches behind that, where positions are missing within the frame.
+    stretches: Option<FrameStretches<'s>>,
     /// From `offset` up to here everything lies in spans that were found sound; nothing does if this lies before it.
     sound: usize,
     /// Up to here spans were not found sound.
@@ -71,6 +74,7 @@ impl Segment {
             offset: if first { SEGMENT_HEADER_BYTES } else { 0 },
             framed: first,
             left: 0,
+            stretches: None,
             sound: 0,
             unsound: 0,
         })
@@ -181,9 +185,14 @@ impl<'s> Walk<'s> {
         Some(self.segment.lent(event))
     }
 
-    /// Behind the last record of a frame, enters the next one that has records.
+    /// Behind the last record of a stretch, enters the next one of the frame; behind the last one of a frame, the next one that has
+    /// records.
     fn enter_frame(&mut self) {
         while self.left == 0 && self.offset != 0 {
+            if let Some((first, records)) = self.stretches.as_mut().and_then(Iterator::next) {
+                (self.next, self.left) = (first, records);
+                continue;
+            }
             let at = self.offset.next_multiple_of(FRAME_ALIGNMENT);
             let rest = self.bytes.get(at..).unwrap_or_default();
             let header = FrameHeader::decode(rest, self.segment.binding, at as u64).ok();
@@ -198,7 +207,26 @@ impl<'s> Walk<'s> {
                 0 => at + usize::try_from(header.length).unwrap_or(FRAME_HEADER_BYTES),
                 _ => at + FRAME_HEADER_BYTES,
             };
+            if header.missing > 0 && !self.enter_stretches(rest, &header, at) {
+                return;
+            }
         }
+    }
+
+    /// Enters the first stretch of a frame within which positions are missing. The table that tells of them is verified, so what it
+    /// passes over was not there when the frame was written. If it is damaged, it is not known any more which frame this is.
+    #[cold]
+    fn enter_stretches(&mut self, frame: &'s [u8], header: &FrameHeader, at: usize) -> bool {
+        let read = FrameStretches::read(frame, header, self.segment.binding, at as u64);
+        self.left = 0;
+        match read {
+            Ok(stretches) if self.sparse => {
+                self.offset = at + stretches.records_at();
+                self.stretches = Some(stretches);
+            }
+            _ => self.framed = false,
+        }
+        self.framed
     }
 
     /// Whether a frame of this first position is the one that comes next. That nothing lies between two frames does not say that
@@ -247,7 +275,7 @@ impl<'s> Walk<'s> {
         let Some(event) = self.segment.event(self.next)? else {
             return Err(self.segment.unreadable(self.next));
         };
-        (self.framed, self.left) = (false, 0);
+        (self.framed, self.left, self.stretches) = (false, 0, None);
         // The tables may lead anywhere, so nothing is known of what lies behind.
         (self.sound, self.unsound) = (0, 0);
         let offset = self.segment.offset_of(self.next)?.unwrap_or(0);

@@ -5,7 +5,7 @@ use crate::log::{
     with_segment,
 };
 use crate::recovery::{cases, flip, log_of, log_of_three};
-use annals_format::{SEGMENT_HEADER_BYTES, names};
+use annals_format::{KeptFrame, SEGMENT_HEADER_BYTES, check_frame, names, record_length};
 use annals_types::Position;
 use annals_vfs::MemoryDisk;
 use annals_wal::{Case, Mode, RecoveryInput};
@@ -145,6 +145,30 @@ fn r6_a_frame_of_this_segment_at_another_position_is_cut() {
     let [(first, one), (second, two)] = frames(&bytes)[..] else { panic!() };
     let end = second + usize::try_from(two.length).unwrap();
     bytes.copy_within(first..first + usize::try_from(one.length).unwrap(), end);
+    assert_cut(&disk, &bytes, end, &log);
+}
+
+/// Only compaction makes frames within which positions are missing, and only where the frames of a segment are all known.
+#[test]
+fn r6_a_frame_with_missing_positions_is_no_frame_of_an_open_segment() {
+    let (disk, log) = log_of(2);
+    let mut bytes = segment_bytes(&disk, 1);
+    let (second, two) = frames(&bytes)[1];
+    let end = second + usize::try_from(two.length).unwrap();
+    let mut records = Vec::new();
+    let binding = log.open[0].binding(&STORE_ID);
+    check_frame(&bytes[second..], binding, 0, |within, event| records.push((within, event.version))).unwrap();
+    let mut kept = KeptFrame::new();
+    for ((within, version), missing) in records.iter().zip(0..) {
+        let record = &bytes[second + within..];
+        let record = &record[..record_length(record).unwrap()];
+        let position = two.last_position().next().plus(2 * missing);
+        kept.push(position, *version, record).unwrap();
+    }
+    let mut frame = Vec::new();
+    kept.finish(binding, two.durable, two.recorded_at, &mut frame);
+    assert!(check_frame(&frame, binding, 0, |_, _| {}).is_ok_and(|header| header.missing > 0));
+    bytes[end..end + frame.len()].copy_from_slice(&frame);
     assert_cut(&disk, &bytes, end, &log);
 }
 

@@ -80,6 +80,10 @@ impl Scan {
                     fault = Some(Damage::new(at, "first position of a frame", found, expected));
                     break;
                 }
+                Ok(header) if header.missing > 0 => {
+                    fault = header.check_whole(at).err();
+                    break;
+                }
                 Ok(header) => {
                     // Of a batch that goes beyond the position nothing counts.
                     beyond = header.last_position() > last;

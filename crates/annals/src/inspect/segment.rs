@@ -124,6 +124,7 @@ fn frame_at(
                 first_position: header.first_position,
                 records: header.record_count,
                 lost,
+                missing: header.missing,
                 durable: header.durable,
                 recorded_at: header.recorded_at,
             }),

@@ -8,8 +8,9 @@ use super::report::Cause;
 use super::source::SourceSegment;
 use crate::error::OpenError;
 use annals_format::{
-    Binding, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameFault, FrameHeader, RECORD_HEADER_BYTES,
-    SEGMENT_HEADER_BYTES, check_frame, may_be_record, parse_record, position_of_record, record_length,
+    Binding, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameFault, FrameHeader, FrameStretches,
+    RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, check_frame, may_be_record, parse_record, position_of_record,
+    record_length,
 };
 use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX};
 use annals_types::{EventRef, Position};
@@ -169,9 +170,10 @@ impl Salvage<'_, '_, '_, '_> {
         let length = usize::try_from(header.length).unwrap_or(usize::MAX);
         let failed = OpenError::io(format!("read {}", self.segment.name));
         let bytes = self.window.at(offset, length).map_err(failed)?;
-        let mut at = FRAME_HEADER_BYTES;
-        for index in 0..header.record_count {
-            let position = header.first_position.plus(index.into());
+        // The frame was verified, and so was its table.
+        let Ok(stretches) = FrameStretches::read(bytes, header, self.binding, offset) else { return Ok(()) };
+        let mut at = stretches.records_at();
+        for position in stretches.positions() {
             let record = bytes.get(at..).unwrap_or_default();
             let (Some(length), Ok(event)) =
                 (record_length(record), parse_record(record, self.binding, position, offset + at as u64))

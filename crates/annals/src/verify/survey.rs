@@ -179,7 +179,9 @@ impl Judge<'_> {
                     self.batch.take(&event);
                     false
                 }
-                Step::Frame { offset, header } => self.frame(offset, &header, None),
+                Step::Frame { offset, header } => {
+                    self.frame(offset, &header, header.check_whole(offset).err().as_ref())
+                }
                 Step::Damaged { damage, header: Some(header), .. } => {
                     self.frame(damage.offset, &header, Some(&damage))
                 }

@@ -34,9 +34,8 @@ fn gaps_at_either_end_in_the_middle_or_nowhere_are_read_alike() {
     }
 }
 
-/// A store reads one without looking at positions, as it does in one that was never rewritten.
 #[test]
-fn a_frame_has_what_stays_of_one_batch_in_one_piece() {
+fn a_frame_has_what_stays_of_one_batch_and_tells_what_is_missing_in_it() {
     let (disk, entry, _) = rewritten(&[6, 1, 4], |position| ![101, 104, 106].contains(&position));
     let bytes = bytes_of(&disk, &entry);
     let mut frames = Vec::new();
@@ -45,13 +44,14 @@ fn a_frame_has_what_stays_of_one_batch_in_one_piece() {
             Step::Frame { header, .. } => {
                 let (first, last) = (header.first_position.get(), header.last_position().get());
                 // The batch of the piece is told by what was durable before it.
-                frames.push((first, last, header.durable.get(), header.recorded_at.as_nanos()));
+                let told = (header.record_count, header.missing);
+                frames.push((first, last, told, header.durable.get(), header.recorded_at.as_nanos()));
             }
             Step::Record { .. } => {}
             other => panic!("{other:?}"),
         }
     });
-    let expected = [(100, 100, 99, 3300), (102, 103, 99, 3300), (105, 105, 99, 3300), (107, 110, 106, 3500)];
+    let expected = [(100, 105, (4, 2), 99, 3300), (107, 110, (4, 0), 106, 3500)];
     assert_eq!(frames, expected);
 }
 

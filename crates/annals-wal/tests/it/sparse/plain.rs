@@ -139,11 +139,12 @@ impl Plain {
         Ok(())
     }
 
-    /// A record takes at least its bytes, and not many more: up to the end of its frame, and the header of the next one.
+    /// A record takes at least its bytes, and not many more: up to the end of its frame, and the header of the next one and its
+    /// table of positions, which has at most twenty pairs here.
     fn ask_room(&self, segment: &Segment, position: Position) -> Result<(), LogError> {
         let (room, record) = (segment.room_of(position)?, segment.record(position)?);
         let least = record.map_or(0, <[u8]>::len) as u64;
-        let most = if least == 0 { 0 } else { least + 8 + 48 };
+        let most = if least == 0 { 0 } else { least + 8 + 48 + 4 + 20 * 4 };
         assert!((least..=most).contains(&room), "{room} for {least} at {position}");
         Ok(())
     }
