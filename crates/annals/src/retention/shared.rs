@@ -91,6 +91,8 @@ impl SharedRules {
     #[cold]
     pub(crate) fn note_staged(&self, batch: &Batch) {
         if let Some(stream) = batch.streams.iter().find(|stream| &*stream.name == RETENTION_STREAM) {
+            // The manifest has it by now. Whoever reads them first may do so when they are sealed.
+            self.noted.store(true, Ordering::Release);
             self.version.store(stream.head.get(), Ordering::Release);
         }
     }

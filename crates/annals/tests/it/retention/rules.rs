@@ -39,6 +39,20 @@ fn of_each_limit_the_narrowest_scope_that_says_anything_holds() {
     assert_eq!(versions(&store.view(), Query::stream("a-1")), [8, 9, 10], "taken back");
 }
 
+/// Without knowing that there are some, they were only looked for in what was not sealed yet, so everything was shown.
+#[test]
+fn rules_that_nobody_has_read_before_they_are_sealed_hold() {
+    let world = World::new(37);
+    let store = world.open();
+    store.retention().set(&RetentionScope::Store, &RetentionRule::new().max_count(2)).unwrap();
+    for _ in 0..40 {
+        store.append("s", Expected::Any, &[NewEvent::new("t", vec![1; 900])]).unwrap();
+    }
+    store.maintain().unwrap();
+    assert!(store.stats().unwrap().segments > 2);
+    assert_eq!(versions(&store.view(), Query::stream("s")), [39, 40]);
+}
+
 #[test]
 fn rules_that_contradict_themselves_are_refused_and_change_nothing() {
     let world = World::new(32);
