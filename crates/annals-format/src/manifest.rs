@@ -4,7 +4,7 @@ mod compaction;
 mod decode;
 mod segments;
 
-pub use compaction::{CompactionEntry, REASONS, Removed};
+pub use compaction::{CompactionEntry, ERASURES_UNDER_WAY_MAX, ErasedRange, Erasures, REASONS, Removed};
 pub use segments::{OpenSegment, Rewritten, SealedSegment};
 
 use crate::FORMAT_VERSION;
@@ -37,10 +37,11 @@ const SECTION_CLEAN: u32 = 4;
 const SECTION_REWRITTEN: u32 = 5;
 const SECTION_REMOVED: u32 = 6;
 const SECTION_COMPACTIONS: u32 = 7;
+const SECTION_ERASURES: u32 = 8;
 
-/// The section of a closed log and that of what was removed have one entry; the others have as many as there are.
+/// The sections of a closed log, of what was removed and of erasures have one entry; the others have as many as there are.
 const fn has_one_entry(section: u32) -> bool {
-    matches!(section, SECTION_CLEAN | SECTION_REMOVED)
+    matches!(section, SECTION_CLEAN | SECTION_REMOVED | SECTION_ERASURES)
 }
 
 /// The flag of a store in which event ids are not indexed.
@@ -86,10 +87,12 @@ pub struct Manifest {
     pub runs: Vec<RunEntry>,
     /// Where the log ended when the store was last closed in good order.
     pub clean: Option<CleanMark>,
-    /// What compaction has removed so far; `None` in a store in which it never removed anything.
+    /// What compaction has removed so far; `None` in a store in which it never wrote a segment anew.
     pub removed: Option<Removed>,
     /// Compactions that are not in the ledger yet, in order.
     pub compactions: Vec<CompactionEntry>,
+    /// What was asked to be erased; `None` in a store in which nothing ever was.
+    pub erasures: Option<Erasures>,
 }
 
 /// A run of the index.
@@ -157,6 +160,7 @@ impl Manifest {
         });
         section(&mut bytes, SECTION_REMOVED, self.removed.as_slice(), |out, removed| removed.encode(out));
         section(&mut bytes, SECTION_COMPACTIONS, &self.compactions, |out, entry| entry.encode(out));
+        section(&mut bytes, SECTION_ERASURES, self.erasures.as_slice(), |out, erasures| erasures.encode(out));
         let length = bytes.len() as u64;
         put_u64(&mut bytes, LENGTH, length);
         let checksum = manifest_checksum(&bytes);

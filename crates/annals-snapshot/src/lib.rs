@@ -15,6 +15,7 @@ mod error;
 mod file;
 mod files;
 mod find;
+mod forget;
 mod infos;
 mod maintenance;
 mod merge;
@@ -34,6 +35,7 @@ mod window;
 mod written;
 
 pub use error::SnapshotError;
+pub use forget::Forget;
 pub use infos::Infos;
 pub use model::{Found, NewSnapshot, Snapshot, SnapshotInfo, Unusable, check_schema_tag};
 pub use options::{

@@ -2,7 +2,7 @@
 
 use crate::error::SnapshotError;
 use crate::files::{Broken, Files, Rest};
-use crate::merge::{Job, Kind, Progress, Sources, Survey, choose};
+use crate::merge::{Job, Keep, Kind, Progress, Sources, Survey, choose};
 use crate::sorted::Sorted;
 use crate::store::Snapshots;
 use crate::written::Written;
@@ -49,7 +49,7 @@ impl Snapshots {
         if !maintenance.is_sorting()
             && let Some(sources) = self.full_written(&maintenance)
         {
-            self.begin_job(&mut maintenance, Kind::Sort, &sources, self.options.keep_last)?;
+            self.begin_job(&mut maintenance, Kind::Sort, &sources, self.keep())?;
         }
         if maintenance.jobs.is_empty() && maintenance.survey.is_none() && !self.choose(&mut maintenance)? {
             return Ok(false);
@@ -84,7 +84,7 @@ impl Snapshots {
             self.work(maintenance, u64::MAX)?;
         }
         while let Some(sources) = self.full_written(maintenance) {
-            self.complete_job(maintenance, Kind::Sort, &sources, self.options.keep_last)?;
+            self.complete_job(maintenance, Kind::Sort, &sources, self.keep())?;
         }
         Ok(())
     }
@@ -114,27 +114,27 @@ impl Snapshots {
     fn choose(&self, maintenance: &mut Maintenance) -> Result<bool, SnapshotError> {
         self.discard_broken();
         let files = self.files();
-        let keep = self.options.keep_last;
         if let Some(id) = files.to_make_again().first()
             && let Some(sources) = Sources::rewriting(&files, *id)
         {
-            self.begin_job(maintenance, Kind::Rewrite, &sources, keep)?;
+            self.begin_job(maintenance, Kind::Rewrite, &sources, self.keep())?;
             return Ok(true);
         }
         if let Some(sorted) = choose(&files.sorted, self.options.merged_bytes) {
-            self.begin_job(maintenance, Kind::Merge, &Sources { sorted, ..Sources::default() }, keep)?;
+            let sources = Sources { sorted, ..Sources::default() };
+            self.begin_job(maintenance, Kind::Merge, &sources, self.keep())?;
             return Ok(true);
         }
         while let Some(id) = maintenance.rewrites.pop() {
             if let Some(sources) = Sources::rewriting(&files, id) {
-                self.begin_job(maintenance, Kind::Rewrite, &sources, keep)?;
+                self.begin_job(maintenance, Kind::Rewrite, &sources, self.keep())?;
                 return Ok(true);
             }
         }
         let total: u64 = files.sorted.iter().map(|file| file.length()).sum();
         // One pass over the indexes each time that half as much has come in as there is: a few bytes of reading for each put.
         if files.sorted.len() > 1 && maintenance.grown > total / 2 {
-            maintenance.survey = Some(Survey::new(&files, keep));
+            maintenance.survey = Some(Survey::new(&files, self.options.keep_last));
             maintenance.grown = 0;
             return Ok(true);
         }
@@ -153,6 +153,11 @@ impl Snapshots {
         maintenance.superseded = Some(superseded);
     }
 
+    /// What stays when files are merged in the background.
+    fn keep(&self) -> Keep {
+        Keep::newest(self.options.keep_last)
+    }
+
     /// Has files go in which nothing is left, unless somebody else can read them.
     pub(crate) fn discard_broken(&self) {
         let files = self.files();
@@ -169,7 +174,7 @@ impl Snapshots {
         maintenance: &mut Maintenance,
         kind: Kind,
         sources: &Sources,
-        keep: Option<u64>,
+        keep: Keep,
     ) -> Result<(), SnapshotError> {
         if self.removal.doomed().len() + sources.count() > REPLACED_MAX {
             // More than a file can name. Once their removal is durable they need no naming.
@@ -188,7 +193,7 @@ impl Snapshots {
         maintenance: &mut Maintenance,
         kind: Kind,
         sources: &Sources,
-        keep: Option<u64>,
+        keep: Keep,
     ) -> Result<(), SnapshotError> {
         self.begin_job(maintenance, kind, sources, keep)?;
         let jobs = maintenance.jobs.len();

@@ -1,7 +1,7 @@
 //! Dropping at once what is not wanted any more.
 
 use crate::error::SnapshotError;
-use crate::merge::{Kind, Sources, Survey};
+use crate::merge::{Keep, Kind, Sources, Survey};
 use crate::store::Snapshots;
 use crate::verify::verify_sorted;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +39,7 @@ impl Snapshots {
         let (before, dropped) = (self.files().bytes()?, maintenance.dropped);
         self.discard_broken();
         while let Some(sources) = self.full_written(&maintenance) {
-            self.complete_job(&mut maintenance, Kind::Sort, &sources, Some(keep))?;
+            self.complete_job(&mut maintenance, Kind::Sort, &sources, Keep::newest(Some(keep)))?;
         }
         let mut survey = Survey::new(&self.files(), Some(keep));
         while !survey.step(u64::MAX) {}
@@ -48,7 +48,7 @@ impl Snapshots {
         ids.extend(self.damaged_anywhere()?);
         for id in ids {
             if let Some(sources) = Sources::rewriting(&self.files(), id) {
-                self.complete_job(&mut maintenance, Kind::Rewrite, &sources, Some(keep))?;
+                self.complete_job(&mut maintenance, Kind::Rewrite, &sources, Keep::newest(Some(keep)))?;
             }
         }
         self.removal.run(&*self.env.disk)?;

@@ -45,6 +45,12 @@ impl<'a> PayloadRef<'a> {
         PayloadRef(Stored::Other(Other::Erased(erasure)))
     }
 
+    /// A payload that is being erased: it is still stored, and not shown any more.
+    #[must_use]
+    pub const fn being_erased() -> Self {
+        PayloadRef(Stored::Other(Other::Erased(&UNDER_WAY)))
+    }
+
     /// A payload that a [`PayloadReader`] can make plain, given the record that it is in.
     #[must_use]
     pub const fn coded(record: &'a [u8]) -> Self {
@@ -118,7 +124,11 @@ impl Other<'_> {
     fn read(self, position: Position) -> Result<PlainPayload<'static>, PayloadError> {
         match self {
             Other::Erased(erasure) => {
-                Err(PayloadError::Erased { position, erasure: Erasure::from_bytes(erasure) })
+                let erasure = Erasure::from_bytes(erasure);
+                if erasure.is_under_way() {
+                    return Err(PayloadError::BeingErased { position });
+                }
+                Err(PayloadError::Erased { position, erasure })
             }
             Other::Coded { record, reader: Some(reader) } => reader.0.read(position, record),
             Other::Coded { reader: None, .. } => Err(PayloadError::NoReader { position }),
@@ -218,6 +228,15 @@ pub enum PayloadError {
         /// What is known of it.
         erasure: Erasure,
     },
+    /// It is being erased: the request is durable, and no reader is given the payload any more. How long it was and its hash are told
+    /// once the erasure is finished.
+    #[error(
+        "the payload of the event at position {position} is being erased: finish that with an erasure or a compaction"
+    )]
+    BeingErased {
+        /// Position of the event.
+        position: Position,
+    },
     /// It is encrypted, and its key was destroyed: it is as good as erased, for good.
     #[error("the payload of the event at position {position} is gone: its key {key} was destroyed")]
     KeyDestroyed {
@@ -270,7 +289,12 @@ impl PayloadError {
     /// Whether the payload is gone for good because somebody wanted that.
     #[must_use]
     pub fn is_erased(&self) -> bool {
-        matches!(self, PayloadError::Erased { .. } | PayloadError::KeyDestroyed { .. })
+        matches!(
+            self,
+            PayloadError::Erased { .. }
+                | PayloadError::BeingErased { .. }
+                | PayloadError::KeyDestroyed { .. }
+        )
     }
 
     /// Whether bytes are wrong.
@@ -284,6 +308,7 @@ impl PayloadError {
     pub fn position(&self) -> Position {
         match self {
             PayloadError::Erased { position, .. }
+            | PayloadError::BeingErased { position, .. }
             | PayloadError::KeyDestroyed { position, .. }
             | PayloadError::KeyMissing { position, .. }
             | PayloadError::Unsupported { position, .. }
@@ -295,6 +320,9 @@ impl PayloadError {
 
 /// Length of what is stored in the place of an erased payload.
 pub const ERASURE_BYTES: usize = 48;
+
+/// What stands for a payload that is being erased. No event can have had one of such a length, so it is never stored.
+static UNDER_WAY: [u8; ERASURE_BYTES] = [u8::MAX; ERASURE_BYTES];
 
 /// What is left of an erased payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -337,6 +365,16 @@ impl Erasure {
         bytes[40..44].copy_from_slice(&self.data_bytes.to_le_bytes());
         bytes[44..].copy_from_slice(&self.metadata_bytes.to_le_bytes());
         bytes
+    }
+
+    fn is_under_way(&self) -> bool {
+        self.data_bytes == u32::MAX && self.metadata_bytes == u32::MAX
+    }
+
+    /// Whether nothing is known of the payload but when it was erased: nobody could read it then.
+    #[must_use]
+    pub fn says_nothing(&self) -> bool {
+        self.data_bytes == 0 && self.metadata_bytes == 0 && self.sha256.is_none()
     }
 
     /// Whether an event could have had such a payload.
@@ -401,6 +439,11 @@ mod tests {
             assert!(payload.is_erased() && error.is_erased() && !error.is_damage());
         }
         assert!(erasure.is_possible());
+        let payload = PayloadRef::being_erased();
+        let error = payload.read(Position::new(9)).unwrap_err();
+        assert_eq!(error, PayloadError::BeingErased { position: Position::new(9) });
+        assert!(payload.is_erased() && error.is_erased() && !error.is_damage());
+        assert!(!Erasure::from_bytes(&UNDER_WAY).is_possible());
         assert!(!Erasure { data_bytes: u32::MAX, ..erasure }.is_possible());
     }
 }

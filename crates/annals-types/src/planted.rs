@@ -272,6 +272,18 @@ bugs! {
     KeyNotSynced = "key-not-synced",
     /// A destroyed key is only noted as destroyed. Its bytes are still in the file.
     DestroyedKeyNotOverwritten = "destroyed-key-not-overwritten",
+    /// A payload that is being erased is shown until that is done. Who reads meanwhile keeps it.
+    ErasedShownUntilDone = "erased-shown-until-done",
+    /// The manifest does not tell of a request to erase. After a crash nobody goes on with it.
+    ErasureNotNoted = "erasure-not-noted",
+    /// An erasure counts as done as soon as its segments are written. Snapshots of what was erased stay.
+    SnapshotsOutliveErasure = "snapshots-outlive-erasure",
+    /// A state that was loaded before its events were erased is saved afterwards. What was erased is back.
+    StateSavedAfterErasure = "state-saved-after-erasure",
+    /// Files of snapshots that were written anew without what is to be forgotten stay beside the new ones.
+    ForgottenFilesStay = "forgotten-files-stay",
+    /// A request to erase counts as finished before the ledger is told. After a crash nobody knows any more what was erased.
+    ErasureFinishedBeforeLedger = "erasure-finished-before-ledger",
 }
 
 /// Whether this mistake is to be made: never, without the feature.

@@ -270,6 +270,21 @@ impl LogWriter {
         Ok(full.map(|active| (active.segment, active.end)))
     }
 
+    /// Writes an empty frame to a segment that was rolled over to, and makes it durable, so that the segment is begun although there is
+    /// nothing to append: its header goes out with the first frame.
+    ///
+    /// # Errors
+    /// The write or the sync failed, now or earlier: then the writer has failed for good.
+    pub fn begin_segment(&mut self) -> Result<(), WriteFailed> {
+        self.refuse_after_failure()?;
+        if self.active.as_ref().is_none_or(|active| active.header.is_none()) {
+            return Ok(());
+        }
+        let mut frame = FrameBuilder::new();
+        self.stage(&mut frame, self.last_recorded, |_| Version::ZERO);
+        self.commit(std::iter::once(frame.bytes()), true)
+    }
+
     /// Grows a prepared segment if the frame needs more than a segment's usual size.
     ///
     /// # Errors

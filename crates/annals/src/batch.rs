@@ -117,9 +117,15 @@ impl Batch {
             retention::check(event)?;
         }
         let registers = !retains && stream.starts_with('$') && system::check(stream, event)?;
-        self.frame.push(stream, event)?;
+        self.push_own(stream, event)?;
         self.registers |= registers;
         self.retains |= retains;
+        Ok(())
+    }
+
+    /// The same of an event that the store itself writes, whatever the stream.
+    pub(crate) fn push_own(&mut self, stream: &str, event: &NewEvent<'_>) -> Result<(), Invalid> {
+        self.frame.push(stream, event)?;
         let index = self.stream_index(stream);
         self.streams[index as usize].events += 1;
         self.events.push(BatchEvent { stream: index, version: Version::ZERO });

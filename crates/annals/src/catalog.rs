@@ -2,8 +2,8 @@
 
 use crate::error::OpenError;
 use annals_format::{
-    CleanMark, CompactionEntry, Damage, MANIFEST_HEADER_BYTES, Manifest, OpenSegment, RECORD_HEADER_BYTES,
-    Removed, RunEntry, SealedSegment, manifest_length, names,
+    CleanMark, CompactionEntry, Damage, Erasures, MANIFEST_HEADER_BYTES, Manifest, OpenSegment,
+    RECORD_HEADER_BYTES, Removed, RunEntry, SealedSegment, manifest_length, names,
 };
 use annals_types::Position;
 use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
@@ -241,6 +241,26 @@ impl Catalog {
             return Ok(());
         }
         self.change(durable, |manifest| manifest.has_rules = true)
+    }
+
+    /// Records that requests to erase may be in the log from now on, behind the one that is the last there. Of a log that was cut since,
+    /// such as one that was restored, no more can be finished than there are.
+    pub(crate) fn note_erasures(&mut self, durable: Position, last: u64, count: u64) -> Result<(), LogError> {
+        let finished = self.manifest.erasures.map_or(last, |erasures| erasures.finished.min(last));
+        let noted = Erasures { requested: last + count, finished };
+        if self.manifest.erasures == Some(noted) || planted(Bug::ErasureNotNoted) {
+            return Ok(());
+        }
+        self.change(durable, |manifest| manifest.erasures = Some(noted))
+    }
+
+    /// Records that all requests to erase are finished up to this one.
+    pub(crate) fn erasures_finished(&mut self, durable: Position, last: u64) -> Result<(), LogError> {
+        self.change(durable, |manifest| {
+            if let Some(erasures) = &mut manifest.erasures {
+                erasures.finished = erasures.finished.max(last).min(erasures.requested);
+            }
+        })
     }
 
     /// Gives no file a number up to this one. One that no store gets to is not believed.

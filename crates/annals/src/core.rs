@@ -2,6 +2,7 @@
 
 use crate::budget::Budget;
 use crate::catalog::Catalog;
+use crate::erasure::Gate;
 use crate::keys::Encryption;
 use crate::merging::Merges;
 use crate::options::Durability;
@@ -16,7 +17,7 @@ use annals_types::{Position, Timestamp};
 use annals_vfs::Env;
 use annals_vfs::sync::atomic::{AtomicBool, Ordering};
 use annals_vfs::sync::channel::Sender;
-use annals_vfs::sync::{ArcSwap, Condvar, Deadline, Mutex};
+use annals_vfs::sync::{ArcSwap, Condvar, Deadline, Mutex, RwLock};
 use annals_wal::{LogError, PreparedSegment, Segment, Watermark};
 use std::collections::VecDeque;
 use std::io;
@@ -41,7 +42,9 @@ pub(crate) struct Core {
     pub(crate) plan: IndexPlan,
     pub(crate) budget: Budget,
     pub(crate) snapshots: LazySnapshots,
-    /// Held while the store is compacted.
+    /// Keeps states of what was erased from being saved. Never taken with `catalog` held.
+    pub(crate) gate: RwLock<Gate>,
+    /// Held while the store is compacted, or something in it erased.
     pub(crate) compacting: Mutex<()>,
     /// Merges under way. Never taken with `catalog` held.
     pub(crate) merges: Mutex<Merges>,
@@ -131,6 +134,7 @@ impl Core {
             plan: IndexPlan::of(manifest),
             budget,
             snapshots: LazySnapshots::new(snapshots),
+            gate: RwLock::default(),
             compacting: Mutex::new(()),
             merges: Mutex::new(Merges::default()),
             rebuilt,

@@ -124,7 +124,7 @@ fn make<T, E>(
     committer.refuse_if_over()?;
     let hiding = committer.hiding(committer.last_position())?;
     let (mut view, staged) = committer.state();
-    view.hiding = hiding;
+    (view.hiding, view.conceals) = (hiding, true);
     let last = if planted(Bug::DecisionIgnoresStaged) { view.position() } else { committer.last_position() };
     let situation = Situation { view, staged, last, query };
     let (position, answer) = (situation.position(), closure(&situation));

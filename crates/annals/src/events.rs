@@ -2,6 +2,7 @@
 
 use crate::ahead::{AHEAD, Ahead, Candidate};
 use crate::cursor::{Candidates, PartCursor, StreamCursor};
+use crate::erasure::Concealing;
 use crate::error::ReadError;
 use crate::occurred::Occurred;
 use crate::part::Part;
@@ -31,6 +32,8 @@ pub struct Events<'v> {
     shows_all: bool,
     /// What hides single events; `None` if nothing does.
     hider: Option<Box<Hider<'v>>>,
+    /// Whose payloads are not shown.
+    concealing: Concealing,
     /// What need not be read because of the times at which it occurred.
     surroundings: Surroundings<'v>,
     /// What went wrong behind them.
@@ -72,6 +75,7 @@ impl<'v> Events<'v> {
         mut query: Query,
     ) -> Result<Self, ReadError> {
         let hider = view.hide(staged, &mut query)?;
+        let concealing = view.concealing()?;
         let (from, to) = view.positions_of(&query, last)?;
         let parts = PartCursor::new(view, &query, from, to);
         // Criteria may be narrower than the stream is.
@@ -85,8 +89,12 @@ impl<'v> Events<'v> {
             staged,
             left: query.limit,
             range: None,
-            shows_all: query.means_all() && view.occurred.is_none() && hider.is_none(),
+            shows_all: query.means_all()
+                && view.occurred.is_none()
+                && hider.is_none()
+                && concealing.is_empty(),
             hider,
+            concealing,
             surroundings: Surroundings::new(&view.parts, Occurred::of(view, &query), view.position),
             query,
             source,
@@ -118,7 +126,7 @@ impl<'v> Events<'v> {
                 };
                 if self.is_shown(&event) && self.is_kept(&event)? {
                     self.left -= 1;
-                    return Ok(Some(event));
+                    return Ok(Some(self.concealing.conceal(event)));
                 }
                 continue;
             }
@@ -132,7 +140,7 @@ impl<'v> Events<'v> {
             let Some(event) = self.event(&candidate)? else { continue };
             if self.is_shown(&event) && self.is_kept(&event)? {
                 self.left -= 1;
-                return Ok(Some(event));
+                return Ok(Some(self.concealing.conceal(event)));
             }
         }
         Ok(None)

@@ -56,6 +56,7 @@ mod criteria;
 mod cursor;
 mod decide;
 mod document;
+mod erasure;
 mod error;
 mod events;
 mod follow;
@@ -117,12 +118,13 @@ pub use backup::{
 };
 pub use batch::{Appended, AppendedStream, Batch};
 pub use compaction::{
-    CompactError, Compaction, CompactionControl, CompactionProgress, CompactionReport, LedgerEntry,
-    RemovedEvents,
+    CompactError, Compaction, CompactionControl, CompactionProgress, CompactionReport, ErasedEvent,
+    ErasedEvents, LedgerEntry, RemovedEvents,
 };
 pub use criteria::{Clause, Criteria};
 pub use decide::{DecideError, Decided, Situation};
 pub use document::{Change, Document, DocumentError, History, HistoryEntry, JsonEvent, changes};
+pub use erasure::{Erase, EraseError, ErasePlan, EraseReport, EraseSegment, EraseTarget, Interrupted};
 pub use error::{AppendError, OpenError, ReadError};
 pub use events::Events;
 pub use inspect::{Fact, InspectedFrame, InspectedRecord, Inspection, inspect, inspect_frame, inspect_in};

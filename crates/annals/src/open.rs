@@ -3,6 +3,7 @@
 use crate::backup::mark_of;
 use crate::budget::Budget;
 use crate::catalog::{Catalog, read_manifest};
+use crate::erasure::UnderWay;
 use crate::error::OpenError;
 use crate::options::{Durability, Options};
 use crate::part::{IndexPlan, Part, Rebuilt, RunPart, insert_all_stored};
@@ -287,6 +288,7 @@ fn create(options: &Options, env: &Env, path: &Path) -> Result<Catalog, OpenErro
         clean: None,
         removed: None,
         compactions: Vec::new(),
+        erasures: None,
     };
     Catalog::create(env.clone(), manifest)
 }
@@ -352,7 +354,9 @@ fn sealed_parts(
     let present = present_files(&*env.disk, names::INDEX_DIR, names::parse_run)?;
     let (schemas, retention) = (Arc::clone(&known.schemas), Arc::clone(&known.retention));
     let removed = manifest.removed.map_or(Position::ZERO, |removed| removed.through);
-    let mut parts = Parts { hash_seed: manifest.hash_seed, removed, schemas, retention, ..Parts::default() };
+    let erasing = UnderWay::of(manifest.erasures, known.erasing.as_ref());
+    let mut parts =
+        Parts { hash_seed: manifest.hash_seed, removed, schemas, retention, erasing, ..Parts::default() };
     for entry in &manifest.sealed {
         let same = |segment: &&Arc<Segment>| segment.sealed_entry() == Some(entry);
         let new = || Arc::new(Segment::sealed(Arc::clone(&env.disk), &manifest.store_id, entry.clone()));

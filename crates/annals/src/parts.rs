@@ -1,5 +1,6 @@
 //! The log as of some moment: its segments, and the parts of the index.
 
+use crate::erasure::UnderWay;
 use crate::error::ReadError;
 use crate::part::Part;
 use crate::retention::SharedRules;
@@ -25,6 +26,10 @@ pub(crate) struct Parts {
     pub(crate) removed: Position,
     /// What hides events. Kept here for the same reason.
     pub(crate) retention: Arc<SharedRules>,
+    /// Requests to erase that are not finished; `None` if there are none.
+    pub(crate) erasing: Option<Arc<UnderWay>>,
+    /// How many requests to erase have come since the store was opened.
+    pub(crate) erasures: u64,
 }
 
 impl Parts {

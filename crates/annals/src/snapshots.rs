@@ -2,6 +2,7 @@
 
 use crate::core::Core;
 use crate::error::ReadError;
+use annals_index::{TermKey, TermKind};
 use annals_snapshot::{
     Found, NewSnapshot, Snapshot, SnapshotError, SnapshotOptions, Snapshots, check_schema_tag,
 };
@@ -139,6 +140,15 @@ impl LazySnapshots {
         if bytes > most { Err(SnapshotError::TooLarge { bytes, most }) } else { Ok(()) }
     }
 
+    /// Takes out those that do not have their turn any more.
+    pub(crate) fn drop_waiting(&self, goes: impl Fn(&str, Version) -> bool) {
+        let mut waiting = self.waiting.lock();
+        let kept = std::mem::take(&mut waiting.snapshots);
+        let kept = kept.into_iter().filter(|snapshot| !goes(&snapshot.stream, snapshot.version));
+        waiting.snapshots = kept.collect();
+        waiting.bytes = waiting.snapshots.iter().map(|snapshot| snapshot.payload.len()).sum();
+    }
+
     fn opened(&self) -> Option<Arc<Snapshots>> {
         match &*self.state.lock() {
             State::Open(snapshots) => Some(Arc::clone(snapshots)),
@@ -165,21 +175,31 @@ impl Core {
     }
 
     /// Puts a snapshot, once the events behind which it was taken are durable.
-    pub(crate) fn put_snapshot(&self, new: &NewSnapshot<'_>) -> Result<(), SnapshotError> {
+    ///
+    /// `false`, and nothing is put, if something that it may have was erased since: `erasures` is what the view tells from which the state
+    /// was loaded.
+    pub(crate) fn put_snapshot(&self, new: &NewSnapshot<'_>, erasures: u64) -> Result<bool, SnapshotError> {
         let snapshots = self.snapshots()?;
         self.put_waiting(&snapshots)?;
+        // Held until it is put: whoever erases closes the gate first and drops snapshots then.
+        let gate = self.gate.read();
+        let seed = self.plan.hash_seed;
+        if gate.refuses(TermKey::new(TermKind::Stream, new.stream, seed).hash(seed), new.version, erasures) {
+            return Ok(false);
+        }
         if new.position > self.watermark.durable() && !planted(Bug::SnapshotBeforeItsEvents) {
             self.snapshots.check(new)?;
             self.snapshots.waiting.lock().push(new);
-            return Ok(());
+            return Ok(true);
         }
         snapshots.put(new)?;
+        drop(gate);
         let bytes = new.payload.len() as u64 + OVERHEAD_BYTES;
         if self.snapshots.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes >= WAKE_BYTES {
             self.snapshots.bytes.store(0, Ordering::Relaxed);
             self.wake_worker();
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Finds the newest usable snapshot, also among those that wait: this process sees their events.
@@ -203,6 +223,7 @@ impl Core {
     fn put_waiting(&self, snapshots: &Snapshots) -> Result<(), SnapshotError> {
         let durable = self.watermark.durable();
         loop {
+            let _gate = self.gate.read();
             // Not held while it is put.
             let next = self.snapshots.waiting.lock().next_durable(durable);
             match next {
@@ -250,7 +271,7 @@ impl Core {
     }
 }
 
-fn log_error(error: SnapshotError) -> LogError {
+pub(crate) fn log_error(error: SnapshotError) -> LogError {
     match error {
         SnapshotError::Io { what, source } => LogError::Io { what, source },
         other => LogError::Io { what: "work on the snapshots".into(), source: std::io::Error::other(other) },

@@ -40,6 +40,8 @@ pub struct Stats {
     /// How many files of the index are missing or damaged: the events are found all the same, more slowly, and the files
     /// are written again by a store that is open for writing.
     pub runs_missing: u64,
+    /// How many requests to erase are not finished: see [`Store::erasures_under_way`](crate::Store::erasures_under_way).
+    pub erasures_under_way: u64,
     /// Whether events can be looked up by the ids that their producers gave.
     pub ids_indexed: bool,
     /// The position of the last visible event.
@@ -94,6 +96,7 @@ impl Stats {
             snapshots,
             runs: runs(view, false),
             runs_missing: runs(view, true),
+            erasures_under_way: view.parts.erasing.as_ref().map_or(0, |erasing| erasing.count()),
             ids_indexed: core.plan.ids,
             last_position: view.position(),
             durable_position: core.watermark.durable(),
@@ -139,7 +142,7 @@ fn occurred_range(view: &View) -> Result<Option<(Timestamp, Timestamp)>, ReadErr
     Ok(range.filter(|(first, last)| first <= last))
 }
 
-fn bytes_in(disk: &dyn Disk, directory: &str) -> Result<u64, ReadError> {
+pub(crate) fn bytes_in(disk: &dyn Disk, directory: &str) -> Result<u64, ReadError> {
     match disk.list(directory) {
         Ok(entries) => {
             let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);

@@ -39,12 +39,14 @@ pub struct View {
     pub(crate) taken: Position,
     /// By what events are hidden; `None` if none are.
     pub(crate) hiding: Option<Arc<Hiding>>,
+    /// Whether payloads that are being erased are not shown: not where the store itself looks at what there is.
+    pub(crate) conceals: bool,
 }
 
 impl View {
     /// Of everything up to a position, with nothing hidden.
     pub(crate) fn new(parts: Arc<Parts>, position: Position) -> Self {
-        View { parts, position, occurred: None, taken: position, hiding: None }
+        View { parts, position, occurred: None, taken: position, hiding: None, conceals: false }
     }
 
     /// The position of the last event that may be seen.
@@ -232,7 +234,12 @@ impl View {
         match self.parts.event(position)? {
             Some(event) if event.is_lost() => Err(ReadError::Lost { position }),
             None if position <= self.parts.removed => Err(ReadError::Removed { position }),
-            event => Ok(event.filter(|event| self.shows(event))),
+            event => match event.filter(|event| self.shows(event)) {
+                Some(event) if self.conceals && self.parts.erasing.is_some() => {
+                    Ok(Some(self.concealing()?.conceal(event)))
+                }
+                event => Ok(event),
+            },
         }
     }
 

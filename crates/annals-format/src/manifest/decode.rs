@@ -1,12 +1,12 @@
 //! Reading a manifest: what each field and section says, and what must hold between them.
 
-use super::compaction::{self, CompactionEntry, Removed};
+use super::compaction::{self, CompactionEntry, Erasures, Removed};
 use super::segments::{OpenSegment, Rewritten, SealedSegment};
 use super::{
     CHECKSUM, CleanMark, DURABILITY, FLAG_IDS_NOT_INDEXED, FLAG_RULES, FLAGS, GENERATION, HASH_SEED,
     HEADER_BYTES, LENGTH, MAGIC, Manifest, NEXT_FILE_ID, RunEntry, SECTION_CLEAN, SECTION_COMPACTIONS,
-    SECTION_OPEN, SECTION_REMOVED, SECTION_REWRITTEN, SECTION_RUNS, SECTION_SEALED, STORE_ID, VERSION,
-    has_one_entry, manifest_checksum,
+    SECTION_ERASURES, SECTION_OPEN, SECTION_REMOVED, SECTION_REWRITTEN, SECTION_RUNS, SECTION_SEALED,
+    STORE_ID, VERSION, has_one_entry, manifest_checksum,
 };
 use crate::FORMAT_VERSION;
 use crate::damage::{Damage, FormatError};
@@ -43,7 +43,7 @@ impl Manifest {
         let count = reader.u64("section entry count")?;
         let Some(wanted) = words_of(kind, version) else {
             // Kinds are only added together with a new format version, which was looked at before.
-            return Err(Damage::new(at, "kind of a manifest section", kind, SECTION_COMPACTIONS).into());
+            return Err(Damage::new(at, "kind of a manifest section", kind, SECTION_ERASURES).into());
         };
         if words != wanted {
             let (found, expected) = (words as u64, wanted as u64);
@@ -70,6 +70,7 @@ impl Manifest {
             SECTION_REWRITTEN => self.decode_rewritten(reader)?,
             SECTION_REMOVED => self.removed = Some(Removed::decode(reader)?),
             SECTION_COMPACTIONS => self.compactions.push(CompactionEntry::decode(reader)?),
+            SECTION_ERASURES => self.erasures = Some(Erasures::decode(reader)?),
             _ => {
                 let (segment_id, frames_end) = (reader.u64("segment")?, reader.u64("end of frames")?);
                 self.clean = Some(CleanMark { segment_id, frames_end });
@@ -144,12 +145,21 @@ impl Manifest {
             if entry.number <= number || entry.number > last {
                 return Err(between_sections("number of a compaction", entry.number, last));
             }
+            if !entry.erased.is_plausible() {
+                let (first, last) = (entry.erased.first.get(), entry.erased.last.get());
+                return Err(between_sections("positions of what was erased", first, last));
+            }
             number = entry.number;
         }
         if last > COUNTER_MAX {
             return Err(between_sections("number of the last compaction", last, COUNTER_MAX));
         }
-        Ok(())
+        match self.erasures {
+            Some(erasures) if !erasures.is_plausible() || erasures.requested > COUNTER_MAX => {
+                Err(between_sections("number of the last erasure", erasures.finished, erasures.requested))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -207,6 +217,7 @@ fn decode_header(reader: &mut Reader<'_>, flags: u8) -> Result<Manifest, Damage>
         clean: None,
         removed: None,
         compactions: Vec::new(),
+        erasures: None,
     })
 }
 
@@ -219,6 +230,7 @@ fn words_of(kind: u32, version: u32) -> Option<usize> {
         SECTION_REWRITTEN if version >= 4 => Some(4),
         SECTION_REMOVED if version >= 4 => Some(3),
         SECTION_COMPACTIONS if version >= 4 => Some(compaction::WORDS),
+        SECTION_ERASURES if version >= 4 => Some(2),
         _ => None,
     }
 }

@@ -27,14 +27,16 @@ pub fn compress_record(record: &[u8], dictionary: &Dictionary) -> Option<Vec<u8>
     Some(layout.with_payload(Form::Compressed, true, &payload))
 }
 
-/// A record with nothing but [`Erasure`] for a payload, and without its tags unless they are to be kept; `None` if it was erased
-/// before or stands for a lost event. Position, version, stream, type, both times, id and schema version stay.
+/// A record with nothing but [`Erasure`] for a payload, and without its tags unless they are to be kept; `None` if it stands for a
+/// lost event. Position, version, stream, type, both times, id and schema version stay. One that was erased before can lose its
+/// hash or its tags in this way.
 ///
 /// The record must have been verified. What comes back is complete but for what a frame fills in.
 #[must_use]
 pub fn erase_record(record: &[u8], erasure: &Erasure, keep_tags: bool) -> Option<Vec<u8>> {
-    let has_payload =
-        |layout: &Layout<'_>| layout.is_plain() || layout.is_compressed() || layout.is_encrypted();
+    let has_payload = |layout: &Layout<'_>| {
+        layout.is_plain() || layout.is_compressed() || layout.is_encrypted() || layout.is_erased()
+    };
     let layout = Layout::of(record).filter(has_payload)?;
     Some(layout.with_payload(Form::Erased, keep_tags, &erasure.to_bytes()))
 }
@@ -98,6 +100,10 @@ pub fn is_repetition(stored: &EventRef<'_>, record: &[u8], given: &[u8], keys: O
     let Ok(given) = plain_payload(given, stored.position, None, keys) else { return false };
     match stored.plain() {
         Ok(plain) => layout.given() == other.given() && plain == given,
+        // Of a payload that could not be read when it was erased nothing is known.
+        Err(PayloadError::Erased { erasure, .. }) if erasure.says_nothing() => {
+            layout.given_but_tags() == other.given_but_tags()
+        }
         Err(PayloadError::Erased { erasure, .. }) => {
             let same = Erasure { sha256: None, ..erasure_of(&given, erasure.erased_at) };
             layout.given_but_tags() == other.given_but_tags()

@@ -277,9 +277,18 @@ pub(crate) fn seal_manifest(bytes: &mut [u8]) {
     bytes[12..16].copy_from_slice(&checksum);
 }
 
-/// Where the sections of [`manifest`] begin: sealed, open, runs, clean, rewritten, removed, compactions.
-pub(crate) const SECTIONS: [usize; 7] =
-    [96, 96 + 16 + 160, 272 + 16 + 32, 320 + 16 + 40, 376 + 16 + 16, 408 + 16 + 32, 456 + 16 + 24];
+/// Where the sections of [`manifest`] begin: sealed, open, runs, clean, rewritten, removed, compactions,
+/// erasures.
+pub(crate) const SECTIONS: [usize; 8] = [
+    96,
+    96 + 16 + 160,
+    272 + 16 + 32,
+    320 + 16 + 40,
+    376 + 16 + 16,
+    408 + 16 + 32,
+    456 + 16 + 24,
+    496 + 16 + 19 * 8,
+];
 
 #[test]
 fn sections_of_a_manifest_with_wrong_kinds_sizes_or_counts_are_errors() {

@@ -1,9 +1,9 @@
 //! The same few structures for all tests, and checksums made from `docs/format.md` rather than by the crate.
 
 use annals_format::{
-    Binding, CleanMark, CompactionEntry, Footer, FooterBuilder, FrameBuilder, FrameFault, FrameHeader,
-    FrameStamp, Manifest, OpenSegment, Removed, Rewritten, RunEntry, SealedSegment, SegmentHeader, TimeRange,
-    check_frame,
+    Binding, CleanMark, CompactionEntry, ErasedRange, Erasures, Footer, FooterBuilder, FrameBuilder,
+    FrameFault, FrameHeader, FrameStamp, Manifest, OpenSegment, Removed, Rewritten, RunEntry, SealedSegment,
+    SegmentHeader, TimeRange, check_frame,
 };
 use annals_types::{ContentType, Event, EventRef, NewEvent, Position, Timestamp, Uuid, Version};
 
@@ -126,7 +126,7 @@ pub(crate) const SPARSE_POSITIONS: u64 = 7;
 
 /// A manifest with every section that there was before compaction.
 pub(crate) fn manifest_of_version_3() -> Manifest {
-    let mut manifest = Manifest { removed: None, compactions: Vec::new(), ..manifest() };
+    let mut manifest = Manifest { removed: None, compactions: Vec::new(), erasures: None, ..manifest() };
     (manifest.sealed[0].count, manifest.sealed[0].rewritten) = (40, None);
     manifest
 }
@@ -189,8 +189,10 @@ pub(crate) fn manifest() -> Manifest {
             dropped: 0,
             rewritten: 1,
             merged: 0,
-            events: [1, 2, 3, 0, 0, 0, 0, 0],
+            events: [1, 2, 3, 0, 0, 0, 0],
+            erased: ErasedRange { events: 4, first: Position::new(3), last: Position::new(40) },
         }],
+        erasures: Some(Erasures { requested: 9, finished: 8 }),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::absurd::{ABSURD, SECTIONS, put, seal_manifest};
 use crate::common::{manifest, manifest_of_version_3};
-use annals_format::{FormatError, Manifest, Removed, Rewritten, SealedSegment};
+use annals_format::{ErasedRange, Erasures, FormatError, Manifest, Removed, Rewritten, SealedSegment};
 use annals_types::Position;
 
 type Change = fn(&mut Manifest);
@@ -109,11 +109,40 @@ fn compactions_ascend_up_to_the_last_one() {
     ]);
 }
 
+#[test]
+fn what_was_erased_lies_between_two_positions_and_no_erasure_is_finished_that_was_not_asked_for() {
+    let erased =
+        |events, first, last| ErasedRange { events, first: Position::new(first), last: Position::new(last) };
+    for (range, sound) in [
+        (ErasedRange::NONE, true),
+        (erased(1, 7, 7), true),
+        (erased(0, 7, 7), false),
+        (erased(1, 8, 7), false),
+        (erased(1, 0, 7), false),
+        (erased(1, 7, u64::MAX), false),
+    ] {
+        let mut manifest = manifest();
+        manifest.compactions[0].erased = range;
+        assert_eq!(Manifest::decode(&manifest.encode()).is_ok(), sound, "{range:?}");
+    }
+    for (requested, finished, sound) in [
+        (0, 0, true),
+        (3, 3, true),
+        (3, 4, false),
+        (259, 3, true),
+        (260, 3, false),
+        (u64::MAX, u64::MAX, false),
+    ] {
+        let manifest = Manifest { erasures: Some(Erasures { requested, finished }), ..manifest() };
+        assert_eq!(Manifest::decode(&manifest.encode()).is_ok(), sound, "{requested} {finished}");
+    }
+}
+
 /// However many events are said to have been removed, the sum is a number.
 #[test]
 fn sums_of_counts_do_not_overflow() {
     let mut manifest = manifest();
-    manifest.compactions[0].events = [u64::MAX; 8];
+    manifest.compactions[0].events = [u64::MAX; 7];
     let decoded = Manifest::decode(&manifest.encode()).unwrap();
     assert_eq!(decoded.compactions[0].events(), u64::MAX);
 }

@@ -56,7 +56,7 @@ fn a_manifest_with_every_section_has_these_bytes() {
 /// What the ledger calls the counts of a compaction is locked as well.
 #[test]
 fn the_reasons_for_which_events_go_are_these_in_this_order() {
-    let reasons = "truncated max_count max_age max_bytes deleted tombstoned erased other";
+    let reasons = "truncated max_count max_age max_bytes deleted tombstoned other";
     assert_eq!(REASONS.join(" "), reasons);
     assert_eq!(manifest().compactions[0].events(), 6);
 }
@@ -77,9 +77,9 @@ ff ff ff ff ff ff ff ff 09 00 00 00 00 00 00 00
 ";
 
 const MANIFEST: &str = "
-41 4e 4e 41 4c 4d 41 4e 04 00 00 00 d8 37 84 95
+41 4e 4e 41 4c 4d 41 4e 04 00 00 00 58 b2 fa 94
 74 68 65 20 73 74 6f 72 65 27 73 20 6e 61 6d 65
-88 02 00 00 00 00 00 00 0c 00 00 00 00 00 00 00
+b8 02 00 00 00 00 00 00 0c 00 00 00 00 00 00 00
 15 cd 85 3d fe 9c 97 17 00 00 01 00 00 00 00 00
 2f 00 00 00 00 00 00 00 0a 00 00 00 00 00 00 00
 01 01 00 00 00 00 00 00 10 32 54 76 98 ba dc fe
@@ -108,7 +108,7 @@ ef be ad de 00 00 00 00 04 00 00 00 02 00 00 00
 05 00 00 00 00 00 00 00 06 00 00 00 03 00 00 00
 01 00 00 00 00 00 00 00 0a 00 00 00 00 00 00 00
 26 00 00 00 00 00 00 00 05 00 00 00 00 00 00 00
-07 00 00 00 11 00 00 00 01 00 00 00 00 00 00 00
+07 00 00 00 13 00 00 00 01 00 00 00 00 00 00 00
 05 00 00 00 00 00 00 00 15 cd 85 3d fe 9c 97 17
 02 00 00 00 00 00 00 00 26 00 00 00 00 00 00 00
 28 23 00 00 00 00 00 00 00 11 00 00 00 00 00 00
@@ -117,5 +117,8 @@ ef be ad de 00 00 00 00 04 00 00 00 02 00 00 00
 02 00 00 00 00 00 00 00 03 00 00 00 00 00 00 00
 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
-00 00 00 00 00 00 00 00
+04 00 00 00 00 00 00 00 03 00 00 00 00 00 00 00
+28 00 00 00 00 00 00 00 08 00 00 00 02 00 00 00
+01 00 00 00 00 00 00 00 09 00 00 00 00 00 00 00
+08 00 00 00 00 00 00 00
 ";

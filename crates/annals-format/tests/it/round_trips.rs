@@ -2,9 +2,9 @@
 
 use crate::common::{FRAMES_END, SEGMENT_ID, STORE_ID, assert_same, binding};
 use annals_format::{
-    CleanMark, CompactionEntry, Footer, FooterBuilder, FrameBuilder, FrameStamp, Manifest, OCCURRED_RECORDS,
-    OpenSegment, Removed, Rewritten, RunEntry, SealedSegment, TIME_STRIDE, TimeRange, check_frame,
-    parse_record,
+    CleanMark, CompactionEntry, ErasedRange, Erasures, Footer, FooterBuilder, FrameBuilder, FrameStamp,
+    Manifest, OCCURRED_RECORDS, OpenSegment, Removed, Rewritten, RunEntry, SealedSegment, TIME_STRIDE,
+    TimeRange, check_frame, parse_record,
 };
 use annals_types::{ContentType, NewEvent, Position, Timestamp, Uuid, Version};
 use proptest::collection::vec;
@@ -120,6 +120,10 @@ fn compactions(
         rewritten: words[6],
         merged: words[7],
         events: std::array::from_fn(|reason| words[8].rotate_left(reason as u32 * 8)),
+        erased: match words[8] % 3 {
+            0 => ErasedRange::NONE,
+            few => ErasedRange { events: few, first: Position::new(few), last: Position::new(few * 5) },
+        },
     });
     (removed.then_some(Removed { events, through, compaction: last }), entries.collect())
 }
@@ -166,6 +170,8 @@ fn manifests() -> impl Strategy<Value = Manifest> {
                 clean,
                 removed,
                 compactions,
+                erasures: (hash_seed % 3 > 0)
+                    .then_some(Erasures { requested: (hash_seed >> 2) + 60, finished: hash_seed >> 2 }),
             }
         },
     )

@@ -138,6 +138,12 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::CloseWithoutSync => store("closing::a_close_whose_sync_fails"),
         Bug::KeyNotSynced => store("keys::a_key_that_was_handed_out"),
         Bug::DestroyedKeyNotOverwritten => store("keys::neither_key_nor_name"),
+        Bug::ErasedShownUntilDone => store("erasure::crashes::on_a_full_disk"),
+        Bug::ErasureNotNoted => store("erasure::crashes::what_a_crash_has_left"),
+        Bug::SnapshotsOutliveErasure => store("erasure::states::snapshots_from_the_first"),
+        Bug::StateSavedAfterErasure => store("erasure::states::a_state_that_was_loaded_before"),
+        Bug::ForgottenFilesStay => store("erasure::states::snapshots_from_the_first"),
+        Bug::ErasureFinishedBeforeLedger => store("erasure::crashes::after_a_loss_of_power"),
     }]
 }
 

@@ -1,5 +1,6 @@
 //! A merge, from its first record to the removal of its sources.
 
+use super::Keep;
 use super::group::Group;
 use super::index::{Indexing, Totals};
 use super::input::Input;
@@ -51,7 +52,7 @@ pub(crate) struct Job {
     inputs: Vec<Input>,
     beside: Vec<Cursor>,
     seed: u64,
-    keep: Option<u64>,
+    keep: Keep,
     group: Group,
     last_key: Option<SnapshotKey>,
     output: Output,
@@ -88,7 +89,7 @@ impl Job {
         kind: Kind,
         id: u64,
         sources: &Sources,
-        keep: Option<u64>,
+        keep: Keep,
     ) -> Result<Self, SnapshotError> {
         let mut replaced = store.removal.doomed();
         let ids = sources.ids();
@@ -191,7 +192,8 @@ impl Job {
         self.behind = Some(index);
         self.look_beside(&entry)?;
         let length = head.head_length();
-        if !self.group.wants(&head.stream, &head.tag, head.version, self.keep) {
+        let forgotten = self.keep.forget.as_ref().is_some_and(|forget| forget.has(&entry.key, head.version));
+        if forgotten || !self.group.wants(&head.stream, &head.tag, head.version, self.keep.newest) {
             self.dropped += 1;
             return Ok(length);
         }

@@ -17,3 +17,21 @@ pub(crate) use choose::choose;
 pub(crate) use job::{Job, Kind, Progress};
 pub(crate) use sources::Sources;
 pub(crate) use survey::Survey;
+
+use crate::forget::Forget;
+use std::sync::Arc;
+
+/// What stays of the sources of a merge.
+#[derive(Clone, Debug)]
+pub(crate) struct Keep {
+    /// How many of each pair of stream and tag, the newest ones; `None` for all.
+    pub(crate) newest: Option<u64>,
+    /// What is dropped all the same.
+    pub(crate) forget: Option<Arc<Forget>>,
+}
+
+impl Keep {
+    pub(crate) fn newest(newest: Option<u64>) -> Self {
+        Keep { newest, forget: None }
+    }
+}

@@ -47,7 +47,7 @@ pub enum Choice {
     Keep,
     /// It is not in the new file.
     Drop,
-    /// It stays without its payload. One that is erased already, or was lost, stays as it is.
+    /// It stays without its payload. One that was lost stays as it is.
     Erase {
         /// What is told of the payload.
         erasure: Erasure,

@@ -151,6 +151,9 @@ pub enum SaveError {
     /// Some of its events are encrypted, and a snapshot would say in plain what they say.
     #[error("a state that is made of encrypted events is not saved: it would outlive their keys")]
     Encrypted,
+    /// Some of its events were erased since it was loaded, and a snapshot would say what they said.
+    #[error("events of the state were erased since it was loaded: load it again")]
+    ErasedSince,
     /// The codec cannot write it.
     #[error("the state cannot be written as a snapshot")]
     Encode(#[source] Box<dyn Error + Send + Sync>),

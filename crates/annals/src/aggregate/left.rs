@@ -88,7 +88,7 @@ impl<A: Aggregate> Aggregates<A> {
                 return Err(LoadError::BelowFloor { stream, version: to, floor, reason });
             }
             let ignored = std::mem::take(&mut loaded.ignored);
-            *loaded = Loaded::nothing(&loaded.stream, false, loaded.rules_at);
+            *loaded = Loaded::nothing(&loaded.stream, false, loaded.rules_at, loaded.erasures);
             (loaded.ignored, loaded.floor) = (ignored, Some(left.floor));
         }
         let patience = self.saving.as_ref().and_then(|saving| saving.policy.patience());

@@ -72,7 +72,8 @@ impl<A: Aggregate> Aggregates<A> {
 
     /// The state of events up to a version, as far as the view shows them.
     fn load_up_to(&self, view: &View, stream: &str, version: Version) -> Result<Loaded<A>, LoadError> {
-        let mut loaded = Loaded::nothing(stream, view.occurred.is_none(), view.rules_at()?);
+        let mut loaded =
+            Loaded::nothing(stream, view.occurred.is_none(), view.rules_at()?, view.parts.erasures);
         let left = Left::of(view, stream)?;
         // A stream that was deleted is one without events, whatever it had.
         if version < left.anew && left.anew > Version::FIRST {

@@ -18,6 +18,8 @@ pub struct Loaded<A> {
     pub(super) floor: Option<Version>,
     /// Which registered rules its events were read by.
     pub(super) rules_at: Position,
+    /// How many erasures there were when the oldest of its events was read.
+    pub(super) erasures: u64,
     pub(super) snapshot: Option<Version>,
     pub(super) events_read: u64,
     /// Events since the state was loaded from a snapshot or saved as one.
@@ -52,7 +54,7 @@ impl LastEvent {
 
 impl<A: Default> Loaded<A> {
     /// The state of a stream without events.
-    pub(super) fn nothing(stream: &str, has_all: bool, rules_at: Position) -> Self {
+    pub(super) fn nothing(stream: &str, has_all: bool, rules_at: Position, erasures: u64) -> Self {
         Loaded {
             stream: stream.into(),
             state: A::default(),
@@ -61,6 +63,7 @@ impl<A: Default> Loaded<A> {
             has_all,
             floor: None,
             rules_at,
+            erasures,
             snapshot: None,
             events_read: 0,
             unsaved: 0,

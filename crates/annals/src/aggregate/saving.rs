@@ -68,7 +68,13 @@ impl<A: Aggregate> Saving<A> {
         loaded: &mut Loaded<A>,
     ) {
         let tag = self.tag_by(loaded.rules_at);
-        let mut at_most = version;
+        // A state that has what is being erased is not used, and what came of it not saved again.
+        let concealed = match view.states_concealed_from(&loaded.stream) {
+            Ok(concealed) => concealed,
+            Err(error) => return loaded.ignore(None, with_causes(&error)),
+        };
+        let below = |from: Version| Version::new(from.get().saturating_sub(1));
+        let mut at_most = concealed.map_or(version, |from| version.min(below(from)));
         for _ in 0..TRIES {
             if at_most == Version::ZERO {
                 return;
@@ -127,7 +133,7 @@ impl<A: Aggregate> Saving<A> {
         }
         let last = loaded.last.ok_or(SaveError::Empty)?;
         let payload = (self.encode)(self.codec, &loaded.state).map_err(SaveError::Encode)?;
-        store.shared().put_snapshot(&NewSnapshot {
+        let snapshot = NewSnapshot {
             stream: &loaded.stream,
             tag: &self.tag_by(loaded.rules_at),
             version: last.version,
@@ -137,8 +143,9 @@ impl<A: Aggregate> Saving<A> {
             occurred_max: loaded.occurred_max,
             codec: self.codec.id(),
             payload: &payload,
-        })?;
-        Ok(())
+        };
+        let saved = store.shared().put_snapshot(&snapshot, loaded.erasures)?;
+        if saved { Ok(()) } else { Err(SaveError::ErasedSince) }
     }
 }
 

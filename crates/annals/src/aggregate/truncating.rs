@@ -80,7 +80,7 @@ impl<A: Aggregate> Aggregates<A> {
     fn find_again(&self, stream: &str, version: Version) -> Result<(), TruncateError> {
         let view = self.store.view();
         let rules_at = view.rules_at().map_err(LoadError::from)?;
-        let mut again: Loaded<A> = Loaded::nothing(stream, true, rules_at);
+        let mut again: Loaded<A> = Loaded::nothing(stream, true, rules_at, view.parts.erasures);
         if let Some(saving) = &self.saving {
             saving.begin(&self.store, &view, version, Version::FIRST, &mut again);
         }

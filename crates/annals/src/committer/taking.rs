@@ -78,6 +78,17 @@ impl Committer {
         Ok(None)
     }
 
+    /// Begins the next segment although there is room in this one, so that everything that is written can be sealed.
+    pub(crate) fn roll_over(&mut self) -> Result<(), AppendError> {
+        self.refuse_if_over()?;
+        self.busy = true;
+        let written = self.write_staged().map(drop).map_err(unknown);
+        let rolled = written.and_then(|()| self.roll(&FrameBuilder::new()));
+        let begun = rolled.and_then(|()| self.writer.begin_segment().map_err(unknown));
+        self.busy = false;
+        begun
+    }
+
     /// Begins the next segment, large enough for `frame`.
     fn roll(&mut self, frame: &FrameBuilder) -> Result<(), AppendError> {
         if self.writer.has_failed() {

@@ -1,5 +1,6 @@
 //! Which events go for good.
 
+use super::fate::{Fate, Fates};
 use super::survey::Blocked;
 use crate::error::ReadError;
 use crate::query::Query;
@@ -72,5 +73,11 @@ impl<'v> Going<'v> {
             Some(event) => Ok(event.version),
             None => self.view.cut_version(stream),
         }
+    }
+}
+
+impl Fates for Going<'_> {
+    fn of(&mut self, event: &EventRef<'_>) -> Result<Fate, ReadError> {
+        Ok(self.goes(event)?.map_or(Fate::Stays, Fate::Goes))
     }
 }

@@ -6,6 +6,7 @@ use super::pace::Pace;
 use super::survey::{Surveyed, survey};
 use super::unit::Unit;
 use crate::core::Core;
+use crate::erasure::Interrupted;
 use crate::error::{AppendError, ReadError};
 use crate::retention::RetentionError;
 use crate::store::Store;
@@ -15,7 +16,7 @@ use annals_wal::LogError;
 use std::time::Duration;
 
 /// Bytes that are read and written in a second, unless told otherwise.
-const BYTES_PER_SECOND: u64 = 64 << 20;
+pub(crate) const BYTES_PER_SECOND: u64 = 64 << 20;
 
 /// A compaction of a store, to be planned or run: removes from the disk what rules of retention hide for good. Made by
 /// [`Store::compaction`].
@@ -77,6 +78,9 @@ pub enum CompactError {
     /// The log takes no events, so the ledger could not be written.
     #[error(transparent)]
     Append(#[from] AppendError),
+    /// An erasure that is under way comes first, and could not be finished.
+    #[error("an erasure that is under way could not be finished")]
+    Erasure(#[source] Box<Interrupted>),
 }
 
 impl From<LogError> for CompactError {
@@ -86,15 +90,20 @@ impl From<LogError> for CompactError {
 }
 
 /// One run of it.
-pub(super) struct Run<'c> {
+pub(crate) struct Run<'c> {
     pub(super) core: &'c Core,
     pub(super) pace: Pace,
     /// The number of the compaction that the next manifest will be.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     control: &'c CompactionControl,
 }
 
-impl Run<'_> {
+impl<'c> Run<'c> {
+    pub(crate) fn new(core: &'c Core, bytes_per_second: Option<u64>, control: &'c CompactionControl) -> Self {
+        let number = core.catalog.lock().manifest().removed.map_or(0, |removed| removed.compaction) + 1;
+        Run { core, pace: Pace::new(bytes_per_second), number, control }
+    }
+
     pub(super) fn may_go_on(&self) -> bool {
         self.control.may_go_on(&|| self.core.may_go_on())
     }
@@ -186,7 +195,9 @@ impl Compaction {
         }
         let Some(_own) = core.compacting.try_lock_for(Duration::ZERO) else { return Err(CompactError::Busy) };
         self.store.retention().apply()?;
-        self.store.write_ledger()?;
+        let erased = self.store.finish_erasures(self.bytes_per_second, &self.control);
+        erased.map_err(|error| CompactError::Erasure(Box::new(error)))?;
+        self.store.write_ledger(&[])?;
         // What hides events has to be there after a crash when they are gone.
         self.store.sync()?;
         let view = self.store.view();
@@ -202,7 +213,7 @@ impl Compaction {
                 break;
             }
         }
-        self.store.write_ledger()?;
+        self.store.write_ledger(&[])?;
         Ok(report)
     }
 
@@ -214,8 +225,8 @@ impl Compaction {
         going: &mut Going<'_>,
         report: &mut CompactionReport,
     ) -> Result<bool, CompactError> {
-        let number = core.catalog.lock().manifest().removed.map_or(0, |removed| removed.compaction) + 1;
-        let run = Run { core, pace: Pace::new(self.bytes_per_second), number, control: &self.control };
+        let run = Run::new(core, self.bytes_per_second, &self.control);
+        let number = run.number;
         let Some(written) = unit.write(&run, going)? else { return Ok(false) };
         if written.gone.first.is_none() && written.merged == 0 {
             // Somebody else was quicker.

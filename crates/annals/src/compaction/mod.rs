@@ -6,6 +6,8 @@
 //! the last of them has let go. What went is in the manifest until the ledger has it ([`ledger`]).
 
 mod control;
+mod erased;
+mod fate;
 mod going;
 mod handle;
 mod ledger;
@@ -15,7 +17,11 @@ mod survey;
 mod unit;
 
 pub use control::{CompactionControl, CompactionProgress};
+pub use erased::{ErasedEvent, ErasedEvents};
+pub(crate) use fate::{Fate, Fates};
+pub(crate) use handle::{BYTES_PER_SECOND, Run};
 pub use handle::{CompactError, Compaction, CompactionReport};
 pub(crate) use ledger::{LEDGER_STREAM, is_entry};
 pub use ledger::{LedgerEntry, RemovedEvents};
 pub(crate) use survey::survey;
+pub(crate) use unit::Unit;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 impl Unit {
     /// Makes the manifest name the new files instead of the old ones, and shows them to readers. `false`, and the new files are
     /// removed, if somebody has put other ones there meanwhile.
-    pub(super) fn publish(&self, core: &Core, written: Written, number: u64) -> Result<bool, LogError> {
+    pub(crate) fn publish(&self, core: &Core, written: Written, number: u64) -> Result<bool, LogError> {
         let old = self.segments();
         let mut catalog = core.catalog.lock();
         if !self.parts.iter().all(|part| core.has_part(part)) {
@@ -28,7 +28,7 @@ impl Unit {
             old.iter().filter_map(|segment| segment.sealed_entry().cloned()).collect();
         let entry = CompactionEntry {
             number,
-            at: core.env.clock.now(),
+            at: written.gone.erased_at.unwrap_or_else(|| core.env.clock.now()),
             first: written.gone.first.unwrap_or(Position::ZERO),
             last: written.gone.last,
             bytes_before: length(&before),
@@ -37,6 +37,7 @@ impl Unit {
             rewritten: written.rewritten,
             merged: written.merged,
             events: written.gone.events,
+            erased: written.gone.erased,
         };
         let change = Compacted { old: &before, sealed, runs: written.runs.clone(), entry };
         let gone = match catalog.compacted(core.watermark.durable(), change) {

@@ -4,25 +4,25 @@
 //! something goes are written anew, all of them get runs of their own, and one manifest puts them in the place of the old ones. What
 //! is written before that takes room beside them; if there is none, it is removed and nothing has happened.
 
-use super::going::Going;
+use super::fate::{Fate, Fates};
 use super::handle::{CompactError, Run};
 use crate::core::Core;
 use crate::error::ReadError;
 use crate::part::{Part, insert_stored};
 use crate::run_file::write_run_file;
 use annals_compaction::{Action, Plan};
-use annals_format::{REASONS, RunEntry, SealedSegment, names};
+use annals_format::{ErasedRange, REASONS, RunEntry, SealedSegment, names};
 use annals_index::MemoryIndex;
-use annals_types::{EventRef, Position};
+use annals_types::{EventRef, Position, Timestamp};
 use annals_wal::{Choice, LogError, Rewrite, RewriteTarget, Segment};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Parts of the index that lie side by side, mostly one, and what is to be done with their segments, in their order.
 #[derive(Debug, Default)]
-pub(super) struct Unit {
+pub(crate) struct Unit {
     pub(super) parts: Vec<Arc<Part>>,
     groups: Vec<Group>,
 }
@@ -43,21 +43,32 @@ pub(super) enum Piece {
 }
 
 /// What went.
-#[derive(Debug, Default)]
-pub(super) struct Gone {
+#[derive(Debug)]
+pub(crate) struct Gone {
     pub(super) events: [u64; REASONS.len()],
     pub(super) first: Option<Position>,
     pub(super) last: Position,
+    /// What only lost its payload.
+    pub(crate) erased: ErasedRange,
+    /// When that was, as the events tell it.
+    pub(super) erased_at: Option<Timestamp>,
+}
+
+impl Default for Gone {
+    fn default() -> Self {
+        let (events, last, erased) = ([0; REASONS.len()], Position::ZERO, ErasedRange::NONE);
+        Gone { events, first: None, last, erased, erased_at: None }
+    }
 }
 
 /// Files that are in no manifest yet.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(crate) struct Written {
     pub(super) pieces: Vec<Piece>,
     pub(super) runs: Vec<RunEntry>,
-    pub(super) gone: Gone,
+    pub(crate) gone: Gone,
     pub(super) dropped: u64,
-    pub(super) rewritten: u64,
+    pub(crate) rewritten: u64,
     pub(super) merged: u64,
 }
 
@@ -68,6 +79,16 @@ impl Unit {
         let newest = newest.map(|segment| segment.figures.segment_id);
         let actions: HashMap<u64, &Action> =
             plan.segments.iter().map(|segment| (segment.figures.segment_id, &segment.action)).collect();
+        Self::by(parts, &actions, newest)
+    }
+
+    /// The parts with these segments, which are to be written anew.
+    pub(crate) fn rewriting(parts: &[Arc<Part>], segments: &HashSet<u64>) -> Vec<Self> {
+        let actions = segments.iter().map(|segment| (*segment, &Action::Rewrite)).collect();
+        Self::by(parts, &actions, None)
+    }
+
+    fn by(parts: &[Arc<Part>], actions: &HashMap<u64, &Action>, newest: Option<u64>) -> Vec<Self> {
         let mut units: Vec<Unit> = Vec::new();
         // The neighbours with which the last segment becomes one.
         let mut neighbours: Option<&Range<usize>> = None;
@@ -120,13 +141,13 @@ impl Unit {
 
     /// Writes the new files. `None` if it was told to end before that was done; then they are removed again, as they are after an
     /// error.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         run: &Run<'_>,
-        going: &mut Going<'_>,
+        fates: &mut dyn Fates,
     ) -> Result<Option<Written>, CompactError> {
         let mut written = Written::default();
-        match self.write_all(run, going, &mut written) {
+        match self.write_all(run, fates, &mut written) {
             Ok(true) => Ok(Some(written)),
             Ok(false) => {
                 written.remove(run.core);
@@ -142,14 +163,14 @@ impl Unit {
     fn write_all(
         &self,
         run: &Run<'_>,
-        going: &mut Going<'_>,
+        fates: &mut dyn Fates,
         written: &mut Written,
     ) -> Result<bool, CompactError> {
         for group in &self.groups {
             match group {
                 Group::Keep(segment) => written.pieces.push(Piece::Old(Arc::clone(segment))),
                 Group::Write(sources) => {
-                    let Some(entry) = write_group(run, going, sources, &mut written.gone)? else {
+                    let Some(entry) = write_group(run, fates, sources, &mut written.gone)? else {
                         return Ok(false);
                     };
                     match entry {
@@ -185,7 +206,7 @@ impl Unit {
 #[expect(clippy::option_option, reason = "two answers that do not depend on each other")]
 fn write_group(
     run: &Run<'_>,
-    going: &mut Going<'_>,
+    fates: &mut dyn Fates,
     sources: &[Arc<Segment>],
     gone: &mut Gone,
 ) -> Result<Option<Option<SealedSegment>>, CompactError> {
@@ -210,14 +231,8 @@ fn write_group(
         return Err(LogError::Io { what: "remove what is left over".into(), source }.into());
     }
     let mut rewrite = Rewrite::begin(disk, target, sources.to_vec())?;
-    let mut choose = |event: &EventRef<'_>| match going.goes(event) {
-        Ok(None) => Ok(Choice::Keep),
-        Ok(Some(reason)) => {
-            gone.events[reason as usize] += 1;
-            gone.first.get_or_insert(event.position);
-            gone.last = event.position;
-            Ok(Choice::Drop)
-        }
+    let mut choose = |event: &EventRef<'_>| match fates.of(event) {
+        Ok(fate) => Ok(gone.note(event.position, fate)),
         Err(ReadError::Corrupt(corruption)) => Err(LogError::Corrupt(corruption)),
         Err(error) => {
             Err(LogError::Io { what: "find out what goes".into(), source: io::Error::other(error) })
@@ -243,6 +258,26 @@ fn write_group(
         run.pace.end(&begun, step.read + step.written);
     }
     Ok(Some(rewrite.finish()?))
+}
+
+impl Gone {
+    fn note(&mut self, position: Position, fate: Fate) -> Choice {
+        match fate {
+            Fate::Stays => Choice::Keep,
+            Fate::Goes(reason) => {
+                self.events[reason as usize] += 1;
+                self.first.get_or_insert(position);
+                self.last = position;
+                Choice::Drop
+            }
+            Fate::Erased { erasure, keep_tags } => {
+                let first = if self.erased.events == 0 { position } else { self.erased.first };
+                self.erased = ErasedRange { events: self.erased.events + 1, first, last: position };
+                self.erased_at = Some(erasure.erased_at);
+                Choice::Erase { erasure, keep_tags }
+            }
+        }
+    }
 }
 
 impl Piece {
@@ -272,7 +307,7 @@ impl Piece {
 
 impl Written {
     /// Removes the new files. What stays is in no manifest, and is removed when the store is opened the next time.
-    pub(super) fn remove(&self, core: &Core) {
+    pub(crate) fn remove(&self, core: &Core) {
         for piece in &self.pieces {
             if let Piece::New(entry) = piece {
                 let _ = core.env.disk.remove(&entry.path());

@@ -24,6 +24,10 @@ impl Inspector<'_> {
         self.fact("next_file_id", Fact::Number(manifest.next_file_id));
         self.fact("ids_indexed", Fact::Flag(manifest.ids_indexed));
         self.fact("has_rules", Fact::Flag(manifest.has_rules));
+        if let Some(erasures) = &manifest.erasures {
+            self.fact("erasures_requested", Fact::Number(erasures.requested));
+            self.fact("erasures_finished", Fact::Number(erasures.finished));
+        }
         self.fact("closed_in_good_order", Fact::Flag(manifest.clean.is_some()));
         let sealed = manifest.sealed.iter().map(|segment| segment.id).collect();
         self.fact("sealed_segments", Fact::Numbers(sealed));

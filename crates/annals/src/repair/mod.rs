@@ -220,6 +220,7 @@ fn inherit(source: &Source, first_recorded: Timestamp) -> Inherited {
         ids_indexed: manifest.is_none_or(|manifest| manifest.ids_indexed),
         // Where nobody knows, they are looked for.
         has_rules: manifest.is_none_or(|manifest| manifest.has_rules),
+        erasures: manifest.and_then(|manifest| manifest.erasures),
     }
 }
 

@@ -8,8 +8,8 @@ use crate::error::OpenError;
 use crate::part::IndexPlan;
 use crate::run_file::write_run_file;
 use annals_format::{
-    Binding, CleanMark, FrameBuilder, FrameStamp, Manifest, OpenSegment, RunEntry, SealedSegment, StoreId,
-    names,
+    Binding, CleanMark, Erasures, FrameBuilder, FrameStamp, Manifest, OpenSegment, RunEntry, SealedSegment,
+    StoreId, names,
 };
 use annals_index::{IndexedEvent, MemoryIndex, TermKind};
 use annals_types::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
@@ -41,6 +41,8 @@ pub(super) struct Inherited {
     pub(super) durability: u8,
     pub(super) ids_indexed: bool,
     pub(super) has_rules: bool,
+    /// Requests to erase; those that were finished stay so, where that is known.
+    pub(super) erasures: Option<Erasures>,
 }
 
 /// The store that is being written.
@@ -289,6 +291,7 @@ impl Destination {
             clean: Some(CleanMark { segment_id, frames_end }),
             removed: None,
             compactions: Vec::new(),
+            erasures: self.inherited.erasures,
         };
         let disk = &*self.env.disk;
         replace_file(disk, names::MANIFEST, &manifest.encode()).map_err(OpenError::io("write MANIFEST"))?;

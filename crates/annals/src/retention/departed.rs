@@ -14,7 +14,7 @@ pub(crate) enum Departed {
     MaxBytes = 3,
     Deleted = 4,
     Tombstoned = 5,
-    Other = 7,
+    Other = 6,
 }
 
 impl View {

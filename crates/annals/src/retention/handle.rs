@@ -291,6 +291,12 @@ pub(super) fn own(view: &View, stream: &str) -> Result<Option<Own>, ReadError> {
     rules.own(log, TermKey::new(TermKind::Stream, stream, seed).hash(seed), stream)
 }
 
+/// The first version of a stream behind its last deletion, and whether its name is closed.
+pub(crate) fn deletion_of(view: &View, stream: &str) -> Result<(Version, bool), ReadError> {
+    Ok(own(view, stream)?
+        .map_or((Version::FIRST, false), |own| (own.anew.max(Version::FIRST), own.tombstoned)))
+}
+
 /// The version of a stream's last event, hidden or not.
 pub(super) fn last_version(view: &View, stream: &str) -> Result<Version, ReadError> {
     let key = TermKey::new(TermKind::Stream, stream, view.parts.hash_seed);

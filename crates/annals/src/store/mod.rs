@@ -197,6 +197,7 @@ impl Store {
         let core = &self.0.core;
         let position = core.watermark.visible();
         let mut view = View::new(core.parts.load_full(), position);
+        view.conceals = true;
         // Behind the position, too: a rule that is not known by now is not visible there.
         if !core.retention.is_empty_at(position) {
             view.hiding = Some(Hiding::at(core.env.clock.now(), position, core.retention.known(position)));
@@ -319,6 +320,16 @@ impl Store {
         writing.deciding.refuse_own()?;
         let closed = writing.closed.lock();
         if closed.is_some() { Ok(()) } else { mark_durable(&self.0.core, &writing.queue).unwrap_or(Ok(())) }
+    }
+
+    /// Has the writer do something outside of a group; it refuses what is not open for writing.
+    pub(crate) fn with_writer<R>(
+        &self,
+        act: impl FnOnce(&mut Committer) -> Result<R, AppendError>,
+    ) -> Result<R, AppendError> {
+        let Some(writing) = &self.0.writing else { return Err(AppendError::ReadOnly) };
+        writing.deciding.refuse_own()?;
+        writing.queue.with_sink(act)
     }
 
     /// Whether it is open for writing.

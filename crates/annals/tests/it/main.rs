@@ -18,6 +18,7 @@ mod derived;
 mod direct;
 mod encryption;
 mod erased;
+mod erasure;
 mod expectations;
 mod full_disk;
 mod history;

@@ -64,6 +64,7 @@ fn store_from(first: u64, version: u64, recorded: i64) -> MemoryDisk {
         clean: None,
         removed: None,
         compactions: Vec::new(),
+        erasures: None,
     };
     let files = [(names::segment(1), bytes), (names::MANIFEST.to_owned(), manifest.encode())];
     MemoryDisk::from_image(BTreeMap::from(files)).unwrap()

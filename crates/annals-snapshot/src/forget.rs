@@ -1,0 +1,110 @@
+//! Dropping the snapshots of states that must not be known any more.
+
+use crate::cursor::{Cursor, START};
+use crate::error::SnapshotError;
+use crate::file::AnyFile;
+use crate::merge::{Keep, Kind, Sources};
+use crate::prune::Pruned;
+use crate::sorted::Sorted;
+use crate::store::Snapshots;
+use annals_format::StoreId;
+use annals_format::snapshot::{SnapshotKey, snapshot_hash_seed};
+use annals_types::Version;
+use annals_types::planted::{Bug, planted};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// The snapshots that are to be forgotten: of some streams, from a version of each on. A stream takes about 30 bytes, whatever its name.
+#[derive(Clone, Debug)]
+pub struct Forget {
+    seed: u64,
+    /// By the hash of the stream's name: two streams with one hash, which is next to impossible, lose both.
+    from: HashMap<u64, Version>,
+}
+
+impl Forget {
+    /// Nothing yet, of a store.
+    #[must_use]
+    pub fn new(store_id: &StoreId) -> Self {
+        Forget { seed: snapshot_hash_seed(store_id), from: HashMap::new() }
+    }
+
+    /// The states of a stream at this version and behind it; said again, from the lowest version on.
+    pub fn add(&mut self, stream: &str, from: Version) {
+        let lowest = self.from.entry(self.hash(stream)).or_insert(from);
+        *lowest = from.min(*lowest);
+    }
+
+    /// Whether there is nothing to forget.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.from.is_empty()
+    }
+
+    pub(crate) fn has(&self, key: &SnapshotKey, version: Version) -> bool {
+        self.from.get(&key.stream).is_some_and(|from| version >= *from)
+    }
+
+    fn hash(&self, stream: &str) -> u64 {
+        SnapshotKey::new(stream, "", self.seed).stream
+    }
+}
+
+impl Snapshots {
+    /// Drops snapshots, and writes the files anew that have them, so that their bytes go from the disk as well. What is put meanwhile
+    /// stays: whoever forgets sees to it that nothing of the kind is put any more. Others may read meanwhile; what is done in the
+    /// background waits. A file of another store or of a newer program is left as it is.
+    ///
+    /// # Errors
+    /// [`SnapshotError::ReadOnly`], [`SnapshotError::Closed`]; [`SnapshotError::Io`], then some of it may be done. Nothing is found
+    /// any more that was dropped, also after a crash, once this has returned without an error.
+    pub fn forget(&self, forget: &Forget) -> Result<Pruned, SnapshotError> {
+        self.check_writable()?;
+        let mut maintenance = self.maintenance.lock();
+        self.abandon(&mut maintenance)?;
+        {
+            let mut writer = self.writer.lock();
+            if writer.closed {
+                return Err(SnapshotError::Closed);
+            }
+            writer.end_active();
+        }
+        let (before, dropped) = (self.files().bytes()?, maintenance.dropped);
+        self.discard_broken();
+        let keep = Keep { newest: None, forget: Some(Arc::new(forget.clone())) };
+        while let Some(sources) = self.full_written(&maintenance) {
+            self.complete_job(&mut maintenance, Kind::Sort, &sources, keep.clone())?;
+        }
+        let files = self.files();
+        let mut ids: BTreeSet<u64> =
+            files.sorted.iter().filter(|file| has_any(file, forget)).map(|file| file.id).collect();
+        // Of what is damaged nobody can tell what it has.
+        ids.extend(files.to_make_again());
+        for id in ids {
+            if let Some(sources) = Sources::rewriting(&self.files(), id) {
+                self.complete_job(&mut maintenance, Kind::Rewrite, &sources, keep.clone())?;
+            }
+        }
+        if !planted(Bug::ForgottenFilesStay) {
+            self.removal.run(&*self.env.disk)?;
+        }
+        self.removal.sync_names(&*self.env.disk)?;
+        maintenance.superseded = Some(BTreeMap::new());
+        let (dropped, bytes_after) = (maintenance.dropped - dropped, self.files().bytes()?);
+        Ok(Pruned { dropped, bytes_before: before, bytes_after })
+    }
+}
+
+/// Whether a file has a snapshot that is to be forgotten, also one that another one supersedes. Where its index is damaged it may.
+fn has_any(file: &Arc<Sorted>, forget: &Forget) -> bool {
+    let Ok(mut cursor) = Cursor::at(AnyFile::Sorted(Arc::clone(file)), START) else { return true };
+    while let Some(entry) = cursor.current {
+        if forget.has(&entry.key, entry.version) {
+            return true;
+        }
+        if cursor.advance().is_err() {
+            return true;
+        }
+    }
+    false
+}
