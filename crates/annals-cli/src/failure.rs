@@ -2,8 +2,8 @@
 
 use crate::output::StdoutClosed;
 use annals::{
-    AppendError, BackupError, CompactError, KeyError, LoadError, OpenError, PayloadError, ReadError,
-    RetentionError, SchemaError, TruncateError,
+    AppendError, BackupError, CompactError, EraseError, Interrupted, KeyError, LoadError, OpenError,
+    PayloadError, ReadError, RetentionError, SchemaError, TruncateError,
 };
 use anyhow::Error;
 
@@ -52,6 +52,18 @@ fn status_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         Some(CompactError::Retention(error)) => return status_of(error),
         Some(CompactError::Read(error)) => return status_of(error),
         Some(CompactError::Append(error)) => return status_of(error),
+        _ => {}
+    }
+    match cause.downcast_ref() {
+        Some(EraseError::SystemStream { .. } | EraseError::Length { .. }) => return Some(USAGE),
+        Some(EraseError::StateWouldGo { .. }) => return Some(CONFLICT),
+        Some(EraseError::Read(error)) => return status_of(error),
+        Some(EraseError::Append(error)) => return status_of(error),
+        _ => {}
+    }
+    match cause.downcast_ref() {
+        Some(Interrupted::Compact(error)) => return status_of(error),
+        Some(Interrupted::Snapshot(error)) => return status_of(error),
         _ => {}
     }
     match cause.downcast_ref() {

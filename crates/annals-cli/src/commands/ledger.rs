@@ -1,28 +1,35 @@
-//! `ledger`: what was removed, when and why.
+//! `ledger`: what was removed and erased, when and why.
 
 use crate::output::{Facts, Out};
-use crate::table::{Column, number, text};
+use crate::table::{self, Column, number};
 use crate::time;
 use crate::tool::Tool;
-use annals::LedgerEntry;
+use annals::{ErasedEvent, LedgerEntry};
 use anyhow::Result;
 
-/// Show what was removed, when and why
+/// Show what was removed and erased, when and why
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "One line for each step of a compaction: between which positions events went, how many for which reason, and what\n\
-    that gave back. What stays in the store itself is in the stream $annals.ledger.\n\n\
-    Example:\n  annals ledger"
+    after_help = "One line for each step of a compaction or an erasure: between which positions events went, how many for which reason,\n\
+    how many lost their payloads, and what that gave back; with --erased one for each of these. It is in the stream $annals.ledger.\n\n\
+    Examples:\n  \
+    annals ledger\n  \
+    annals ledger --erased"
 )]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Show each event of which the payload was erased, with what is known of it
+    #[arg(long)]
+    erased: bool,
+}
 
 const COLUMNS: &[Column] = &[
     number("compaction"),
-    text("at"),
+    table::text("at"),
     number("events"),
-    text("reasons"),
+    table::text("reasons"),
     number("first"),
     number("last"),
+    number("erased"),
     number("bytes before"),
     number("bytes after"),
     number("dropped"),
@@ -30,7 +37,23 @@ const COLUMNS: &[Column] = &[
     number("merged"),
 ];
 
-pub(crate) fn run(tool: &Tool, _: &Args) -> Result<()> {
+const ERASED: &[Column] = &[
+    number("position"),
+    table::text("stream"),
+    number("version"),
+    table::text("type"),
+    table::text("recorded"),
+    table::text("erased"),
+    number("data bytes"),
+    number("request"),
+    table::text("asked by"),
+    table::text("reason"),
+];
+
+pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
+    if args.erased {
+        return erased(tool);
+    }
     let entries = tool.reading()?.ledger()?;
     let mut out = tool.out();
     let mut table = out.table(COLUMNS);
@@ -59,6 +82,7 @@ fn row(entry: &LedgerEntry) -> Vec<String> {
         reasons(entry, " ").join(", "),
         entry.first_position.to_string(),
         entry.last_position.to_string(),
+        entry.erased.to_string(),
         entry.bytes_before.to_string(),
         entry.bytes_after.to_string(),
         entry.segments_dropped.to_string(),
@@ -80,10 +104,64 @@ fn line(out: &mut Out, entry: &LedgerEntry) -> Result<()> {
         .json_and("removed", removed, reasons(entry, " ").join(", "))
         .number("first", entry.first_position)
         .number("last", entry.last_position)
+        .number("erased", entry.erased)
         .number("bytes_before", entry.bytes_before)
         .number("bytes_after", entry.bytes_after)
         .number("segments_dropped", entry.segments_dropped)
         .number("segments_rewritten", entry.segments_rewritten)
         .number("segments_merged", entry.segments_merged);
     out.line(facts.json())
+}
+
+fn erased(tool: &Tool) -> Result<()> {
+    let store = tool.reading()?;
+    let mut out = tool.out();
+    let mut table = out.table(ERASED);
+    for event in store.erased_events() {
+        let event = event?;
+        if out.is_table() {
+            table.row(&mut out, erased_row(&event))?;
+        } else {
+            out.line(erased_facts(&event).json())?;
+        }
+    }
+    if out.is_table() {
+        table.flush(&mut out)?;
+    }
+    out.flush()
+}
+
+fn erased_row(event: &ErasedEvent) -> Vec<String> {
+    vec![
+        event.position.to_string(),
+        event.stream.clone(),
+        event.version.to_string(),
+        event.event_type.clone(),
+        time::show(event.recorded_at).to_string(),
+        time::show(event.erasure.erased_at).to_string(),
+        event.erasure.data_bytes.to_string(),
+        event.request.to_string(),
+        event.asked_by.clone(),
+        event.reason.clone(),
+    ]
+}
+
+fn erased_facts(event: &ErasedEvent) -> Facts {
+    let hash =
+        event.erasure.sha256.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Facts::new()
+        .number("position", event.position)
+        .text("stream", &event.stream)
+        .number("version", event.version)
+        .text("type", &event.event_type)
+        .text("recorded", time::show(event.recorded_at))
+        .text("erased", time::show(event.erasure.erased_at))
+        .number("data_bytes", event.erasure.data_bytes)
+        .number("metadata_bytes", event.erasure.metadata_bytes)
+        .maybe("sha256", hash)
+        .number("compaction", event.compaction)
+        .number("request", event.request)
+        .maybe("asked_by", said(&event.asked_by))
+        .maybe("reason", said(&event.reason))
 }

@@ -9,6 +9,7 @@ mod completions;
 mod delete;
 mod demo;
 mod diff;
+mod erase;
 mod events;
 mod explore;
 mod export;
@@ -57,6 +58,7 @@ pub(crate) enum Command {
     Truncate(truncate::Args),
     Delete(delete::Args),
     Compact(compact::Args),
+    Erase(erase::Args),
     Ledger(ledger::Args),
     Keys(keys::Args),
     Stats(stats::Args),
@@ -94,6 +96,7 @@ impl Command {
             Command::Truncate(args) => truncate::run(tool, &args),
             Command::Delete(args) => delete::run(tool, &args),
             Command::Compact(args) => compact::run(tool, &args),
+            Command::Erase(args) => erase::run(tool, &args),
             Command::Ledger(args) => ledger::run(tool, &args),
             Command::Stats(args) => stats::run(tool, &args),
             Command::Verify(args) => verify::run(tool, &args),

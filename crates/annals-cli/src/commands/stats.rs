@@ -33,6 +33,7 @@ fn facts(stats: &Stats) -> Facts {
         .number("runs_missing", stats.runs_missing)
         .number("snapshots", stats.snapshots);
     let facts = bytes(facts, "snapshot_bytes", stats.snapshot_bytes)
+        .number("erasures_under_way", stats.erasures_under_way)
         .number("ids_indexed", stats.ids_indexed)
         .number("last_position", stats.last_position)
         .number("durable_position", stats.durable_position)
