@@ -237,6 +237,10 @@ bugs! {
     RemovedNotAgainstCondition = "removed-not-against-condition",
     /// Events of a stream are removed though others before them stay. What is left seems to be whole.
     RemovedFromTheMiddle = "removed-from-the-middle",
+    /// Guards are stored, and compaction does not mind them. What a consumer has not read yet is gone.
+    GuardIgnored = "guard-ignored",
+    /// Closing does not wait for the worker that compacts. It goes on in files that may be somebody else's by then.
+    CompactedAfterClose = "compacted-after-close",
     /// What is hidden is leapt over to the end of the log. What is shown behind it is not found.
     LeapToTheEnd = "leap-to-the-end",
     /// A view as of a time does not show what was recorded in that very moment.

@@ -2,7 +2,9 @@
 
 use crate::budget::Budget;
 use crate::catalog::Catalog;
+use crate::compaction::{Turns, Worker};
 use crate::erasure::Gate;
+use crate::guards::SharedGuards;
 use crate::keys::Encryption;
 use crate::merging::Merges;
 use crate::options::Durability;
@@ -44,8 +46,11 @@ pub(crate) struct Core {
     pub(crate) snapshots: LazySnapshots,
     /// Keeps states of what was erased from being saved. Never taken with `catalog` held.
     pub(crate) gate: RwLock<Gate>,
-    /// Held while the store is compacted, or something in it erased.
-    pub(crate) compacting: Mutex<()>,
+    pub(crate) guards: SharedGuards,
+    /// Who compacts the store, or erases something in it.
+    pub(crate) turns: Turns,
+    /// Compacts it in the background.
+    pub(crate) compactor: Worker,
     /// Merges under way. Never taken with `catalog` held.
     pub(crate) merges: Mutex<Merges>,
     /// What stands in for runs that are missing or damaged.
@@ -106,6 +111,7 @@ pub(crate) struct Settings {
     pub(crate) snapshots: SnapshotOptions,
     /// Wakes the worker; `None` if there is none.
     pub(crate) worker: Option<Sender<()>>,
+    pub(crate) compactor: Worker,
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) retention: Arc<SharedRules>,
     pub(crate) encryption: Option<Encryption>,
@@ -120,7 +126,8 @@ impl Core {
         watermark: Arc<Watermark>,
         prepared: Vec<PreparedSegment>,
     ) -> Self {
-        let Settings { durability, budget, snapshots, worker, schemas, retention, encryption } = settings;
+        let Settings { durability, budget, snapshots, worker, compactor, schemas, retention, encryption } =
+            settings;
         (parts.schemas, parts.retention) = (Arc::clone(&schemas), Arc::clone(&retention));
         lend_keys(&parts, encryption.as_ref());
         let manifest = catalog.manifest();
@@ -135,7 +142,9 @@ impl Core {
             budget,
             snapshots: LazySnapshots::new(snapshots),
             gate: RwLock::default(),
-            compacting: Mutex::new(()),
+            guards: SharedGuards::default(),
+            turns: Turns::default(),
+            compactor,
             merges: Mutex::new(Merges::default()),
             rebuilt,
             parts: ArcSwap::from_pointee(parts),

@@ -60,6 +60,7 @@ mod erasure;
 mod error;
 mod events;
 mod follow;
+mod guards;
 mod heads;
 mod inspect;
 mod keys;
@@ -118,8 +119,8 @@ pub use backup::{
 };
 pub use batch::{Appended, AppendedStream, Batch};
 pub use compaction::{
-    CompactError, Compaction, CompactionControl, CompactionProgress, CompactionReport, ErasedEvent,
-    ErasedEvents, LedgerEntry, RemovedEvents,
+    CompactError, Compaction, CompactionControl, CompactionOptions, CompactionProgress, CompactionReport,
+    CompactionState, ErasedEvent, ErasedEvents, LedgerEntry, RemovedEvents,
 };
 pub use criteria::{Clause, Criteria};
 pub use decide::{DecideError, Decided, Situation};
@@ -127,6 +128,7 @@ pub use document::{Change, Document, DocumentError, History, HistoryEntry, JsonE
 pub use erasure::{Erase, EraseError, ErasePlan, EraseReport, EraseSegment, EraseTarget, Interrupted};
 pub use error::{AppendError, OpenError, ReadError};
 pub use events::Events;
+pub use guards::{GuardError, GuardInfo, Guards};
 pub use inspect::{Fact, InspectedFrame, InspectedRecord, Inspection, inspect, inspect_frame, inspect_in};
 pub use keys::{Encrypt, KeyError, KeyFile, KeyInfo};
 pub use lists::{StreamInfo, Streams, TypeInfo};

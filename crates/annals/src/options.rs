@@ -1,6 +1,7 @@
 //! How a store is opened.
 
 use crate::budget::Budget;
+use crate::compaction::CompactionOptions;
 use crate::error::OpenError;
 use crate::keys::{Encrypt, Encryption, KeyFile};
 use crate::store::Store;
@@ -84,6 +85,7 @@ pub struct Options {
     pub(crate) direct_io: bool,
     pub(crate) env: Option<Env>,
     pub(crate) background: bool,
+    pub(crate) compaction: CompactionOptions,
     pub(crate) index_memory: u64,
     pub(crate) index_ids: Option<bool>,
     pub(crate) snapshots_kept: Option<u64>,
@@ -111,6 +113,7 @@ impl Options {
             direct_io: false,
             env: None,
             background: true,
+            compaction: CompactionOptions::new(),
             index_memory: INDEX_MEMORY_BYTES_DEFAULT,
             index_ids: None,
             snapshots_kept: None,
@@ -281,6 +284,14 @@ impl Options {
     #[must_use]
     pub fn background(mut self, background: bool) -> Self {
         self.background = background;
+        self
+    }
+
+    /// How what rules of retention let go is removed in the background: by a thread that is started once there are rules. Default: as
+    /// [`CompactionOptions::new`] says. Nothing of it happens with [`Options::background`] switched off.
+    #[must_use]
+    pub fn compaction(mut self, options: CompactionOptions) -> Self {
+        self.compaction = options;
         self
     }
 

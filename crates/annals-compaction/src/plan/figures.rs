@@ -14,6 +14,8 @@ pub struct SegmentFigures {
     pub last_position: Position,
     /// Whether it is sealed. Others are never planned for.
     pub sealed: bool,
+    /// Whether it was looked at what may go of it. Where it was not, it stays as it is.
+    pub surveyed: bool,
     /// How many events it has.
     pub events: u64,
     /// Bytes of its file.
@@ -40,6 +42,8 @@ pub enum Kept {
     NothingGoes,
     /// It is not sealed yet.
     NotSealed,
+    /// Nobody has looked what may go of it.
+    NotSurveyed,
     /// Less of it would go than is worth rewriting it.
     TooLittle,
     /// A guard holds it: somebody has not come past it.

@@ -16,6 +16,17 @@ pub struct ShareOutOfRange {
 }
 
 impl Share {
+    /// An eighth.
+    pub const EIGHTH: Share = Share(125);
+    /// A quarter.
+    pub const QUARTER: Share = Share(250);
+
+    /// In parts of 1000.
+    #[must_use]
+    pub const fn parts(self) -> u16 {
+        self.0
+    }
+
     /// So many parts of 1000.
     ///
     /// # Errors
@@ -27,6 +38,12 @@ impl Share {
     /// Whether a part of a whole is at least this share of it.
     pub(super) fn is_reached(self, part: u64, whole: u64) -> bool {
         u128::from(part) * 1000 >= u128::from(self.0) * u128::from(whole)
+    }
+
+    /// The same of a part that is not nothing.
+    #[must_use]
+    pub fn is_reached_by_some(self, part: u64, whole: u64) -> bool {
+        part > 0 && self.is_reached(part, whole)
     }
 }
 
@@ -40,6 +57,9 @@ pub struct Guard {
 }
 
 impl Guard {
+    /// How many bytes the name of a guard that is stored may have.
+    pub const NAME_BYTES_MAX: usize = 256;
+
     /// A guard at a position.
     #[must_use]
     pub fn new(name: impl Into<String>, position: Position) -> Self {
@@ -63,8 +83,8 @@ impl PlanOptions {
     #[must_use]
     pub fn new(segment_bytes: u64) -> Self {
         PlanOptions {
-            rewrite_from: Share(125),
-            merge_below: Share(250),
+            rewrite_from: Share::EIGHTH,
+            merge_below: Share::QUARTER,
             segment_bytes,
             all: false,
             guards: Vec::new(),
@@ -116,9 +136,12 @@ impl PlanOptions {
         going > 0 && (self.all || self.rewrite_from.is_reached(going, bytes))
     }
 
-    /// The guard that holds longest, of those that count.
-    pub(super) fn lowest_guard(&self) -> Option<&Guard> {
+    /// The guard that keeps a segment which ends at a position: of those that count the one that holds longest. `None` if it may go.
+    #[must_use]
+    pub fn guard_of(&self, last_position: Position) -> Option<&Guard> {
         let counting = self.guards.iter().filter(|guard| !self.overridden.contains(&guard.name));
-        counting.min_by(|one, other| (one.position, &one.name).cmp(&(other.position, &other.name)))
+        let lowest =
+            counting.min_by(|one, other| (one.position, &one.name).cmp(&(other.position, &other.name)));
+        lowest.filter(|guard| last_position > guard.position)
     }
 }

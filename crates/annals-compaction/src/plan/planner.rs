@@ -14,6 +14,7 @@ use std::ops::Range;
 ///     first_position: Position::new(number * 100 + 1),
 ///     last_position: Position::new(number * 100 + 100),
 ///     sealed: true,
+///     surveyed: true,
 ///     events: 100,
 ///     bytes: 1000,
 ///     going_events: going,
@@ -44,9 +45,10 @@ fn alone(figures: &SegmentFigures, options: &PlanOptions) -> Action {
     if !figures.sealed {
         return Action::Keep(Kept::NotSealed);
     }
-    if let Some(guard) = options.lowest_guard()
-        && figures.last_position > guard.position
-    {
+    if !figures.surveyed {
+        return Action::Keep(Kept::NotSurveyed);
+    }
+    if let Some(guard) = options.guard_of(figures.last_position) {
         return Action::Keep(Kept::Guard(guard.name.clone()));
     }
     if figures.going_events == 0 {

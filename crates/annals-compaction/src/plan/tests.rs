@@ -19,6 +19,7 @@ fn logs() -> impl Strategy<Value = Vec<SegmentFigures>> {
                 first_position,
                 last_position: next.previous(),
                 sealed: sealed && number + 1 < last,
+                surveyed: going_events % 5 != 4,
                 events,
                 bytes: 100 + events * length,
                 going_events,
@@ -56,17 +57,19 @@ proptest! {
         let counting = options.guards.iter().filter(|guard| !options.overridden.contains(&guard.name));
         let guarded = counting.map(|guard| guard.position).min().unwrap_or(Position::MAX);
         for segment in &plan.segments {
-            let SegmentFigures { last_position, sealed, events, going_events, going_bytes, bytes, .. } =
-                segment.figures;
+            let SegmentFigures {
+                last_position, sealed, surveyed, events, going_events, going_bytes, bytes, ..
+            } = segment.figures;
             let touched = !matches!(segment.action, Action::Keep(_));
             prop_assert!(!touched || sealed, "an open segment is touched: {segment:?}");
+            prop_assert!(!touched || surveyed, "nobody has looked at it: {segment:?}");
             prop_assert!(!touched || last_position <= guarded, "above the guard: {segment:?}");
             if segment.action == Action::Drop {
                 prop_assert!(going_events == events && events > 0, "something would be lost: {segment:?}");
             }
             // All that may go goes, unless there is a reason.
             let worth = options.all || options.rewrite_from.is_reached(going_bytes, bytes);
-            if sealed && last_position <= guarded && going_events > 0 && worth {
+            if sealed && surveyed && last_position <= guarded && going_events > 0 && worth {
                 prop_assert!(touched, "it stays without a reason: {segment:?}");
             }
             if let Action::Keep(Kept::Guard(name)) = &segment.action {
@@ -96,6 +99,7 @@ fn segment(number: u64, events: u64, going: u64) -> SegmentFigures {
         first_position: Position::new(number * 1000 + 1),
         last_position: Position::new(number * 1000 + events),
         sealed: true,
+        surveyed: true,
         events,
         bytes: events,
         going_events: going,

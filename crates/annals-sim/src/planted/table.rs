@@ -121,6 +121,8 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::RemovedNotBelowFloor => store("compaction::"),
         Bug::RemovedNotAgainstCondition => store("compaction::"),
         Bug::RemovedFromTheMiddle => store("compaction::removed::"),
+        Bug::GuardIgnored => store("retention::guards::"),
+        Bug::CompactedAfterClose => store("compaction::worker::closing"),
         Bug::LeapToTheEnd => store("time_travel::"),
         Bug::AsOfExcludesItsMoment => store("views::what_is_recorded_in_a_moment"),
         Bug::SnapshotOfOtherEvents => store("aggregate_crashes::a_snapshot_of_another_history"),

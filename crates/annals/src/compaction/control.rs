@@ -76,6 +76,42 @@ impl CompactionControl {
         note(&mut self.0.state.lock().progress);
     }
 
+    /// Begins to count anew.
+    pub(super) fn begin(&self, bytes_total: u64) {
+        self.note(|progress| {
+            *progress = CompactionProgress { bytes_total, paused: progress.paused, ..Default::default() };
+        });
+    }
+
+    /// Whether it was told to end.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.0.state.lock().stopped
+    }
+
+    /// Lets some time pass, unless it is to end.
+    pub(super) fn rest(&self, time: Duration, others: &dyn Fn() -> bool) {
+        if time.is_zero() {
+            return;
+        }
+        let deadline = Deadline::after(time);
+        let mut state = self.0.state.lock();
+        while !state.stopped && others() {
+            let left = deadline.left();
+            if left.is_zero()
+                || self.0.changed.wait_until(&mut state, Deadline::after(left.min(LOOK_EVERY)))
+                    && left <= LOOK_EVERY
+            {
+                return;
+            }
+        }
+    }
+
+    /// Has whoever waits look whether there is a reason to end.
+    pub(super) fn wake(&self) {
+        drop(self.0.state.lock());
+        self.0.changed.notify_all();
+    }
+
     /// Waits as long as it is paused; `false` if it is to end, for which there may be another cause.
     pub(super) fn may_go_on(&self, others: &dyn Fn() -> bool) -> bool {
         let mut state = self.0.state.lock();

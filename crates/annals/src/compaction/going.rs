@@ -34,10 +34,15 @@ impl<'v> Going<'v> {
         Ok(Going { view, hides: view.may_hide()?, blocked, first: HashMap::new() })
     }
 
+    /// Whether an event may go, if nothing blocks it.
+    pub(super) fn may_go(&mut self, event: &EventRef<'_>) -> Result<bool, ReadError> {
+        // What was lost to damage has perhaps no stream, and takes no room.
+        Ok(self.hides && !event.is_lost() && event.version < self.first_of(event.stream)?)
+    }
+
     /// For which reason an event goes; `None` if it stays.
     pub(super) fn goes(&mut self, event: &EventRef<'_>) -> Result<Option<Departed>, ReadError> {
-        // What was lost to damage has perhaps no stream, and takes no room.
-        if !self.hides || event.is_lost() || event.version >= self.first_of(event.stream)? {
+        if !self.may_go(event)? {
             return Ok(None);
         }
         let blocked = self.blocked.get(&self.hash(event.stream)).is_some_and(|from| event.position >= *from);

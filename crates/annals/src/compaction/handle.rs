@@ -1,19 +1,15 @@
-//! Compacting a store.
+//! Compacting a store when it is asked for.
 
 use super::control::CompactionControl;
-use super::going::Going;
-use super::pace::Pace;
-use super::survey::{Surveyed, survey};
-use super::unit::Unit;
-use crate::core::Core;
+use super::job::Job;
+use super::survey::{Scope, survey_all};
 use crate::erasure::Interrupted;
 use crate::error::{AppendError, ReadError};
+use crate::guards::GuardError;
 use crate::retention::RetentionError;
 use crate::store::Store;
 use annals_compaction::{Guard, Plan, PlanOptions, Share};
-use annals_types::Position;
 use annals_wal::LogError;
-use std::time::Duration;
 
 /// Bytes that are read and written in a second, unless told otherwise.
 pub(crate) const BYTES_PER_SECOND: u64 = 64 << 20;
@@ -66,12 +62,15 @@ pub enum CompactError {
     /// Only who writes a store can compact it.
     #[error("the store is open for reading only: open it for writing to compact it")]
     ReadOnly,
-    /// It is being compacted already.
+    /// Somebody else compacts it who was asked to.
     #[error("the store is being compacted already: wait until that is done, or stop it")]
     Busy,
     /// Rules could not be applied.
     #[error(transparent)]
     Retention(#[from] RetentionError),
+    /// It could not be written down how far guards are.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
     /// The store cannot be read; a damaged segment is not written anew.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -83,36 +82,15 @@ pub enum CompactError {
     Erasure(#[source] Box<Interrupted>),
 }
 
+impl From<Interrupted> for CompactError {
+    fn from(error: Interrupted) -> Self {
+        CompactError::Erasure(Box::new(error))
+    }
+}
+
 impl From<LogError> for CompactError {
     fn from(error: LogError) -> Self {
         CompactError::Read(error.into())
-    }
-}
-
-/// One run of it.
-pub(crate) struct Run<'c> {
-    pub(super) core: &'c Core,
-    pub(super) pace: Pace,
-    /// The number of the compaction that the next manifest will be.
-    pub(crate) number: u64,
-    control: &'c CompactionControl,
-}
-
-impl<'c> Run<'c> {
-    pub(crate) fn new(core: &'c Core, bytes_per_second: Option<u64>, control: &'c CompactionControl) -> Self {
-        let number = core.catalog.lock().manifest().removed.map_or(0, |removed| removed.compaction) + 1;
-        Run { core, pace: Pace::new(bytes_per_second), number, control }
-    }
-
-    pub(super) fn may_go_on(&self) -> bool {
-        self.control.may_go_on(&|| self.core.may_go_on())
-    }
-
-    pub(super) fn note(&self, read: u64, written: u64) {
-        self.control.note(|progress| {
-            progress.bytes_read += read;
-            progress.bytes_written += written;
-        });
     }
 }
 
@@ -144,14 +122,14 @@ impl Compaction {
         self
     }
 
-    /// Keeps what somebody has not read yet.
+    /// Keeps what somebody has not read yet, beside what the [guards](Store::guards) of the store keep.
     #[must_use]
     pub fn guard(mut self, guard: Guard) -> Self {
         self.plan = self.plan.guard(guard);
         self
     }
 
-    /// The guard with this name does not count.
+    /// The guard with this name does not count, whether it is one of the store or was given here.
     #[must_use]
     pub fn override_guard(mut self, name: impl Into<String>) -> Self {
         self.plan = self.plan.override_guard(name);
@@ -181,7 +159,8 @@ impl Compaction {
     }
 
     /// Compacts the store on the caller's thread; appends and reads go on meanwhile, and readers that were begun before are not
-    /// disturbed. Limits of bytes are [applied](crate::Retention::apply) first.
+    /// disturbed. Limits of bytes are [applied](crate::Retention::apply) first. If the store is being compacted in the background, that
+    /// makes room at its next step.
     ///
     /// Each step ends in a manifest, so it can be stopped, and crash, at any point. It needs room for what stays of the segments of
     /// one run of the index, beside these.
@@ -193,65 +172,21 @@ impl Compaction {
         if !self.store.is_writable() {
             return Err(CompactError::ReadOnly);
         }
-        let Some(_own) = core.compacting.try_lock_for(Duration::ZERO) else { return Err(CompactError::Busy) };
+        let Some(_turn) = core.turns.ask() else { return Err(CompactError::Busy) };
         self.store.retention().apply()?;
-        let erased = self.store.finish_erasures(self.bytes_per_second, &self.control);
-        erased.map_err(|error| CompactError::Erasure(Box::new(error)))?;
-        self.store.write_ledger(&[])?;
-        // What hides events has to be there after a crash when they are gone.
-        self.store.sync()?;
-        let view = self.store.view();
-        let Surveyed { plan, blocked } = survey(&view, core.segment_bytes, &self.plan)?;
-        let units = Unit::all(&core.parts.load_full().index, &plan);
-        let bytes_total = units.iter().map(Unit::bytes).sum();
-        self.control.note(|progress| progress.bytes_total = bytes_total);
-        let mut going = Going::new(&view, blocked)?;
-        let mut report = CompactionReport::default();
-        for unit in units {
-            if !self.step(core, &unit, &mut going, &mut report)? {
-                report.stopped = true;
-                break;
-            }
+        let job = Job::asked(&self.store, &self.plan, self.bytes_per_second, &self.control);
+        let view = job.begin()?;
+        let options = job.minding_guards(&view)?;
+        let scope = Scope {
+            view: &view,
+            segment_bytes: core.segment_bytes,
+            options: &options,
+            only: None,
+            passed: &|_| job.may_look_on(),
+        };
+        match survey_all(&scope)? {
+            Some(surveyed) => job.carry_out(&view, surveyed),
+            None => Ok(CompactionReport { stopped: true, ..CompactionReport::default() }),
         }
-        self.store.write_ledger(&[])?;
-        Ok(report)
-    }
-
-    /// Compacts one part of the index; `false` if it is to end.
-    fn step(
-        &self,
-        core: &Core,
-        unit: &Unit,
-        going: &mut Going<'_>,
-        report: &mut CompactionReport,
-    ) -> Result<bool, CompactError> {
-        let run = Run::new(core, self.bytes_per_second, &self.control);
-        let number = run.number;
-        let Some(written) = unit.write(&run, going)? else { return Ok(false) };
-        if written.gone.first.is_none() && written.merged == 0 {
-            // Somebody else was quicker.
-            written.remove(core);
-            return Ok(true);
-        }
-        let (dropped, rewritten, merged) = (written.dropped, written.rewritten, written.merged);
-        let (last, removed) = (written.gone.last, written.gone.events.iter().sum::<u64>());
-        if !unit.publish(core, written, number)? {
-            // What stays of streams there must not be missing behind it. The rest is for the next time.
-            return Ok(false);
-        }
-        let entry = core.catalog.lock().manifest().compactions.last().copied();
-        if let Some(entry) = entry.filter(|entry| entry.number == number) {
-            report.bytes_before += entry.bytes_before;
-            report.bytes_after += entry.bytes_after;
-        }
-        report.events_removed += removed;
-        report.segments_dropped += dropped;
-        report.segments_rewritten += rewritten;
-        report.segments_merged += merged;
-        self.control.note(|progress| {
-            progress.events_removed += removed;
-            progress.position = Position::max(progress.position, last);
-        });
-        Ok(true)
     }
 }

@@ -3,13 +3,16 @@
 //! A stream must not lose events while others before them stay: what is left of it would seem to be whole. So what a segment keeps,
 //! because too little of it would go or somebody has not read it, keeps the hidden events of the same streams in all segments behind
 //! it. If these are much, the segment is written anew for their sake.
+//!
+//! A survey may be of some segments only. Then the first event of a stream that is stored tells whether the others keep something of it.
 
 use super::going::Going;
 use crate::error::ReadError;
+use crate::query::Query;
 use crate::range::Range;
 use crate::view::View;
 use annals_compaction::{Action, Kept, Plan, PlanOptions, SegmentFigures, plan};
-use annals_types::Position;
+use annals_types::{EventRef, Position};
 use annals_wal::Segment;
 use std::collections::{BTreeSet, HashMap};
 
@@ -21,106 +24,167 @@ const ROUNDS_MAX: usize = 4;
 pub(super) type Blocked = HashMap<u64, Position>;
 
 /// A plan, and what it has to keep to.
+#[derive(Default)]
 pub(crate) struct Surveyed {
     pub(crate) plan: Plan,
     pub(super) blocked: Blocked,
+}
+
+/// What a survey is about, and what it is told between events.
+pub(super) struct Scope<'s> {
+    pub(super) view: &'s View,
+    pub(super) segment_bytes: u64,
+    pub(super) options: &'s PlanOptions,
+    /// The segments that are looked at; `None` for all.
+    pub(super) only: Option<&'s BTreeSet<u64>>,
+    /// Called with the bytes that were read; `false` to end.
+    pub(super) passed: &'s dyn Fn(u64) -> bool,
+}
+
+/// A survey, and what would be gained if segments that are kept were written anew.
+pub(super) struct Look {
+    pub(super) surveyed: Surveyed,
+    /// By the first position of a segment that is kept: how many bytes behind it stay because of it.
+    pub(super) credit: HashMap<Position, u64>,
 }
 
 /// What keeps what, while segments are looked at from the oldest to the newest.
 #[derive(Default)]
 struct Keeping {
     blocked: Blocked,
-    /// By the first position of a segment that is kept: how many bytes behind it stay because of it.
     credit: HashMap<Position, u64>,
+    /// Streams of which something is hidden that was met, by the hashes of their names.
+    met: HashMap<u64, Box<str>>,
 }
+
+/// Events between two calls of [`Scope::passed`].
+const STRETCH: u64 = 512;
 
 /// Plans by the rules of a view, which has everything there is.
 pub(crate) fn survey(view: &View, segment_bytes: u64, options: &PlanOptions) -> Result<Surveyed, ReadError> {
+    let scope = Scope { view, segment_bytes, options, only: None, passed: &|_| true };
+    survey_all(&scope).map(Option::unwrap_or_default)
+}
+
+/// The same with a scope; `None` if it was told to end.
+pub(super) fn survey_all(scope: &Scope<'_>) -> Result<Option<Surveyed>, ReadError> {
     let mut forced = BTreeSet::new();
-    for _ in 1..ROUNDS_MAX {
-        let (surveyed, worth) = look(view, segment_bytes, options, &forced)?;
-        if worth.is_subset(&forced) {
-            return Ok(surveyed);
+    for round in 1..=ROUNDS_MAX {
+        let Some(mut look) = scope.look(&forced)? else { return Ok(None) };
+        let worth = scope.worth(&mut look, &forced);
+        if worth.is_subset(&forced) || round == ROUNDS_MAX {
+            return Ok(Some(look.surveyed));
         }
         forced.extend(worth);
     }
-    look(view, segment_bytes, options, &forced).map(|(surveyed, _)| surveyed)
+    Ok(None)
 }
 
-/// One look at everything. Beside the plan are told the segments that are worth being written anew for the sake of others.
-fn look(
-    view: &View,
-    segment_bytes: u64,
-    options: &PlanOptions,
-    forced: &BTreeSet<u64>,
-) -> Result<(Surveyed, BTreeSet<u64>), ReadError> {
-    let mut going = Going::new(view, Blocked::new())?;
-    let (mut all, mut keeping) = (Vec::new(), Keeping::default());
-    for (segment, first, last) in view.parts.segments_up_to(view.position()) {
-        let entry = segment.sealed_entry().filter(|entry| entry.last_position() <= last);
-        let mut figures = SegmentFigures {
-            segment_id: segment.id(),
-            first_position: first,
-            last_position: entry.map_or(last, annals_format::SealedSegment::last_position),
-            sealed: entry.is_some(),
-            events: entry.map_or(last.next().events_since(first), |entry| entry.count),
-            bytes: entry.map_or(segment_bytes, |entry| entry.length),
-            going_events: 0,
-            going_bytes: 0,
-        };
-        if entry.is_some() {
-            let hidden = measure(view, segment, &mut figures, &mut going, &mut keeping)?;
-            let alone = plan(vec![figures.clone()], options);
-            let kept = matches!(alone.segments.first().map(|alone| &alone.action), Some(Action::Keep(_)));
-            if kept && !forced.contains(&figures.segment_id) {
-                for hash in hidden {
-                    keeping.blocked.entry(hash).or_insert(first);
+impl Scope<'_> {
+    /// One look at everything that it is about; `None` if it was told to end. Segments that are forced count as worth it.
+    pub(super) fn look(&self, forced: &BTreeSet<u64>) -> Result<Option<Look>, ReadError> {
+        let mut going = Going::new(self.view, Blocked::new())?;
+        let (mut all, mut keeping) = (Vec::new(), Keeping::default());
+        for (segment, first, last) in self.view.parts.segments_up_to(self.view.position()) {
+            let entry = segment.sealed_entry().filter(|entry| entry.last_position() <= last);
+            let mut figures = SegmentFigures {
+                segment_id: segment.id(),
+                first_position: first,
+                last_position: entry.map_or(last, annals_format::SealedSegment::last_position),
+                sealed: entry.is_some(),
+                surveyed: self.only.is_none_or(|only| only.contains(&segment.id())),
+                events: entry.map_or(last.next().events_since(first), |entry| entry.count),
+                bytes: entry.map_or(self.segment_bytes, |entry| entry.length),
+                going_events: 0,
+                going_bytes: 0,
+            };
+            if entry.is_some() && figures.surveyed {
+                let hidden = self.measure(segment, &mut figures, &mut going, &mut keeping)?;
+                let Some(hidden) = hidden else { return Ok(None) };
+                let alone = plan(vec![figures.clone()], self.options);
+                let kept = matches!(alone.segments.first().map(|alone| &alone.action), Some(Action::Keep(_)));
+                if kept && !forced.contains(&figures.segment_id) {
+                    for hash in hidden {
+                        keeping.blocked.entry(hash).or_insert(first);
+                    }
+                }
+            }
+            all.push(figures);
+        }
+        let mut plan = plan(all, self.options);
+        for segment in &mut plan.segments {
+            if segment.action == Action::Keep(Kept::TooLittle) && forced.contains(&segment.figures.segment_id)
+            {
+                segment.action = Action::Rewrite;
+            }
+        }
+        let surveyed = Surveyed { plan, blocked: keeping.blocked };
+        Ok(Some(Look { surveyed, credit: keeping.credit }))
+    }
+
+    /// The segments of which too little goes that are worth being written anew for the sake of others.
+    fn worth(&self, look: &mut Look, forced: &BTreeSet<u64>) -> BTreeSet<u64> {
+        let segments = look.surveyed.plan.segments.iter();
+        let too_little = segments.filter(|segment| {
+            segment.action == Action::Keep(Kept::TooLittle) && !forced.contains(&segment.figures.segment_id)
+        });
+        let worth = too_little.filter(|segment| {
+            let credit = look.credit.get(&segment.figures.first_position).copied().unwrap_or(0);
+            self.options.is_worth(segment.figures.going_bytes.saturating_add(credit), segment.figures.bytes)
+        });
+        worth.map(|segment| segment.figures.segment_id).collect()
+    }
+
+    /// Measures what goes of a segment. Told are the hashes of the streams of which events are hidden there; `None` if it was told to
+    /// end.
+    fn measure(
+        &self,
+        segment: &Segment,
+        figures: &mut SegmentFigures,
+        going: &mut Going<'_>,
+        keeping: &mut Keeping,
+    ) -> Result<Option<BTreeSet<u64>>, ReadError> {
+        let mut hidden = BTreeSet::new();
+        let mut range = Range::new(&self.view.parts, figures.first_position, figures.last_position);
+        let each = figures.bytes / figures.events.max(1);
+        let mut seen = 0;
+        while let Some(event) = range.next_event()? {
+            seen += 1;
+            if seen % STRETCH == 0 && !(self.passed)(STRETCH * each) {
+                return Ok(None);
+            }
+            if !going.may_go(&event)? {
+                continue;
+            }
+            let hash = going.hash(event.stream);
+            hidden.insert(hash);
+            if self.only.is_some() && keeping.met.get(&hash).is_none_or(|met| **met != *event.stream) {
+                self.note_first(&event, hash, keeping)?;
+            }
+            let bytes = segment.room_of(event.position)?;
+            match keeping.blocked.get(&hash) {
+                Some(first) => *keeping.credit.entry(*first).or_default() += bytes,
+                None => {
+                    figures.going_events += 1;
+                    figures.going_bytes += bytes;
                 }
             }
         }
-        all.push(figures);
+        let more = (self.passed)(seen % STRETCH * each);
+        Ok(more.then_some(hidden))
     }
-    let mut plan = plan(all, options);
-    let mut worth = BTreeSet::new();
-    for segment in &mut plan.segments {
-        let (figures, action) = (&segment.figures, &mut segment.action);
-        if *action != Action::Keep(Kept::TooLittle) {
-            continue;
-        }
-        let credit = keeping.credit.get(&figures.first_position).copied().unwrap_or(0);
-        if forced.contains(&figures.segment_id) {
-            *action = Action::Rewrite;
-        } else if options.is_worth(figures.going_bytes.saturating_add(credit), figures.bytes) {
-            worth.insert(figures.segment_id);
-        }
-    }
-    Ok((Surveyed { plan, blocked: keeping.blocked }, worth))
-}
 
-/// Measures what goes of a segment. Told are the hashes of the streams of which events are hidden there.
-fn measure(
-    view: &View,
-    segment: &Segment,
-    figures: &mut SegmentFigures,
-    going: &mut Going<'_>,
-    keeping: &mut Keeping,
-) -> Result<BTreeSet<u64>, ReadError> {
-    let mut hidden = BTreeSet::new();
-    let mut range = Range::new(&view.parts, figures.first_position, figures.last_position);
-    while let Some(event) = range.next_event()? {
-        if going.goes(&event)?.is_none() {
-            continue;
-        }
-        let hash = going.hash(event.stream);
-        hidden.insert(hash);
-        let bytes = segment.room_of(event.position)?;
-        match keeping.blocked.get(&hash) {
-            Some(first) => *keeping.credit.entry(*first).or_default() += bytes,
-            None => {
-                figures.going_events += 1;
-                figures.going_bytes += bytes;
-            }
-        }
+    /// A stream of which something is hidden is met for the first time: if there are events of it before this one, they lie where
+    /// nobody looks, and stay.
+    fn note_first(&self, event: &EventRef<'_>, hash: u64, keeping: &mut Keeping) -> Result<(), ReadError> {
+        keeping.met.entry(hash).or_insert_with(|| event.stream.into());
+        let stored = View::new(self.view.parts.clone(), self.view.taken);
+        let first = stored.read(Query::stream(event.stream).limit(1))?.next().transpose()?;
+        let Some(first) = first.map(|first| first.position).filter(|first| *first < event.position) else {
+            return Ok(());
+        };
+        let segment = self.view.parts.segment_of(first);
+        keeping.blocked.insert(hash, segment.map_or(first, Segment::first_position));
+        Ok(())
     }
-    Ok(hidden)
 }

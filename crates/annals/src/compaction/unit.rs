@@ -5,7 +5,8 @@
 //! is written before that takes room beside them; if there is none, it is removed and nothing has happened.
 
 use super::fate::{Fate, Fates};
-use super::handle::{CompactError, Run};
+use super::handle::CompactError;
+use super::job::Run;
 use crate::core::Core;
 use crate::error::ReadError;
 use crate::part::{Part, insert_stored};
@@ -19,6 +20,9 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+
+/// So many events are indexed in one step.
+const INDEXED_TOGETHER: u64 = 512;
 
 /// Parts of the index that lie side by side, mostly one, and what is to be done with their segments, in their order.
 #[derive(Debug, Default)]
@@ -139,6 +143,15 @@ impl Unit {
         sources.sum()
     }
 
+    /// The last position of what is written anew.
+    pub(super) fn last_written(&self) -> Position {
+        let last = self.groups.iter().rev().find_map(|group| match group {
+            Group::Keep(_) => None,
+            Group::Write(sources) => sources.last().and_then(|last| last.sealed_entry()),
+        });
+        last.map_or(Position::ZERO, SealedSegment::last_position)
+    }
+
     /// Writes the new files. `None` if it was told to end before that was done; then they are removed again, as they are after an
     /// error.
     pub(crate) fn write(
@@ -185,10 +198,7 @@ impl Unit {
             }
         }
         for piece in &written.pieces {
-            if !run.may_go_on() {
-                return Ok(false);
-            }
-            let index = piece.index(run.core)?;
+            let Some(index) = piece.index(run)? else { return Ok(false) };
             let run_id = run.core.catalog.lock().new_file_id();
             let disk = &*run.core.env.disk;
             let entry = write_run_file(disk, &index, &run.core.store_id, run_id, run.core.plan.hash_seed);
@@ -243,7 +253,7 @@ fn write_group(
             rewrite.abandon();
             return Ok(None);
         }
-        let begun = run.pace.begin();
+        let begun = run.begin_step();
         let step = match rewrite.step(&mut choose) {
             Ok(step) => step,
             Err(error) => {
@@ -251,13 +261,15 @@ fn write_group(
                 return Err(error.into());
             }
         };
-        run.note(step.read, step.written);
+        run.end_step(&begun, step.read, step.written);
         if !step.goes_on {
             break;
         }
-        run.pace.end(&begun, step.read + step.written);
     }
-    Ok(Some(rewrite.finish()?))
+    let begun = run.begin_step();
+    let finished = rewrite.finish()?;
+    run.end_step(&begun, 0, 0);
+    Ok(Some(finished))
 }
 
 impl Gone {
@@ -290,18 +302,29 @@ impl Piece {
         }
     }
 
-    /// The index of its events.
-    fn index(&self, core: &Core) -> Result<MemoryIndex, CompactError> {
-        let segment = self.segment(core);
-        let last = segment.sealed_entry().map_or(Position::ZERO, SealedSegment::last_position);
-        let mut index = core.plan.begin(segment.first_position());
+    /// The index of its events; `None` if it was told to end.
+    fn index(&self, run: &Run<'_>) -> Result<Option<MemoryIndex>, CompactError> {
+        let segment = self.segment(run.core);
+        let entry = segment.sealed_entry();
+        let last = entry.map_or(Position::ZERO, SealedSegment::last_position);
+        let each = entry.map_or(0, |entry| entry.length / entry.count.max(1));
+        let mut index = run.core.plan.begin(segment.first_position());
         let mut walk = segment.walk(segment.first_position()..last.next())?;
+        let (mut begun, mut events) = (run.begin_step(), 0);
         while let Some(event) = walk.next_event()? {
             index.skip_to(event.position);
             insert_stored(&mut index, &segment, &event).map_err(LogError::Corrupt)?;
+            events += 1;
+            if events % INDEXED_TOGETHER == 0 {
+                run.rest(&begun, INDEXED_TOGETHER * each);
+                if !run.may_go_on() {
+                    return Ok(None);
+                }
+                begun = run.begin_step();
+            }
         }
         index.skip_to(last.next());
-        Ok(index)
+        Ok(run.may_go_on().then_some(index))
     }
 }
 

@@ -5,7 +5,7 @@ use super::error::Interrupted;
 use super::stretches::Stretches;
 use super::under_way::Numbered;
 use crate::committer::Committer;
-use crate::compaction::{CompactionControl, Run, Unit};
+use crate::compaction::{Job, Unit};
 use crate::error::ReadError;
 use crate::parts::Parts;
 use crate::range::Range;
@@ -36,13 +36,9 @@ struct Left {
 }
 
 impl Store {
-    /// Finishes all requests that are under way. Whoever calls holds `compacting`. What is done stays done, and the rest is for the next
+    /// Finishes all requests that are under way, for whoever's turn it is to compact. What is done stays done, and the rest is for the next
     /// call, also in another process.
-    pub(crate) fn finish_erasures(
-        &self,
-        bytes_per_second: Option<u64>,
-        control: &CompactionControl,
-    ) -> Result<Executed, Interrupted> {
+    pub(crate) fn finish_erasures(&self, job: &Job<'_>) -> Result<Executed, Interrupted> {
         let core = self.shared();
         let mut executed = Executed::default();
         let Some(erasing) = core.parts.load_full().erasing.clone() else { return Ok(executed) };
@@ -52,7 +48,7 @@ impl Store {
         let chosen = Chosen::by(erasing.requests(&core.parts.load_full(), visible)?);
         // What a crash has left.
         self.write_ledger(chosen.requests())?;
-        self.rewrite_erased(&chosen, (bytes_per_second, control), &mut executed)?;
+        self.rewrite_erased(&chosen, job, &mut executed)?;
         if planted(Bug::ErasureFinishedBeforeLedger) {
             core.catalog.lock().erasures_finished(core.watermark.durable(), erasing.last())?;
         }
@@ -66,7 +62,7 @@ impl Store {
     fn rewrite_erased(
         &self,
         chosen: &Chosen,
-        (bytes_per_second, control): (Option<u64>, &CompactionControl),
+        job: &Job<'_>,
         executed: &mut Executed,
     ) -> Result<(), Interrupted> {
         let core = self.shared();
@@ -81,7 +77,7 @@ impl Store {
                 return Ok(());
             }
             for unit in Unit::rewriting(&parts.index, &left.segments) {
-                let run = Run::new(core, bytes_per_second, control);
+                let run = job.next_run();
                 let at = core.env.clock.now();
                 let written = unit.write(&run, &mut ErasedAt { chosen, at })?.ok_or(Interrupted::Closed)?;
                 let (events, segments) = (written.gone.erased.events, written.rewritten);

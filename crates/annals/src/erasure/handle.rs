@@ -1,21 +1,22 @@
 //! Erasing the payloads of some events.
 
 use super::choosing::Chosen;
-use super::error::{EraseError, Interrupted};
+use super::error::EraseError;
+use super::execute::Executed;
 use super::finding::Finder;
 use super::request::{ASKED_BY_BYTES_MAX, ERASURE_STREAM, REASON_BYTES_MAX, Request};
 use super::states::refuse_lost_states;
 use crate::batch::Batch;
-use crate::compaction::{BYTES_PER_SECOND, CompactionControl};
+use crate::compaction::{BYTES_PER_SECOND, CompactionControl, Job};
 use crate::error::ReadError;
 use crate::query::AsOf;
 use crate::store::Store;
 use crate::view::View;
+use annals_compaction::PlanOptions;
 use annals_format::ERASURES_UNDER_WAY_MAX;
 use annals_index::{TermKey, TermKind};
 use annals_types::limits::{STREAM_NAME_BYTES_MAX, TAG_BYTES_MAX};
 use annals_types::{Position, Uuid};
-use std::time::Duration;
 
 /// Whose payloads are to be erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,7 +206,7 @@ impl Erase {
         if !self.store.is_writable() {
             return Err(EraseError::ReadOnly);
         }
-        let Some(_own) = core.compacting.try_lock_for(Duration::ZERO) else { return Err(EraseError::Busy) };
+        let Some(_turn) = core.turns.ask() else { return Err(EraseError::Busy) };
         self.store.sync()?;
         let under_way = self.under_way()?;
         let mut finder = Finder::new(self.request.clone(), &under_way);
@@ -218,8 +219,7 @@ impl Erase {
         if !requests.is_empty() {
             report.request = self.ask(&requests)?;
         }
-        let executed = self.store.finish_erasures(self.bytes_per_second, &CompactionControl::new());
-        let executed = executed.map_err(unfinished)?;
+        let executed = self.finish()?;
         report.events_erased = executed.events;
         report.segments_rewritten = executed.segments;
         (report.bytes_before, report.bytes_after) = (executed.bytes_before, executed.bytes_after);
@@ -227,13 +227,19 @@ impl Erase {
         Ok(report)
     }
 
+    fn finish(&self) -> Result<Executed, EraseError> {
+        let options = PlanOptions::new(self.store.shared().segment_bytes);
+        let control = CompactionControl::new();
+        let job = Job::asked(&self.store, &options, self.bytes_per_second, &control);
+        self.store.finish_erasures(&job).map_err(|error| EraseError::Unfinished(Box::new(error)))
+    }
+
     /// Makes requests durable, and conceals what they are about. Gives the position of the first one.
     fn ask(&self, requests: &[Request]) -> Result<Position, EraseError> {
         let core = self.store.shared();
         let count = requests.len() as u64;
         if self.store.erasures_under_way() + count > ERASURES_UNDER_WAY_MAX {
-            let finished = self.store.finish_erasures(self.bytes_per_second, &CompactionControl::new());
-            finished.map_err(unfinished)?;
+            self.finish()?;
         }
         let key = TermKey::new(TermKind::Stream, ERASURE_STREAM, core.plan.hash_seed);
         let last = core.parts.load_full().last_version(&key, core.watermark.visible())?;
@@ -284,8 +290,4 @@ impl Erase {
         within("the reason", &self.request.reason, 0, REASON_BYTES_MAX)?;
         within("the name of who asks", &self.request.asked_by, 0, ASKED_BY_BYTES_MAX)
     }
-}
-
-fn unfinished(error: Interrupted) -> EraseError {
-    EraseError::Unfinished(Box::new(error))
 }

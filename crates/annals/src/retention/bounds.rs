@@ -30,14 +30,21 @@ pub(crate) struct Bounds {
     position: Position,
     /// What occurred up to then is hidden; `None` if that does not matter.
     occurred: Option<Timestamp>,
+    /// But not what lies above this position.
+    spared: Position,
     /// The first version of the life that the stream has, after it was deleted; 1 if it never was.
     pub(crate) anew: Version,
 }
 
 impl Bounds {
     /// Nothing is hidden.
-    pub(crate) const NONE: Bounds =
-        Bounds { version: Version::FIRST, position: Position::ZERO, occurred: None, anew: Version::FIRST };
+    pub(crate) const NONE: Bounds = Bounds {
+        version: Version::FIRST,
+        position: Position::ZERO,
+        occurred: None,
+        spared: Position::MAX,
+        anew: Version::FIRST,
+    };
 
     pub(crate) fn is_none(&self) -> bool {
         *self == Self::NONE
@@ -63,13 +70,16 @@ impl Bounds {
     pub(crate) fn show(&self, event: &EventRef<'_>) -> bool {
         event.version >= self.version
             && event.position > self.position
-            && self.occurred.is_none_or(|time| event.occurred_at > time)
+            && self.occurred.is_none_or(|time| event.occurred_at > time || event.position > self.spared)
     }
 
-    /// Narrows a query for the stream to what is shown.
-    pub(crate) fn narrow(&self, query: &mut Query) {
+    /// Narrows a query for the stream to what is shown. `false` if it still means events that are not.
+    pub(crate) fn narrow(&self, query: &mut Query) -> bool {
         query.versions.0 = query.versions.0.max(self.version);
         query.positions.0 = query.positions.0.max(self.position.next());
+        if self.occurred.is_some() && self.spared < Position::MAX {
+            return false;
+        }
         if let Some(time) = self.occurred {
             match time.as_nanos().checked_add(1).map(Timestamp::from_nanos) {
                 Some(after) => query.occurred.0 = query.occurred.0.max(after),
@@ -77,6 +87,7 @@ impl Bounds {
                 None => query.versions = (Version::new(u64::MAX), Version::ZERO),
             }
         }
+        true
     }
 }
 
@@ -156,6 +167,37 @@ impl<'v> Hider<'v> {
     }
 
     fn bounds_of(&mut self, stream: &str, hash: u64) -> Result<Bounds, ReadError> {
+        let bounds = self.bounds_by_rules(stream, hash)?;
+        match self.hiding.spared {
+            Some(position) => self.spare(bounds, stream, hash, position),
+            None => Ok(bounds),
+        }
+    }
+
+    /// Hides nothing of a stream above a position. What is hidden by versions and positions is the beginning of the stream, which then
+    /// ends there.
+    fn spare(
+        &self,
+        mut bounds: Bounds,
+        stream: &str,
+        hash: u64,
+        position: Position,
+    ) -> Result<Bounds, ReadError> {
+        if bounds.is_none() {
+            return Ok(bounds);
+        }
+        let first_spared = self.last_version(stream, hash, position.min(self.hiding.taken))?.next();
+        if bounds.position > Position::ZERO {
+            let hidden = self.last_version(stream, hash, bounds.position)?;
+            bounds.version = bounds.version.max(hidden.next());
+            bounds.position = Position::ZERO;
+        }
+        bounds.version = bounds.version.min(first_spared);
+        bounds.spared = position;
+        Ok(bounds)
+    }
+
+    fn bounds_by_rules(&mut self, stream: &str, hash: u64) -> Result<Bounds, ReadError> {
         let mut bounds = Bounds::NONE;
         if stream.starts_with(SYSTEM_PREFIX) {
             return Ok(bounds);

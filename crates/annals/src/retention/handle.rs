@@ -6,6 +6,7 @@ use super::listed::RetentionEntries;
 use super::rules::{Log, Own};
 use crate::batch::Batch;
 use crate::error::{AppendError, ReadError};
+use crate::guards::GUARDS_STREAM;
 use crate::store::Store;
 use crate::view::View;
 use annals_compaction::{Effective, RetentionRule, RetentionScope, effective};
@@ -22,11 +23,11 @@ pub struct Retention {
     pub(super) store: Store,
 }
 
-/// What came of setting a rule, truncating or deleting.
+/// What came of setting a rule, truncating or deleting, or of changing a guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetentionChange {
-    /// The position of its event; [`Position::ZERO`] if nothing had to be done.
+    /// The position of its event; [`Position::ZERO`] if nothing had to be written.
     pub position: Position,
     /// Whether it was so before, so that nothing was done.
     pub already: bool,
@@ -47,7 +48,7 @@ pub struct StreamRetention {
 }
 
 impl RetentionChange {
-    const ALREADY: RetentionChange = RetentionChange { position: Position::ZERO, already: true };
+    pub(crate) const ALREADY: RetentionChange = RetentionChange { position: Position::ZERO, already: true };
 }
 
 impl Store {
@@ -99,13 +100,14 @@ impl Retention {
         self.append(&RetentionEvent::Rule(scope.clone(), rule.clone()), None)
     }
 
-    /// Whether an event is one of the stream `$annals.retention` that names versions or positions of this store. Where the events that
+    /// Whether an event is one of the store's own, of the stream `$annals.retention` or `$annals.guards`, that names versions or
+    /// positions of this store. Where the events that
     /// are left are copied into another store without those that are hidden, they get other versions there: such an event must
     /// not be copied with them, for it would hide what is left.
     #[must_use]
     pub fn is_about_versions(event: &EventRef<'_>) -> bool {
         if event.stream != RETENTION_STREAM {
-            return false;
+            return event.stream == GUARDS_STREAM;
         }
         match RetentionEvent::of(event) {
             Some(RetentionEvent::Rule(_, rule)) => rule.before().is_some(),

@@ -19,6 +19,8 @@ pub(crate) struct Hiding {
     pub(super) now: Timestamp,
     /// Where the store ended.
     pub(super) taken: Position,
+    /// Nothing is hidden above this position: it is kept for a guard.
+    pub(super) spared: Option<Position>,
     rules: OnceLock<Option<Arc<Rules>>>,
 }
 
@@ -27,19 +29,34 @@ impl Hiding {
     pub(crate) fn at(now: Timestamp, taken: Position, known: Option<Arc<Rules>>) -> Arc<Self> {
         match known {
             Some(rules) => Self::by(rules, now, taken),
-            None => Arc::new(Hiding { now, taken, rules: OnceLock::new() }),
+            None => Arc::new(Hiding { now, taken, spared: None, rules: OnceLock::new() }),
         }
     }
 
     /// By these rules.
     pub(crate) fn by(rules: Arc<Rules>, now: Timestamp, taken: Position) -> Arc<Self> {
-        let hiding = Hiding { now, taken, rules: OnceLock::new() };
+        let hiding = Hiding { now, taken, spared: None, rules: OnceLock::new() };
         hiding.rules.get_or_init(|| Some(rules));
+        Arc::new(hiding)
+    }
+
+    /// The same, but for what lies above a position.
+    fn sparing(&self, position: Position) -> Arc<Self> {
+        let hiding =
+            Hiding { now: self.now, taken: self.taken, spared: Some(position), rules: OnceLock::new() };
+        if let Some(rules) = self.rules.get() {
+            hiding.rules.get_or_init(|| rules.clone());
+        }
         Arc::new(hiding)
     }
 }
 
 impl View {
+    /// This view, with nothing hidden above a position.
+    pub(crate) fn sparing(&self, position: Position) -> View {
+        View { hiding: self.hiding.as_ref().map(|hiding| hiding.sparing(position)), ..self.clone() }
+    }
+
     /// The rules that this view goes by; `None` if nothing is hidden.
     pub(super) fn hidden_by(&self) -> Result<Option<(&Hiding, &Rules)>, ReadError> {
         let Some(hiding) = &self.hiding else { return Ok(None) };
@@ -70,8 +87,9 @@ impl View {
         }
         let hider = self.hider(staged)?;
         let Some(stream) = query.stream.clone() else { return Ok(hider.map(Box::new)) };
-        let bounds = match hider {
-            Some(mut hider) => hider.bounds(&stream)?,
+        let mut hider = hider;
+        let bounds = match &mut hider {
+            Some(hider) => hider.bounds(&stream)?,
             None => Bounds::NONE,
         };
         let asked = query.versions.0;
@@ -81,8 +99,8 @@ impl View {
                 return Err(ReadError::BelowFloor { stream, asked, floor });
             }
         }
-        bounds.narrow(query);
-        Ok(None)
+        // Of a stream of which events are spared a time does not tell which ones are shown.
+        Ok(if bounds.narrow(query) { None } else { hider.map(Box::new) })
     }
 
     /// The version of a stream's first event, if events before it were removed; otherwise [`Version::FIRST`].

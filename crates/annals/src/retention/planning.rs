@@ -12,7 +12,8 @@ impl Retention {
         PlanOptions::new(self.store.shared().segment_bytes)
     }
 
-    /// Plans which segments would be dropped, rewritten or merged by the rules as they stand. Nothing is done.
+    /// Plans which segments would be dropped, rewritten or merged by the rules as they stand, minding the
+    /// [guards](crate::Store::guards) of the store. Nothing is done.
     ///
     /// All events are read for it. The last event of a stream stays, as what is left of it has to tell its version; those of a stream
     /// whose name is closed may all go.
@@ -32,7 +33,10 @@ impl Retention {
     /// # Errors
     /// As [`ReadError`] says.
     pub fn plan(&self, options: &PlanOptions) -> Result<Plan, ReadError> {
-        let segment_bytes = self.store.shared().segment_bytes;
-        survey(&self.store.view(), segment_bytes, options).map(|surveyed| surveyed.plan)
+        let core = self.store.shared();
+        let view = self.store.view();
+        let guards = core.guards.minded(&view)?;
+        let options = guards.into_iter().fold(options.clone(), PlanOptions::guard);
+        survey(&view, core.segment_bytes, &options).map(|surveyed| surveyed.plan)
     }
 }

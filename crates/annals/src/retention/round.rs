@@ -6,12 +6,15 @@
 use super::error::RetentionError;
 use super::event::{RETENTION_STREAM, RetentionEvent};
 use super::handle::{Retention, own};
+use super::listed::RetentionEntry;
 use crate::batch::Batch;
 use crate::error::ReadError;
 use crate::query::Query;
 use crate::view::View;
 use annals_compaction::{RetentionScope, Setting};
 use annals_types::{Position, Version, category_of};
+use annals_vfs::sync::Deadline;
+use std::time::Duration;
 
 /// So many streams are truncated by one batch.
 const STREAMS_TOGETHER: usize = 1000;
@@ -40,66 +43,97 @@ impl Retention {
     /// As [`RetentionError`] says; what was truncated before is.
     pub fn apply(&self) -> Result<RetentionRound, RetentionError> {
         let mut round = RetentionRound::default();
-        let view = self.store.view();
-        if let Some(through) = log_excess(&view, self.store.shared().segment_bytes)? {
+        self.truncate_log(&mut round)?;
+        self.truncate_streams(&mut round, &|_, _| true)?;
+        Ok(round)
+    }
+
+    /// Enforces the limit of the store, which takes looking at the lengths of segments.
+    pub(crate) fn truncate_log(&self, round: &mut RetentionRound) -> Result<(), RetentionError> {
+        if let Some(through) = log_excess(&self.store.view(), self.store.shared().segment_bytes)? {
             self.append(&RetentionEvent::LogTruncated(through), None)?;
             round.log_truncated = Some(through);
         }
-        let mut floors = Vec::new();
+        Ok(())
+    }
+
+    /// Enforces the limits of streams. Whenever some were looked at, `passed` is told since when, and how many bytes were read; `false`
+    /// ends it.
+    pub(crate) fn truncate_streams(
+        &self,
+        round: &mut RetentionRound,
+        passed: &dyn Fn(&Deadline, u64) -> bool,
+    ) -> Result<(), RetentionError> {
+        let mut measuring =
+            Measuring { retention: self, view: self.store.view(), floors: Vec::new(), round, passed };
         for entry in self.list()? {
-            let entry = entry?;
-            let Setting::Limit(bytes) = entry.rule.bytes() else { continue };
-            match entry.scope {
-                RetentionScope::Store => {}
-                RetentionScope::Stream(stream) => {
-                    self.measure(&view, stream, bytes, &mut floors, &mut round)?
-                }
-                RetentionScope::Category(category) => {
-                    for stream in view.streams(&category) {
-                        let stream = stream?.stream;
-                        let says_itself = own(&view, &stream)?
-                            .and_then(|own| own.rule)
-                            .is_some_and(|rule| rule.bytes() != Setting::Inherit);
-                        if category_of(&stream) == category && !says_itself {
-                            self.measure(&view, stream, bytes, &mut floors, &mut round)?;
-                        }
+            if !measuring.scope(entry?)? {
+                break;
+            }
+        }
+        measuring.write()
+    }
+}
+
+/// A round through all streams with a limit of bytes.
+struct Measuring<'m> {
+    retention: &'m Retention,
+    view: View,
+    /// What is to be truncated, and not written down yet.
+    floors: Vec<(String, Version)>,
+    round: &'m mut RetentionRound,
+    passed: &'m dyn Fn(&Deadline, u64) -> bool,
+}
+
+/// Longer than looking at one stream takes.
+const LONG: Duration = Duration::from_secs(60);
+
+impl Measuring<'_> {
+    /// Measures the streams of a scope; `false` if it is to end.
+    fn scope(&mut self, entry: RetentionEntry) -> Result<bool, RetentionError> {
+        let begun = Deadline::after(LONG);
+        let Setting::Limit(bytes) = entry.rule.bytes() else { return Ok((self.passed)(&begun, 0)) };
+        match entry.scope {
+            RetentionScope::Store => {}
+            RetentionScope::Stream(stream) => return self.stream(stream, bytes),
+            RetentionScope::Category(category) => {
+                let view = self.view.clone();
+                for stream in view.streams(&category) {
+                    let stream = stream?.stream;
+                    let says_itself = own(&view, &stream)?
+                        .and_then(|own| own.rule)
+                        .is_some_and(|rule| rule.bytes() != Setting::Inherit);
+                    if category_of(&stream) == category && !says_itself && !self.stream(stream, bytes)? {
+                        return Ok(false);
                     }
                 }
             }
         }
-        self.write(&mut floors, &mut round)?;
-        Ok(round)
+        Ok(true)
     }
 
-    fn measure(
-        &self,
-        view: &View,
-        stream: String,
-        bytes: u64,
-        floors: &mut Vec<(String, Version)>,
-        round: &mut RetentionRound,
-    ) -> Result<(), RetentionError> {
-        round.streams_measured += 1;
-        if let Some(floor) = stream_excess(view, &stream, bytes)? {
-            floors.push((stream, floor));
+    fn stream(&mut self, stream: String, bytes: u64) -> Result<bool, RetentionError> {
+        let begun = Deadline::after(LONG);
+        self.round.streams_measured += 1;
+        if let Some(floor) = stream_excess(&self.view, &stream, bytes)? {
+            self.floors.push((stream, floor));
         }
-        if floors.len() >= STREAMS_TOGETHER { self.write(floors, round) } else { Ok(()) }
+        if self.floors.len() >= STREAMS_TOGETHER {
+            self.write()?;
+        }
+        Ok((self.passed)(&begun, bytes))
     }
 
-    fn write(
-        &self,
-        floors: &mut Vec<(String, Version)>,
-        round: &mut RetentionRound,
-    ) -> Result<(), RetentionError> {
-        if floors.is_empty() {
+    fn write(&mut self) -> Result<(), RetentionError> {
+        if self.floors.is_empty() {
             return Ok(());
         }
         let mut batch = Batch::new();
-        for (stream, floor) in floors.drain(..) {
+        for (stream, floor) in self.floors.drain(..) {
             batch.push(RETENTION_STREAM, &RetentionEvent::Truncated(stream, floor).to_new())?;
         }
-        round.streams_truncated += batch.len() as u64;
-        self.store.append_batch(batch)?;
+        self.round.streams_truncated += batch.len() as u64;
+        self.retention.store.append_batch(batch)?;
         Ok(())
     }
 }

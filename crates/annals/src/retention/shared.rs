@@ -82,6 +82,11 @@ impl SharedRules {
         self.is_empty() || taken.get() <= self.none_up_to.load(Ordering::Acquire)
     }
 
+    /// The version of the last rule, as far as it is known: another one means that there are others.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
     /// Whether there are no others than these, staged ones included.
     pub(crate) fn is_newest(&self, rules: &Rules) -> bool {
         rules.version == self.version.load(Ordering::Acquire)

@@ -2,6 +2,7 @@
 
 use super::registration::{Registration, SYSTEM_PREFIX};
 use crate::compaction::{LEDGER_STREAM, is_entry};
+use crate::guards::{self, GUARDS_STREAM};
 use annals_types::{ContentType, Invalid, NewEvent};
 
 /// The stream of registrations.
@@ -22,6 +23,9 @@ pub(crate) fn event_of(registration: &Registration) -> NewEvent<'static> {
 pub(crate) fn check(stream: &str, event: &NewEvent<'_>) -> Result<bool, Invalid> {
     if !stream.starts_with(SYSTEM_PREFIX) {
         return Ok(false);
+    }
+    if stream == GUARDS_STREAM {
+        return guards::check(event).map(|()| false);
     }
     if stream == LEDGER_STREAM {
         return if is_entry(event) { Ok(false) } else { Err(Invalid::SystemStream) };

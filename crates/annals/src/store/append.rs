@@ -67,6 +67,9 @@ impl Store {
             encryption.seal(&mut batch)?;
         }
         batch.hash_streams(self.0.core.plan.hash_seed);
+        if batch.retains {
+            self.compact_from_now_on();
+        }
         Ok(Item::Batch(Box::new(batch)))
     }
 
@@ -201,6 +204,10 @@ impl Store {
     ) -> Result<Decided<T>, DecideError<E>> {
         let Some(writing) = &self.0.writing else { return Err(AppendError::ReadOnly.into()) };
         writing.deciding.refuse_own()?;
-        decide(&writing.queue, &writing.deciding, query, closure)
+        let decided = decide(&writing.queue, &writing.deciding, query, closure);
+        if !self.0.core.retention.is_empty() {
+            self.compact_from_now_on();
+        }
+        decided
     }
 }

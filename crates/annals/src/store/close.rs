@@ -1,10 +1,11 @@
 //! Closing a store, in good order or not.
 
-use super::{Handle, Writing};
+use super::{Closing, Handle, Writing};
 use crate::committer::{Committer, Flush, Item};
 use crate::core::Core;
 use crate::error::{AppendError, ReadError};
 use annals_format::CleanMark;
+use annals_types::planted::{Bug, planted};
 use annals_vfs::sync::thread;
 
 impl Handle {
@@ -31,8 +32,11 @@ impl Handle {
         let end = writing.queue.with_sink(Committer::close);
         writing.serving.end(&writing.queue);
         writing.stop_worker(&self.core);
-        // A compaction ends with its step.
-        drop(self.core.compacting.lock());
+        self.core.compactor.end();
+        if !planted(Bug::CompactedAfterClose) {
+            // A compaction that was asked for ends with its step.
+            self.core.turns.wait();
+        }
         self.core.abandon_merges();
         self.core.close_snapshots(true);
         self.core.cut_unused();
@@ -61,20 +65,23 @@ impl Writing {
     }
 }
 
-impl Drop for Handle {
+impl Drop for Closing {
     fn drop(&mut self) {
+        let handle = &self.0;
         // A thread that unwinds may have left anything: the log is in order after any crash, so leave it at that.
         if thread::panicking() {
-            if let Some(writing) = &self.writing
+            if let Some(writing) = &handle.writing
                 && writing.closed.lock().replace(false).is_none()
             {
                 // Before the lock is let go: then nobody of this store may write any more.
                 writing.serving.end(&writing.queue);
-                writing.stop_worker(&self.core);
-                self.core.close_snapshots(false);
+                writing.stop_worker(&handle.core);
+                handle.core.compactor.end();
+                handle.core.close_snapshots(false);
+                writing.lock.lock().take();
             }
             return;
         }
-        let _ = self.close();
+        let _ = handle.close();
     }
 }

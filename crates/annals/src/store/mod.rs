@@ -7,6 +7,7 @@ mod snapshots;
 
 use crate::catalog::Catalog;
 use crate::committer::Committer;
+use crate::compaction::{CompactionOptions, Worker};
 use crate::core::{Core, FullSegment, Settings};
 use crate::decide::Deciding;
 use crate::error::{AppendError, OpenError, ReadError};
@@ -56,7 +57,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Handle>);
+pub struct Store(
+    Arc<Handle>,
+    #[expect(dead_code, reason = "only held: it closes the store when the last one is dropped")]
+    Option<Arc<Closing>>,
+);
 
 #[derive(Debug)]
 struct Handle {
@@ -68,6 +73,10 @@ struct Handle {
     /// Where the log of a store that another process writes ended when it was last looked at.
     end: Mutex<Option<LogEnd>>,
 }
+
+/// Closes the store when the last clone that a caller has is dropped. Threads of the store's own have handles without it.
+#[derive(Debug)]
+struct Closing(Arc<Handle>);
 
 #[derive(Debug)]
 struct Writing {
@@ -125,6 +134,7 @@ impl Store {
             budget,
             snapshots,
             worker: None,
+            compactor: Worker::new(CompactionOptions::off(), false),
             schemas,
             retention,
             encryption: options.encryption()?,
@@ -142,6 +152,7 @@ impl Store {
         lock: Box<dyn Lock>,
     ) -> Result<Store, OpenError> {
         let Opened { manifest, mut recovered, parts, rebuilt, active, report, .. } = opened;
+        let has_rules = manifest.has_rules;
         let last = recovered.next.previous();
         let watermark = Arc::new(Watermark::new(last));
         let (sender, mailbox) = channel::bounded(1);
@@ -157,6 +168,7 @@ impl Store {
                 budget: options.budget(),
                 snapshots: options.snapshot_options(true),
                 worker: options.background.then_some(sender),
+                compactor: Worker::new(options.compaction.clone(), options.background),
                 schemas: Arc::new(Schemas::of_writer(options.upcasters.clone())),
                 retention: Arc::new(SharedRules::of_writer(manifest.has_rules)),
                 encryption: options.encryption()?,
@@ -182,12 +194,27 @@ impl Store {
             closed: Mutex::new(None),
             lock: Mutex::new(Some(lock)),
         };
-        Ok(Self::new(path, core, report, Some(writing)))
+        let store = Self::new(path, core, report, Some(writing));
+        if has_rules || store.erasures_under_way() > 0 {
+            store.compact_from_now_on();
+        }
+        Ok(store)
     }
 
     fn new(path: &Path, core: Arc<Core>, report: RecoveryReport, writing: Option<Writing>) -> Self {
         let (path, end) = (path.to_owned(), Mutex::new(None));
-        Store(Arc::new(Handle { path, core, report, writing, end }))
+        let handle = Arc::new(Handle { path, core, report, writing, end });
+        let closing = Arc::new(Closing(Arc::clone(&handle)));
+        Store(handle, Some(closing))
+    }
+
+    /// Has what rules let go removed in the background, and erasures finished that a crash has left, unless that was begun before, or there
+    /// is nothing to be done there.
+    #[inline]
+    fn compact_from_now_on(&self) {
+        if self.0.core.compactor.is_due() {
+            self.0.core.compactor.start(|| Store(Arc::clone(&self.0), None));
+        }
     }
 
     /// A view of everything appended so far. It stays as it is, whatever is appended later.

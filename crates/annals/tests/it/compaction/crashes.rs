@@ -1,10 +1,11 @@
 //! Compaction on a disk that fails, is full, or loses power: the old files or the new ones, never neither, never both.
 
+use super::worker::{eagerly, until};
 use super::{compact, fill, keep, seen};
 use crate::common::{World, verified};
 use crate::workload::fates;
 use annals::vfs::{Disk, Fault, FaultyDisk, MemoryDisk, Survival, When};
-use annals::{Event, Store};
+use annals::{Event, Expected, NewEvent, Store};
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -95,6 +96,59 @@ fn after_a_loss_of_power_at_any_call_the_store_is_the_old_one_or_the_new_one() {
         }
     }
     assert!(states > 100, "{states}");
+}
+
+/// The same while it works by itself, beside somebody who appends.
+#[test]
+fn after_a_loss_of_power_while_it_works_by_itself_the_store_is_in_order() {
+    let (disk, before) = prepared(29);
+    let mut removed = 0;
+    for nth in (1..140).step_by(3) {
+        let memory = disk.crash(Survival::All);
+        let faulty = FaultyDisk::new(Arc::new(memory.clone()));
+        let world = World::on(memory.clone(), 30);
+        let options = world.options_over(Arc::new(faulty.clone())).background(true).compaction(eagerly());
+        let store = options.open("memory").unwrap();
+        faulty.arm(When::nth_of_all(nth).from_then_on(), Fault::Error(ErrorKind::Other));
+        let mut acknowledged = Vec::new();
+        for number in 0..20_u8 {
+            let event = NewEvent::new("opened", vec![number; 300]);
+            match store.append("account-1", Expected::Any, &[event]) {
+                Ok(appended) => acknowledged.push((appended.last_position, number)),
+                Err(_) => break,
+            }
+        }
+        until("it works or fails", || {
+            let state = store.compaction_state();
+            faulty.fired() || state.events_removed > 0 || state.failure.is_some()
+        });
+        drop(store);
+        for survival in 0..3_u64 {
+            let crashed = match survival {
+                0 => memory.crash(Survival::Synced),
+                1 => memory.crash(Survival::All),
+                _ => memory.crash(Survival::Chosen(&mut fates(nth * 4 + survival, true))),
+            };
+            let context = format!("call {nth}, survival {survival}");
+            let world = World::on(crashed, 78);
+            let store = world.open();
+            let found = seen(&store);
+            let wanted = |event: &&Event| event.position <= before.last().unwrap().position;
+            assert!(found.iter().filter(wanted).eq(&before), "{context}: other events than before");
+            for (position, number) in &acknowledged {
+                let event = found.iter().find(|event| event.position == *position);
+                let event = event.unwrap_or_else(|| panic!("{context}: {position} is lost"));
+                assert_eq!(event.data().unwrap()[0], *number, "{context}");
+            }
+            let gone: u64 = store.ledger().unwrap().iter().map(annals::LedgerEntry::events).sum();
+            assert_eq!(gone + store.stats().unwrap().events, store.last_position().get(), "{context}");
+            removed += u64::from(gone > 0);
+            compact(&store);
+            store.close().unwrap();
+            assert_eq!(verified(&world.disk()), [] as [String; 0], "{context}");
+        }
+    }
+    assert!(removed > 0, "it was always too early");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod crashes;
 mod removed;
 mod threads;
+mod worker;
 
 use crate::common::{World, events_of};
 use annals::{Event, Expected, NewEvent, RetentionRule, RetentionScope, Store};

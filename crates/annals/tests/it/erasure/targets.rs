@@ -17,7 +17,7 @@ fn filled(seed: u64) -> (World, Store) {
 fn erased(store: &Store) -> Vec<u64> {
     own(store)
         .iter()
-        .filter(|event| event.payload.as_ref().is_err_and(annals::PayloadError::is_erased))
+        .filter(|event| event.payload.as_ref().is_err_and(PayloadError::is_erased))
         .map(|event| event.position.get())
         .collect()
 }

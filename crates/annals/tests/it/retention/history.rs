@@ -3,8 +3,8 @@
 use super::model::{Model, Row};
 use crate::common::{Dice, START, World};
 use annals::{
-    AppendError, AsOf, Batch, Clause, Clock, Criteria, Expected, MaxAge, NewEvent, Position, Query,
-    ReadError, RetentionError, RetentionRule, RetentionScope, Store, Timestamp, Version, View,
+    AppendError, AsOf, Batch, Clause, Clock, Criteria, Expected, GuardError, MaxAge, NewEvent, Position,
+    Query, ReadError, RetentionError, RetentionRule, RetentionScope, Store, Timestamp, Version, View,
 };
 use std::collections::BTreeSet;
 
@@ -20,19 +20,29 @@ struct Play {
     model: Model,
     dice: Dice,
     now: i64,
-    /// Whether what goes is removed now and then.
-    compacts: bool,
+    compacts: Compacts,
+}
+
+/// How what goes is removed now and then.
+#[derive(Clone, Copy, PartialEq)]
+enum Compacts {
+    Never,
+    /// When somebody asks for it.
+    Asked,
+    /// By rounds as the background thread makes them.
+    InRounds,
 }
 
 impl Play {
     fn new(seed: u64) -> Self {
         let world = World::new(seed);
         let store = world.open();
-        Play { world, store, model: Model::default(), dice: Dice::new(seed), now: START, compacts: false }
+        let (dice, compacts) = (Dice::new(seed), Compacts::Never);
+        Play { world, store, model: Model::default(), dice, now: START, compacts }
     }
 
-    fn compacting(seed: u64) -> Self {
-        Play { compacts: true, ..Play::new(seed) }
+    fn compacting(seed: u64, compacts: Compacts) -> Self {
+        Play { compacts, ..Play::new(seed) }
     }
 
     fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
@@ -46,7 +56,8 @@ impl Play {
             12 => self.truncate(),
             13 | 14 => self.delete(),
             15 => self.store.maintain().unwrap(),
-            19 if self.compacts => self.compact(),
+            18 if self.dice.one_in(2) => self.guard(),
+            19 if self.compacts != Compacts::Never => self.compact(),
             16 => {
                 self.store.clone().close().unwrap();
                 self.store = self.world.open();
@@ -62,7 +73,8 @@ impl Play {
         let mut batch = Batch::new();
         let mut rows = Vec::new();
         let checked = self.pick(&STREAMS);
-        let last = self.model.last(checked);
+        // Nothing tells the last version of a closed stream of which nothing is left.
+        let last = if self.model.is_gone(checked) { 0 } else { self.model.last(checked) };
         let expected = match self.dice.below(8) {
             0 => Expected::NoStream,
             1 => Expected::StreamExists,
@@ -118,7 +130,11 @@ impl Play {
 
     /// What a rule's event is in the log.
     fn note(&mut self, position: Position) {
-        let stream = "$annals.retention".to_owned();
+        self.note_in("$annals.retention", position);
+    }
+
+    fn note_in(&mut self, stream: &str, position: Position) {
+        let stream = stream.to_owned();
         let version = self.model.last(&stream) + 1;
         let (recorded, occurred) = (self.now, self.now);
         assert_eq!(position.get(), self.model.rows.len() as u64 + 1);
@@ -164,6 +180,43 @@ impl Play {
         let known = self.store.retention().get(&scope).unwrap().unwrap_or_default();
         assert_eq!(known.truncate_nothing(), rule.clone().truncate_nothing());
         self.model.rules.insert(scope, rule);
+    }
+
+    /// Sets a guard, or moves it, or removes it.
+    fn guard(&mut self) {
+        let guards = self.store.guards();
+        let name = self.pick(&["mails", "search"]);
+        let at = self.model.guards.get(name).copied();
+        if self.dice.one_in(2) {
+            match guards.remove(name) {
+                Ok(change) => {
+                    assert!(at.is_some());
+                    self.note_in("$annals.guards", change.position);
+                    self.model.guards.remove(name);
+                }
+                Err(GuardError::NotFound { .. }) => assert_eq!(at, None),
+                Err(error) => panic!("{error}"),
+            }
+            return;
+        }
+        let last = self.model.rows.len();
+        let position = self.dice.below(last + 2) as u64;
+        match guards.set(name, Position::new(position)) {
+            Ok(change) => {
+                assert!(position <= last as u64 && at.is_none_or(|at| position >= at), "{position}, {at:?}");
+                assert_eq!(change.already, at == Some(position));
+                if !change.already {
+                    self.note_in("$annals.guards", change.position);
+                }
+                self.model.guards.insert(name.to_owned(), position);
+            }
+            Err(GuardError::Behind { at: told, .. }) => {
+                assert_eq!(at, Some(told.get()));
+                assert!(position < told.get());
+            }
+            Err(GuardError::BeyondEnd { .. }) => assert!(position > last as u64),
+            Err(error) => panic!("{error}"),
+        }
     }
 
     fn truncate(&mut self) {
@@ -223,7 +276,11 @@ impl Play {
     fn compact(&mut self) {
         self.store.maintain().unwrap();
         let all = self.dice.one_in(2);
-        let report = self.store.compaction().all(all).bytes_per_second(None).run().unwrap();
+        let report = match self.compacts {
+            Compacts::InRounds => self.store.compact_if_worth(),
+            _ => self.store.compaction().all(all).bytes_per_second(None).run(),
+        };
+        let report = report.unwrap();
         let mut removed = 0;
         let view = self.store.view();
         for index in 0..self.model.rows.len() {
@@ -234,6 +291,8 @@ impl Play {
                 continue;
             }
             removed += 1;
+            let kept_for = self.model.guards.iter().find(|(_, at)| row.position > **at);
+            assert!(kept_for.is_none(), "{row:?} went, and {kept_for:?} has not read it");
             assert!(!self.model.shows(&row, self.now), "{row:?} was to be seen");
             let earlier = self.model.rows[..index].iter().filter(|other| other.stream == row.stream);
             assert!(earlier.clone().all(|other| other.gone), "{row:?} went, and one before it did not");
@@ -277,6 +336,12 @@ impl Play {
         let then = now.as_of(AsOf::Occurred(at)).unwrap();
         self.compare(&then, &|row| row.occurred <= time, &format!("{context}, occurred by {time}"));
         self.decide(context);
+        for (name, position) in self.model.guards.clone() {
+            self.model.spared = Some(position);
+            let view = self.store.guards().view(&name).unwrap();
+            self.compare(&view, &|_| true, &format!("{context}, for {name} at {position}"));
+            self.model.spared = None;
+        }
     }
 
     /// A decision sees what readers see.
@@ -396,7 +461,7 @@ impl Play {
                 }
             }
         }
-        for stream in STREAMS.into_iter().chain(["$annals.retention", "$annals.ledger"]) {
+        for stream in STREAMS.into_iter().chain(["$annals.retention", "$annals.ledger", "$annals.guards"]) {
             let info = view.stream(stream).unwrap();
             let events = visible.iter().filter(|row| row.stream == stream).count() as u64;
             let there = self.model.rows.iter().filter(|row| row.stream == stream && cut(row));
@@ -451,9 +516,18 @@ fn every_way_to_read_shows_what_rules_leave_and_nothing_else() {
 
 #[test]
 fn every_way_to_read_shows_the_same_when_what_is_hidden_is_removed() {
+    play_and_remove(200, Compacts::Asked);
+}
+
+#[test]
+fn every_way_to_read_shows_the_same_when_what_is_hidden_is_removed_by_itself() {
+    play_and_remove(230, Compacts::InRounds);
+}
+
+fn play_and_remove(first: u64, compacts: Compacts) {
     let mut gone = 0;
-    for seed in 200..212 {
-        let mut play = Play::compacting(seed);
+    for seed in first..first + 12 {
+        let mut play = Play::compacting(seed, compacts);
         for step in 0..90 {
             play.step();
             if step % 6 == 5 {
@@ -468,7 +542,7 @@ fn every_way_to_read_shows_the_same_when_what_is_hidden_is_removed() {
 #[test]
 fn a_view_reads_on_what_was_removed_behind_it() {
     for seed in 300..304 {
-        let mut play = Play::compacting(seed);
+        let mut play = Play::compacting(seed, Compacts::Asked);
         let mut views = Vec::new();
         for step in 0..80 {
             play.step();

@@ -1,6 +1,7 @@
 //! Rules of retention: what they hide, from whom, and what appends make of it.
 
 mod appends;
+mod guards;
 mod hidden;
 mod history;
 mod model;

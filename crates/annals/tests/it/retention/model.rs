@@ -34,6 +34,10 @@ pub(super) struct Model {
     pub(super) rows: Vec<Row>,
     pub(super) rules: BTreeMap<RetentionScope, RetentionRule>,
     pub(super) said: BTreeMap<String, Said>,
+    /// Where guards stand.
+    pub(super) guards: BTreeMap<String, u64>,
+    /// The guard behind which a reader is, who sees everything above.
+    pub(super) spared: Option<u64>,
 }
 
 impl Model {
@@ -76,7 +80,7 @@ impl Model {
         if row.gone {
             return false;
         }
-        if row.stream.starts_with("$annals.") {
+        if row.stream.starts_with("$annals.") || self.spared.is_some_and(|position| row.position > position) {
             return true;
         }
         let count = self.holds(&row.stream, RetentionRule::count);

@@ -1,0 +1,191 @@
+//! Carrying out a plan, unit by unit.
+
+use super::control::CompactionControl;
+use super::going::Going;
+use super::handle::{CompactError, CompactionReport};
+use super::pace::Pace;
+use super::survey::Surveyed;
+use super::unit::Unit;
+use crate::core::Core;
+use crate::error::ReadError;
+use crate::store::Store;
+use crate::view::View;
+use annals_compaction::PlanOptions;
+use annals_types::Position;
+use annals_types::planted::{Bug, planted};
+use annals_vfs::sync::Deadline;
+
+/// How a store is compacted this time.
+pub(crate) struct Job<'j> {
+    pub(super) store: &'j Store,
+    /// What was asked for, without the guards of the store.
+    pub(super) options: &'j PlanOptions,
+    pub(super) pace: Pace,
+    pub(super) control: &'j CompactionControl,
+    /// Whether it makes room for one that was asked for.
+    pub(super) gives_way: bool,
+}
+
+/// One unit of it.
+pub(crate) struct Run<'c> {
+    pub(super) core: &'c Core,
+    /// The number of the compaction that the next manifest will be.
+    pub(crate) number: u64,
+    job: &'c Job<'c>,
+}
+
+impl Run<'_> {
+    pub(super) fn may_go_on(&self) -> bool {
+        self.job.may_go_on()
+    }
+
+    /// A step of the work begins.
+    pub(super) fn begin_step(&self) -> Deadline {
+        Pace::begin()
+    }
+
+    /// A step that has read and written so many bytes has ended: waits as long as it was too quick.
+    pub(super) fn end_step(&self, begun: &Deadline, read: u64, written: u64) {
+        self.job.control.note(|progress| {
+            progress.bytes_read += read;
+            progress.bytes_written += written;
+        });
+        self.rest(begun, read + written);
+    }
+
+    /// Waits behind a step that has begun then, and was about so many bytes.
+    pub(super) fn rest(&self, begun: &Deadline, bytes: u64) {
+        self.job.rest(begun, bytes);
+    }
+}
+
+impl<'j> Job<'j> {
+    /// One that somebody has asked for.
+    pub(crate) fn asked(
+        store: &'j Store,
+        options: &'j PlanOptions,
+        bytes_per_second: Option<u64>,
+        control: &'j CompactionControl,
+    ) -> Self {
+        Job { store, options, pace: Pace::new(bytes_per_second), control, gives_way: false }
+    }
+
+    /// The next unit.
+    pub(crate) fn next_run(&self) -> Run<'_> {
+        let core = self.store.shared();
+        let number = core.catalog.lock().manifest().removed.map_or(0, |removed| removed.compaction) + 1;
+        Run { core, number, job: self }
+    }
+
+    /// Whether it is not to end. Waits as long as it is paused.
+    pub(super) fn may_go_on(&self) -> bool {
+        self.control.may_go_on(&|| self.is_wanted())
+    }
+
+    /// The same, and a pause does not count: where nothing is written it need not wait.
+    pub(super) fn may_look_on(&self) -> bool {
+        !self.control.is_stopped() && self.is_wanted()
+    }
+
+    /// Waits behind a step that has begun then, and read and wrote so many bytes.
+    pub(super) fn rest(&self, begun: &Deadline, bytes: u64) {
+        self.rest_by(&self.pace, begun, bytes);
+    }
+
+    /// The same by another pace.
+    pub(super) fn rest_by(&self, pace: &Pace, begun: &Deadline, bytes: u64) {
+        self.control.rest(pace.rest(Pace::spent(begun), bytes), &|| self.is_wanted());
+    }
+
+    fn is_wanted(&self) -> bool {
+        let core = self.store.shared();
+        let open = core.may_go_on() || planted(Bug::CompactedAfterClose);
+        open && !(self.gives_way && core.turns.is_asked())
+    }
+
+    /// Does what has to be done before anything is removed, and takes a view of it.
+    pub(super) fn begin(&self) -> Result<View, CompactError> {
+        // Also for the ledger: what was erased is told by who knows the requests.
+        self.store.finish_erasures(self)?;
+        self.store.write_ledger(&[])?;
+        self.store.guards().write_told()?;
+        // What hides events has to be there after a crash when they are gone, and so has what guards say.
+        self.store.sync()?;
+        Ok(self.store.view())
+    }
+
+    /// What was asked for, with the guards that a view shows.
+    pub(super) fn minding_guards(&self, view: &View) -> Result<PlanOptions, ReadError> {
+        let guards = self.store.shared().guards.minded(view)?;
+        Ok(guards.into_iter().fold(self.options.clone(), PlanOptions::guard))
+    }
+
+    /// Does what is planned, from the oldest segments to the newest.
+    pub(super) fn carry_out(
+        &self,
+        view: &View,
+        surveyed: Surveyed,
+    ) -> Result<CompactionReport, CompactError> {
+        let core = self.store.shared();
+        let Surveyed { plan, blocked } = surveyed;
+        let units = Unit::all(&core.parts.load_full().index, &plan);
+        self.control.begin(units.iter().map(Unit::bytes).sum());
+        let mut going = Going::new(view, blocked)?;
+        let mut report = CompactionReport::default();
+        for unit in units {
+            if !self.step(core, &unit, &mut going, &mut report)? {
+                report.stopped = true;
+                break;
+            }
+        }
+        self.store.write_ledger(&[])?;
+        Ok(report)
+    }
+
+    /// Compacts one part of the index; `false` if it is to end.
+    fn step(
+        &self,
+        core: &Core,
+        unit: &Unit,
+        going: &mut Going<'_>,
+        report: &mut CompactionReport,
+    ) -> Result<bool, CompactError> {
+        let run = self.next_run();
+        let number = run.number;
+        let Some(written) = unit.write(&run, going)? else { return Ok(false) };
+        if written.gone.first.is_none() && written.merged == 0 {
+            // Somebody else was quicker.
+            written.remove(core);
+            return Ok(true);
+        }
+        let (dropped, rewritten, merged) = (written.dropped, written.rewritten, written.merged);
+        let (last, removed) = (written.gone.last, written.gone.events.iter().sum::<u64>());
+        // A guard that is set from here on finds what is left; one that was set since this was planned keeps what is there.
+        let changing = core.guards.changing.lock();
+        let guards = self.minding_guards(&self.store.view()).inspect_err(|_| written.remove(core))?;
+        if guards.guard_of(unit.last_written()).is_some() {
+            written.remove(core);
+            return Ok(false);
+        }
+        let published = unit.publish(core, written, number)?;
+        drop(changing);
+        if !published {
+            // What stays of streams there must not be missing behind it. The rest is for the next time.
+            return Ok(false);
+        }
+        let entry = core.catalog.lock().manifest().compactions.last().copied();
+        if let Some(entry) = entry.filter(|entry| entry.number == number) {
+            report.bytes_before += entry.bytes_before;
+            report.bytes_after += entry.bytes_after;
+        }
+        report.events_removed += removed;
+        report.segments_dropped += dropped;
+        report.segments_rewritten += rewritten;
+        report.segments_merged += merged;
+        self.control.note(|progress| {
+            progress.events_removed += removed;
+            progress.position = Position::max(progress.position, last);
+        });
+        Ok(true)
+    }
+}

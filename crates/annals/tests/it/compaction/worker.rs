@@ -1,0 +1,318 @@
+//! Compaction by itself: what is done without being asked, what is left alone, and what ends it.
+
+use super::{compact, fill, keep, seen};
+use crate::common::{World, verified};
+use annals::{
+    CompactError, CompactionOptions, CompactionReport, Event, Expected, NewEvent, Options, Position, Query,
+    RetentionRule, RetentionScope, Share, Store,
+};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Looks all the time, and as fast as it can.
+pub(super) fn eagerly() -> CompactionOptions {
+    let always = Share::of_1000(1000).unwrap();
+    CompactionOptions::new().every(Duration::from_millis(1)).bytes_per_second(None).busy(always)
+}
+
+fn working(world: &World) -> Options {
+    world.options().background(true).compaction(eagerly())
+}
+
+/// Waits for what comes sooner or later.
+pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn until_removed(store: &Store, events: u64) {
+    until(&format!("{events} events go"), || {
+        let state = store.compaction_state();
+        assert_eq!(state.failure, None);
+        state.events_removed >= events
+    });
+}
+
+fn removed_by_ledger(store: &Store) -> u64 {
+    store.ledger().unwrap().iter().map(annals::LedgerEntry::events).sum()
+}
+
+/// A closed store of which much may go.
+fn prepared(seed: u64) -> (World, Vec<Event>) {
+    let world = World::new(seed);
+    let store = world.open();
+    fill(&store, 5, 60);
+    keep(&store, 2);
+    let before = seen(&store);
+    store.close().unwrap();
+    (world, before)
+}
+
+#[test]
+fn what_rules_let_go_is_removed_in_the_background_once_there_are_rules() {
+    let world = World::new(41);
+    let store = working(&world).open("memory").unwrap();
+    fill(&store, 7, 40);
+    assert!(!store.compaction_state().running, "there is nothing that could go");
+    keep(&store, 2);
+    let before = seen(&store);
+    assert!(store.compaction_state().running);
+    until_removed(&store, 150);
+    assert_eq!(seen(&store), before);
+    let control = store.compaction_control();
+    control.stop();
+    until("it ends when it is stopped", || !store.compaction_state().running);
+    let state = store.compaction_state();
+    assert_eq!(removed_by_ledger(&store), state.events_removed);
+    assert!(state.looks >= state.rounds && state.rounds > 0 && state.bytes_freed > 10_000, "{state:?}");
+    assert!(state.last.is_some_and(|last| last.events_removed > 0), "{state:?}");
+    keep(&store, 1);
+    assert!(!store.compaction_state().running, "once stopped it is not started again");
+    store.close().unwrap();
+    assert_eq!(verified(&world.disk()), [] as [String; 0]);
+
+    // It begins by itself where there are rules already.
+    let store = working(&world).open("memory").unwrap();
+    assert!(store.compaction_state().running);
+}
+
+#[test]
+fn where_it_is_switched_off_nothing_goes_by_itself() {
+    let (world, before) = prepared(42);
+    for options in [
+        world.options().compaction(eagerly()),
+        world.options().background(true).compaction(CompactionOptions::off()),
+        world.options().read_only(true),
+    ] {
+        let store = options.open("memory").unwrap();
+        assert!(!store.compaction_state().running);
+        store.maintain().unwrap();
+        assert_eq!(seen(&store), before);
+        assert_eq!(store.compaction_state().looks, 0);
+    }
+    assert_eq!(removed_by_ledger(&world.open()), 0);
+}
+
+#[test]
+fn a_round_removes_what_is_worth_it_and_leaves_little_alone() {
+    let world = World::new(43);
+    let store = world.open();
+    fill(&store, 7, 40);
+    // A twentieth of the events.
+    keep(&store, 38);
+    assert!(store.compaction().all(true).plan().unwrap().goes().0 > 5);
+    assert_eq!(store.compact_if_worth().unwrap(), CompactionReport::default());
+    assert_eq!(store.compaction_state().looks, 1);
+    keep(&store, 20);
+    let before = seen(&store);
+    let report = store.compact_if_worth().unwrap();
+    assert!(report.events_removed > 50 && report.bytes_after < report.bytes_before, "{report:?}");
+    assert_eq!(seen(&store), before);
+    while store.compact_if_worth().unwrap().events_removed > 0 {}
+    let left = store.compaction().plan().unwrap();
+    assert!(left.is_empty(), "a plan of everything finds no more: {left:?}");
+    assert_eq!(store.compaction_state().events_removed, removed_by_ledger(&store));
+    let reader = world.options().read_only(true).open("memory").unwrap();
+    assert!(matches!(reader.compact_if_worth(), Err(CompactError::ReadOnly)));
+}
+
+#[test]
+fn limits_of_bytes_are_enforced_by_itself() {
+    let world = World::new(44);
+    let store = working(&world).open("memory").unwrap();
+    fill(&store, 4, 60);
+    store
+        .retention()
+        .set(&RetentionScope::category("session"), &RetentionRule::new().max_bytes(1000))
+        .unwrap();
+    until_removed(&store, 100);
+    assert!(store.view().floor("session-1").unwrap().get() > 40);
+    assert_eq!(store.view().count(Query::stream("account-1")).unwrap(), 60);
+    store.close().unwrap();
+    assert_eq!(verified(&world.disk()), [] as [String; 0]);
+}
+
+#[test]
+fn the_limit_of_the_store_is_enforced_by_itself() {
+    let world = World::new(51);
+    let store = working(&world).open("memory").unwrap();
+    fill(&store, 4, 150);
+    let before = store.stats().unwrap().log_bytes;
+    store.retention().set(&RetentionScope::Store, &RetentionRule::new().max_bytes(before / 2)).unwrap();
+    until("the log is cut", || store.stats().unwrap().log_bytes <= before / 3 * 2);
+    assert_eq!(store.compaction_state().failure, None);
+    store.close().unwrap();
+    assert_eq!(verified(&world.disk()), [] as [String; 0]);
+}
+
+#[test]
+fn what_a_guard_keeps_stays_and_goes_when_the_consumer_has_read_it() {
+    let (world, _) = prepared(45);
+    let store = world.open();
+    store.guards().set("mails", Position::ZERO).unwrap();
+    drop(store);
+    let store = working(&world).open("memory").unwrap();
+    until("the guard is named", || store.compaction_state().guards == ["mails"]);
+    assert_eq!(store.compaction_state().events_removed, 0);
+    let view = store.guards().view("mails").unwrap();
+    assert_eq!(view.count(Query::all().category("session")).unwrap(), 5 * 60);
+    store.guards().advance("mails", store.last_position()).unwrap();
+    until_removed(&store, 100);
+}
+
+#[test]
+fn a_damaged_segment_is_told_and_stops_neither_appends_nor_what_does_not_need_it() {
+    let world = World::new(46);
+    let store = world.open();
+    // Each segment has other streams, so that nothing behind is kept by what the damaged one has.
+    for stream in 0..9 {
+        for number in 0..20 {
+            let event = NewEvent::new("said", vec![number; 700]);
+            store.append(&format!("session-{stream}"), Expected::Any, &[event]).unwrap();
+        }
+        store.maintain().unwrap();
+    }
+    assert!(store.stats().unwrap().runs > 1, "{:?}", store.stats());
+    keep(&store, 2);
+    store.close().unwrap();
+    let name = world.files("log/").into_iter().next().unwrap();
+    world.flip(&name, 5000, 2);
+    let store = working(&world).open("memory").unwrap();
+    until("it fails", || store.compaction_state().failure.is_some_and(|failure| failure.contains(&name)));
+    until("the rest is compacted", || store.compaction_state().events_removed > 10);
+    store.append("session-9", Expected::Any, &[NewEvent::json("said", "1")]).unwrap();
+    store.close().unwrap();
+    assert!(world.files("log/").contains(&name), "what is damaged stays as it is");
+}
+
+#[test]
+fn on_a_full_disk_it_waits_for_room_and_goes_on_by_itself() {
+    let (world, before) = prepared(47);
+    let store = world.options().background(true).compaction(eagerly()).open("memory").unwrap();
+    let control = store.compaction_control();
+    control.pause();
+    let used: u64 = world.disk().image().values().map(|bytes| bytes.len() as u64).sum();
+    world.disk().set_capacity(Some(used + 500));
+    control.resume();
+    until("it fails or has found room", || {
+        let state = store.compaction_state();
+        state.failure.is_some() || state.events_removed > 0
+    });
+    assert_eq!(seen(&store), before);
+    world.disk().set_capacity(None);
+    until("it goes on", || store.compaction_state().events_removed > 100);
+    until("it is no failure any more", || store.compaction_state().failure.is_none());
+    assert_eq!(seen(&store), before);
+    store.append("session-1", Expected::Any, &[NewEvent::json("said", "1")]).unwrap();
+    store.close().unwrap();
+    assert_eq!(verified(&world.disk()), [] as [String; 0]);
+}
+
+#[test]
+fn whoever_asks_gets_his_turn_from_the_worker() {
+    let (world, before) = prepared(48);
+    let store = working(&world).open("memory").unwrap();
+    let control = store.compaction_control();
+    control.pause();
+    // It waits somewhere on its way, or there is nothing left to be done.
+    let report = store.compaction().all(true).bytes_per_second(None).run().unwrap();
+    assert!(!report.stopped);
+    assert!(removed_by_ledger(&store) >= 100, "{report:?}");
+    assert!(store.compaction().all(true).plan().unwrap().is_empty());
+    assert_eq!(seen(&store), before);
+    control.resume();
+    keep(&store, 1);
+    until("the worker goes on", || store.compaction_state().looks > 0);
+    store.close().unwrap();
+    assert_eq!(verified(&world.disk()), [] as [String; 0]);
+}
+
+#[test]
+fn closing_does_not_return_before_the_worker_has_ended() {
+    let (world, before) = prepared(49);
+    let store = working(&world).open("memory").unwrap();
+    // It may wait for ever, and closing does not.
+    store.compaction_control().pause();
+    let other = store.clone();
+    store.close().unwrap();
+    assert!(!other.compaction_state().running);
+    drop(other);
+    assert_eq!(seen(&world.open()), before);
+}
+
+#[test]
+fn closing_at_any_moment_leaves_a_store_in_order_and_nobody_who_writes() {
+    let mut removed = 0;
+    for seed in 0..16 {
+        let (world, before) = prepared(500 + seed);
+        let store = working(&world).open("memory").unwrap();
+        for _ in 0..seed * seed * 3_000 {
+            std::hint::spin_loop();
+        }
+        // Closed, or only dropped.
+        if seed % 2 == 0 {
+            store.close().unwrap();
+        } else {
+            drop(store);
+        }
+        assert_eq!(verified(&world.disk()), [] as [String; 0], "seed {seed}");
+        let again = world.open();
+        assert_eq!(seen(&again), before, "seed {seed}");
+        removed += u64::from(removed_by_ledger(&again) > 0);
+        assert_eq!(again.stats().unwrap().runs_missing, 0, "seed {seed}");
+    }
+    assert!(removed > 0, "it was always closed before anything happened");
+}
+
+#[test]
+fn writers_and_readers_go_on_beside_the_worker() {
+    let world = World::new(50);
+    let store = working(&world).open("memory").unwrap();
+    keep(&store, 3);
+    store.guards().set("reader", Position::ZERO).unwrap();
+    let (done, old) = (AtomicBool::new(false), store.view());
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..3)
+            .map(|writer| {
+                let store = &store;
+                scope.spawn(move || {
+                    for number in 0..200 {
+                        let event = NewEvent::json("said", format!("[{number},{:?}]", "y".repeat(200)));
+                        store.append(&format!("session-w{writer}"), Expected::Any, &[event]).unwrap();
+                    }
+                })
+            })
+            .collect();
+        let consumer = scope.spawn(|| {
+            let mut next = Position::FIRST;
+            while !done.load(Ordering::SeqCst) || next <= store.last_position() {
+                let view = store.guards().view("reader").unwrap();
+                // Each event, without a gap: the guard has kept what others do not see any more.
+                for event in view.read(Query::all().from_position(next)).unwrap() {
+                    let event = event.unwrap();
+                    assert_eq!(event.position, next);
+                    next = next.next();
+                }
+                store.guards().advance("reader", next.previous()).unwrap();
+                let view = store.view();
+                for stream in view.streams("session-") {
+                    let stream = stream.unwrap();
+                    let shown = view.count(Query::stream(&*stream.stream)).unwrap();
+                    assert_eq!(shown, stream.last_version.get().min(3));
+                }
+            }
+        });
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        done.store(true, Ordering::SeqCst);
+        consumer.join().unwrap();
+    });
+    until_removed(&store, 300);
+    assert_eq!(store.view().count(Query::all().category("session")).unwrap(), 3 * 3);
+    assert_eq!(old.read(Query::all()).unwrap().count(), old.position().get() as usize);
+    compact(&store);
+    store.close().unwrap();
+    assert_eq!(verified(&world.disk()), [] as [String; 0]);
+}
