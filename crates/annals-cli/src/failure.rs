@@ -2,8 +2,8 @@
 
 use crate::output::StdoutClosed;
 use annals::{
-    AppendError, BackupError, CompactError, EraseError, Interrupted, KeyError, LoadError, OpenError,
-    PayloadError, ReadError, RetentionError, SchemaError, TruncateError,
+    AppendError, BackupError, CompactError, EraseError, GuardError, Interrupted, KeyError, LoadError,
+    OpenError, PayloadError, ReadError, RetentionError, SchemaError, TruncateError,
 };
 use anyhow::Error;
 
@@ -50,6 +50,7 @@ fn status_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     match cause.downcast_ref() {
         Some(CompactError::Retention(error)) => return status_of(error),
+        Some(CompactError::Guard(error)) => return status_of(error),
         Some(CompactError::Read(error)) => return status_of(error),
         Some(CompactError::Append(error)) => return status_of(error),
         _ => {}
@@ -64,6 +65,13 @@ fn status_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     match cause.downcast_ref() {
         Some(Interrupted::Compact(error)) => return status_of(error),
         Some(Interrupted::Snapshot(error)) => return status_of(error),
+        _ => {}
+    }
+    match cause.downcast_ref() {
+        Some(GuardError::Name { .. } | GuardError::BeyondEnd { .. }) => return Some(USAGE),
+        Some(GuardError::Behind { .. }) => return Some(CONFLICT),
+        Some(GuardError::Append(error)) => return status_of(error),
+        Some(GuardError::Read(error)) => return status_of(error),
         _ => {}
     }
     match cause.downcast_ref() {

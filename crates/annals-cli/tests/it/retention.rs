@@ -209,3 +209,28 @@ fn what_cannot_be_meant_is_told_in_one_line() {
     }
     assert!(!nothing.store().exists());
 }
+
+#[test]
+fn guards_are_set_shown_and_removed_and_plans_mind_them() {
+    let place = store();
+    place.one(&["retention", "set", "--category", "order", "--max-count", "1"]);
+    let set = place.one(&["retention", "guard", "set", "--name", "mails", "--position", "4"]);
+    assert_eq!(set, json!({"name": "mails", "guarded_above": 4, "position": 14, "already": false}));
+    let again = place.one(&["retention", "guard", "set", "--name", "mails", "--position", "4"]);
+    assert_eq!((&again["already"], &again["position"]), (&json!(true), &json!(0)));
+    place.one(&["retention", "guard", "set", "--name", "a", "--position", "0"]);
+    let shown = place.ok(&["retention", "guard", "show"]);
+    assert_eq!(each(&shown, "name"), ["a", "mails"]);
+    assert_eq!(each(&shown, "guarded_above"), [0, 4]);
+    assert_eq!(each(&shown, "segments_kept"), [0, 0], "no segment is sealed");
+    let table = place.run(&["--format", "table", "retention", "guard", "show"]).stdout;
+    assert!(table.contains("mails") && table.contains("segments kept"), "{table}");
+    place.fails(3, &["retention", "guard", "set", "--name", "mails", "--position", "3"]);
+    place.fails(2, &["retention", "guard", "set", "--name", "mails", "--position", "1000"]);
+    place.fails(2, &["retention", "guard", "set", "--name", "", "--position", "1"]);
+    place.fails(2, &["retention", "guard", "set", "--name", "mails"]);
+    place.fails(1, &["retention", "guard", "remove", "--name", "nobody"]);
+    let removed = place.one(&["retention", "guard", "remove", "--name", "a"]);
+    assert_eq!((&removed["name"], &removed["already"]), (&json!("a"), &json!(false)));
+    assert_eq!(each(&place.ok(&["retention", "guard", "show"]), "name"), ["mails"]);
+}

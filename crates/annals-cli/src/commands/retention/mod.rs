@@ -1,6 +1,7 @@
 //! `retention`: rules for what may go.
 
 mod apply;
+mod guard;
 pub(super) mod plan;
 mod set;
 mod show;
@@ -8,7 +9,7 @@ mod show;
 use crate::tool::Tool;
 use anyhow::Result;
 
-/// Set and show rules for what may go: by age, number and bytes
+/// Set and show rules for what may go, and guards that keep it for who has not read it
 #[derive(Debug, clap::Args)]
 #[command(
     arg_required_else_help = true,
@@ -17,6 +18,7 @@ use anyhow::Result;
     Examples:\n  \
     annals retention set --category session --max-age 30d\n  \
     annals retention show --stream session-7\n  \
+    annals retention guard set --name mails --position 0\n  \
     annals retention plan"
 )]
 pub(crate) struct Args {
@@ -30,6 +32,7 @@ enum Command {
     Show(show::Args),
     Plan(plan::Args),
     Apply(apply::Args),
+    Guard(guard::Args),
 }
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
@@ -38,5 +41,6 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
         Command::Show(args) => show::run(tool, args),
         Command::Plan(args) => plan::run(tool, args),
         Command::Apply(args) => apply::run(tool, args),
+        Command::Guard(args) => guard::run(tool, args),
     }
 }
