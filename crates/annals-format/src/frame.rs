@@ -1,18 +1,22 @@
 //! One batch as stored: a header, the records, zeros up to the next multiple of eight.
 
+mod dictionary;
 mod kept;
 mod stretches;
 
+pub use dictionary::{dictionary_frame, first_dictionary};
 pub use kept::KeptFrame;
 pub use stretches::FrameStretches;
 
 use crate::binding::Binding;
 use crate::damage::Damage;
 use crate::footer::TimeRange;
+use crate::payload::dictionary::reseal_dictionary;
 use crate::record::{
     RECORD_HEADER_BYTES, RecordTerms, complete_record, encode_lost, encode_record, given_id,
     given_occurred_at, own_record, own_terms, parse_record, record_length, reseal_record, stored_checksum,
 };
+use crate::segment::SEGMENT_HEADER_BYTES;
 use crate::wire::{i64_at, put_i64, put_u32, put_u64, u32_at, u64_at};
 use annals_types::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
 use annals_types::planted::{Bug, planted};
@@ -130,20 +134,26 @@ impl FrameHeader {
         self.first_position.plus(u64::from(self.record_count)).plus(self.missing.into()).previous()
     }
 
-    /// That no positions are missing, as in all segments but rewritten ones; `offset` is where the frame is in the file.
+    /// Whether it has no records but the dictionary of the segment.
+    #[must_use]
+    pub fn has_dictionary(&self) -> bool {
+        self.record_count == 0 && self.length > FRAME_HEADER_BYTES as u64
+    }
+
+    /// That it may be where it is, in a segment that was rewritten or one that was not; `offset` is where that is in the file.
     ///
     /// # Errors
-    /// That some are.
-    pub fn check_whole(&self, offset: u64) -> Result<(), Damage> {
-        match self.missing {
-            0 => Ok(()),
-            missing => Err(Damage::new(
-                offset + MISSING as u64,
-                "positions missing in an appended frame",
-                missing,
-                0u32,
-            )),
+    /// Only in a rewritten segment positions may be missing in a frame, and only the first frame of one may have a dictionary.
+    pub fn check_place(&self, rewritten: bool, offset: u64) -> Result<(), Damage> {
+        if self.missing > 0 && !rewritten {
+            let at = offset + MISSING as u64;
+            return Err(Damage::new(at, "positions missing in an appended frame", self.missing, 0u32));
         }
+        if self.has_dictionary() && !(rewritten && offset == SEGMENT_HEADER_BYTES as u64) {
+            let at = offset + LENGTH as u64;
+            return Err(Damage::new(at, "a dictionary that is out of place", self.length, 0u64));
+        }
+        Ok(())
     }
 }
 
@@ -151,7 +161,7 @@ impl FrameHeader {
 /// with the offset of each record in the frame, and the event.
 ///
 /// The checks, in order: header, room for the frame, the table of positions if some are missing, each record (with its
-/// offset), checksum over the records' checksums, zeros behind them.
+/// offset), checksum over the records' checksums, zeros behind them; or the dictionary that is there instead of records.
 ///
 /// # Errors
 /// The first check that fails; `record` may have been called for earlier records by then.
@@ -187,6 +197,10 @@ pub fn check_frame<'a>(
         return Err(FrameFault::Damaged(damage));
     }
     let padding = frame.get(next..).unwrap_or_default();
+    if header.has_dictionary() {
+        dictionary::check(padding, binding, offset + next as u64).map_err(FrameFault::Damaged)?;
+        return Ok(header);
+    }
     if padding.len() >= FRAME_ALIGNMENT || padding.iter().any(|byte| *byte != 0) {
         let damage =
             Damage::new(offset + next as u64, "zeros behind the records", padding.len() as u64, 0u64);
@@ -437,6 +451,9 @@ pub fn reseal_frame(bytes: &mut [u8], binding: Binding) -> Option<usize> {
     if possible {
         let checksum = reseal_records(&mut bytes[..length], binding);
         put_u32(bytes, RECORDS_CHECKSUM, checksum);
+        if u32_at(bytes, RECORD_COUNT) == 0 {
+            reseal_dictionary(&mut bytes[FRAME_HEADER_BYTES..length], binding);
+        }
     }
     let checksum = header_checksum(bytes, binding);
     put_u32(bytes, CHECKSUM, checksum);

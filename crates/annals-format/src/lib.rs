@@ -40,7 +40,7 @@ pub use footer::{
 };
 pub use frame::{
     FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameBuilder, FrameFault, FrameHeader, FrameStamp, FrameStretches,
-    KeptFrame, check_frame,
+    KeptFrame, check_frame, dictionary_frame, first_dictionary,
 };
 pub use id::position_of_made_id;
 pub use manifest::{

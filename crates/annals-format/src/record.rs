@@ -427,6 +427,10 @@ fn coded_payload<'a>(
 /// What a payload becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
+    /// With so many bytes of metadata in front.
+    Plain {
+        metadata: usize,
+    },
     Compressed,
     Encrypted,
     Erased,
@@ -537,14 +541,20 @@ impl<'a> Layout<'a> {
     pub(crate) fn with_payload(&self, form: Form, keep_tags: bool, payload: &[u8]) -> Vec<u8> {
         let keep_tags = keep_tags && self.flags & HAS_TAGS != 0;
         let names_end = if keep_tags { self.payload } else { self.tags };
-        let mut out = Vec::with_capacity(names_end + payload.len());
+        let metadata = if let Form::Plain { metadata } = form { metadata } else { 0 };
+        let mut out = Vec::with_capacity(names_end + 4 + payload.len());
         out.extend_from_slice(&self.record[..self.fields_end]);
+        if metadata > 0 {
+            out.extend_from_slice(&length_u32(metadata));
+        }
         if keep_tags {
             out.extend_from_slice(&self.record[self.names - 4..self.names]);
         }
         out.extend_from_slice(&self.record[self.names..names_end]);
         out.extend_from_slice(payload);
         let (flag, codec) = match form {
+            Form::Plain { .. } if metadata > 0 => (HAS_METADATA, CODEC_PLAIN),
+            Form::Plain { .. } => (0, CODEC_PLAIN),
             Form::Compressed => (0, CODEC_LZ4),
             Form::Encrypted => (ENCRYPTED, CODEC_PLAIN),
             Form::Erased => (ERASED, CODEC_PLAIN),

@@ -20,7 +20,7 @@ pub use expected::{Conflict, Expected};
 pub use name::{StreamName, category_of, check_event_type, check_stream_name, check_tag};
 pub use numbers::{Position, Version};
 pub use payload::{
-    ERASURE_BYTES, Erasure, PayloadError, PayloadReader, PayloadRef, PlainPayload, ReadPayload,
+    Compression, ERASURE_BYTES, Erasure, PayloadError, PayloadReader, PayloadRef, PlainPayload, ReadPayload,
 };
 pub use time::{Clock, Timestamp, TimestampOutOfRange};
 pub use uuid::Uuid;

@@ -167,6 +167,17 @@ impl fmt::Debug for PayloadRef<'_> {
     }
 }
 
+/// How payloads are stored in a segment that is written anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compression {
+    /// As they are.
+    None,
+    /// Each by itself as a block of LZ4, with a dictionary of its segment, unless that would make it longer.
+    #[default]
+    Lz4,
+}
+
 /// Data and metadata as the producer gave them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlainPayload<'a> {

@@ -223,6 +223,8 @@ bugs! {
     StretchesNotVerified = "stretches-not-verified",
     /// The table of positions of a frame is believed as it is. Records are looked for at wrong positions.
     FrameStretchesNotVerified = "frame-stretches-not-verified",
+    /// The bytes of a dictionary are believed as they are. Damaged ones make wrong payloads.
+    DictionaryNotVerified = "dictionary-not-verified",
     /// In a damaged segment of which events were removed, what cannot be found is taken for removed. Damage is passed over.
     DamagedTakenForRemoved = "damaged-taken-for-removed",
     /// Where compaction removes events, those behind them get their positions.

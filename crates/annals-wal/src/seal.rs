@@ -100,9 +100,7 @@ fn push_records(
         let rest = bytes.get(offset..).unwrap_or_default();
         let header = push_frame(footer, segment, rest, at, sparse)
             .map_err(|fault| refuse(next, damage_of(fault, at, rest.len())))?;
-        if !sparse {
-            header.check_whole(at).map_err(|damage| refuse(next, damage))?;
-        }
+        header.check_place(sparse, at).map_err(|damage| refuse(next, damage))?;
         let first = header.first_position;
         if first != next && !(sparse && first > next) {
             return Err(refuse(next, Damage::new(at, "frame position", first.get(), next.get())));

@@ -15,7 +15,7 @@ use crate::schema::Schemas;
 use crate::snapshots::LazySnapshots;
 use annals_format::StoreId;
 use annals_snapshot::SnapshotOptions;
-use annals_types::{Position, Timestamp};
+use annals_types::{Compression, Position, Timestamp};
 use annals_vfs::Env;
 use annals_vfs::sync::atomic::{AtomicBool, Ordering};
 use annals_vfs::sync::channel::Sender;
@@ -37,6 +37,8 @@ pub(crate) struct Core {
     pub(crate) env: Env,
     pub(crate) store_id: StoreId,
     pub(crate) segment_bytes: u64,
+    /// How payloads are stored in segments that are written anew.
+    pub(crate) compression: Compression,
     pub(crate) durability: Durability,
     /// Whether the log is written around the system's cache.
     pub(crate) direct_io: bool,
@@ -115,6 +117,7 @@ pub(crate) struct Settings {
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) retention: Arc<SharedRules>,
     pub(crate) encryption: Option<Encryption>,
+    pub(crate) compression: Compression,
 }
 
 impl Core {
@@ -126,14 +129,24 @@ impl Core {
         watermark: Arc<Watermark>,
         prepared: Vec<PreparedSegment>,
     ) -> Self {
-        let Settings { durability, budget, snapshots, worker, compactor, schemas, retention, encryption } =
-            settings;
+        let Settings {
+            durability,
+            budget,
+            snapshots,
+            worker,
+            compactor,
+            schemas,
+            retention,
+            encryption,
+            compression,
+        } = settings;
         (parts.schemas, parts.retention) = (Arc::clone(&schemas), Arc::clone(&retention));
         lend_keys(&parts, encryption.as_ref());
         let manifest = catalog.manifest();
         Core {
             store_id: manifest.store_id,
             segment_bytes: manifest.segment_bytes,
+            compression,
             created_at: manifest.created_at,
             direct_io: catalog.direct,
             env,

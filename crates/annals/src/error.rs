@@ -68,10 +68,10 @@ pub enum OpenError {
         /// The destination.
         path: PathBuf,
     },
-    /// Compaction has removed events of the store that is to be repaired. Repair cannot tell these from lost ones, and would take all
-    /// of them for lost.
+    /// The store that is to be repaired was compacted. Repair cannot tell events that were removed from lost ones, and would take all of
+    /// them for lost.
     #[error(
-        "compaction has removed events of the store {}, which repair cannot tell from lost ones: restore a backup, or export what can be read of it",
+        "the store {} was compacted, and repair cannot tell events that were removed from lost ones: restore a backup, or export what can be read of it",
         path.display()
     )]
     Compacted {

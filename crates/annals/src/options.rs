@@ -7,6 +7,7 @@ use crate::keys::{Encrypt, Encryption, KeyFile};
 use crate::store::Store;
 use crate::upcast::Upcasters;
 use annals_snapshot::SnapshotOptions;
+use annals_types::Compression;
 use annals_types::limits::{
     INDEX_MEMORY_BYTES_DEFAULT, INDEX_MEMORY_BYTES_MIN, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX,
     SEGMENT_BYTES_MIN, SNAPSHOT_BYTES_MAX,
@@ -81,6 +82,7 @@ pub struct Options {
     pub(crate) create: bool,
     pub(crate) read_only: bool,
     pub(crate) segment_bytes: Option<u64>,
+    pub(crate) compression: Compression,
     pub(crate) durability: Option<Durability>,
     pub(crate) direct_io: bool,
     pub(crate) env: Option<Env>,
@@ -109,6 +111,7 @@ impl Options {
             create: true,
             read_only: false,
             segment_bytes: None,
+            compression: Compression::default(),
             durability: None,
             direct_io: false,
             env: None,
@@ -140,6 +143,14 @@ impl Options {
     #[must_use]
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
+        self
+    }
+
+    /// How payloads are stored in segments that are written anew, by [compaction](Store::compaction) and by erasing. Default:
+    /// [`Compression::Lz4`]. Appended events are never compressed, and a store may have segments of both kinds.
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
         self
     }
 

@@ -25,6 +25,8 @@ pub struct Stats {
     pub types: u64,
     /// How many segments hold events.
     pub segments: u64,
+    /// How many of them are compressed.
+    pub segments_compressed: u64,
     /// Bytes of all files, as long as they are; what is laid out ahead counts.
     pub bytes: u64,
     /// Bytes of the log's files.
@@ -89,6 +91,7 @@ impl Stats {
             streams: count_names(view, TermKind::Stream)?,
             types: count_names(view, TermKind::Type)?,
             segments: view.parts.segments_up_to(view.position()).count() as u64,
+            segments_compressed: compressed(view),
             bytes,
             log_bytes,
             index_bytes,
@@ -112,6 +115,12 @@ impl Stats {
             format_version: FORMAT_VERSION,
         })
     }
+}
+
+/// How many segments are compressed, as far as that can be told.
+fn compressed(view: &View) -> u64 {
+    let segments = view.parts.segments_up_to(view.position());
+    segments.filter(|(segment, ..)| matches!(segment.is_compressed(), Ok(true))).count() as u64
 }
 
 /// How many runs there are, or are missing.

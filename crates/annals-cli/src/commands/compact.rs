@@ -4,7 +4,7 @@ use super::retention::plan;
 use crate::output::Facts;
 use crate::progress;
 use crate::tool::Tool;
-use annals::CompactionControl;
+use annals::{Compaction, CompactionControl, Compression, Store};
 use anyhow::Result;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -21,7 +21,8 @@ const TICK: Duration = Duration::from_millis(100);
     Examples:\n  \
     annals compact --dry-run\n  \
     annals compact --all --guard mails=120000\n  \
-    annals compact --bytes-per-second 10000000"
+    annals compact --bytes-per-second 10000000\n  \
+    annals compact --recompress"
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -35,15 +36,37 @@ pub(crate) struct Args {
     /// As fast as possible
     #[arg(long, conflicts_with = "bytes_per_second")]
     unthrottled: bool,
+    /// How payloads are stored in what is written anew
+    #[arg(long, value_enum, default_value_t = Codec::Lz4)]
+    compression: Codec,
+    /// Write segments anew as well that are stored otherwise, although nothing goes of them
+    #[arg(long)]
+    recompress: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Codec {
+    Lz4,
+    None,
+}
+
+impl Args {
+    fn compaction(&self, store: &Store) -> Compaction {
+        let compression = match self.compression {
+            Codec::Lz4 => Compression::Lz4,
+            Codec::None => Compression::None,
+        };
+        self.choice.of(store).compression(compression).recompress(self.recompress)
+    }
 }
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     if args.dry_run {
-        return plan::show(tool, &args.choice.of(&tool.reading()?).plan()?);
+        return plan::show(tool, &args.compaction(&tool.reading()?).plan()?);
     }
     let store = tool.writing_existing()?;
     let control = CompactionControl::new();
-    let mut compaction = args.choice.of(&store).control(&control);
+    let mut compaction = args.compaction(&store).control(&control);
     if args.unthrottled || args.bytes_per_second.is_some() {
         compaction = compaction.bytes_per_second(args.bytes_per_second);
     }

@@ -29,6 +29,7 @@ const COLUMNS: &[Column] = &[
     number("first_position"),
     number("records"),
     number("lost"),
+    number("dictionary"),
     number("missing"),
     number("durable"),
     text("recorded"),
@@ -187,6 +188,7 @@ fn write_frame(out: &mut Out, table: &mut Table, frame: &InspectedFrame) -> Resu
         .number("first_position", frame.first_position)
         .number("records", frame.records)
         .number("lost", frame.lost)
+        .number("dictionary", frame.dictionary_bytes.unwrap_or(0))
         .number("missing", frame.missing)
         .number("durable", frame.durable)
         .text("recorded", time::show(frame.recorded_at));
@@ -200,6 +202,7 @@ fn cells(frame: &InspectedFrame) -> Vec<String> {
         frame.first_position.to_string(),
         frame.records.to_string(),
         frame.lost.to_string(),
+        frame.dictionary_bytes.unwrap_or(0).to_string(),
         frame.missing.to_string(),
         frame.durable.to_string(),
         time::show(frame.recorded_at).to_string(),

@@ -25,7 +25,8 @@ fn facts(stats: &Stats) -> Facts {
         .number("lost", stats.lost)
         .number("streams", stats.streams)
         .number("types", stats.types)
-        .number("segments", stats.segments);
+        .number("segments", stats.segments)
+        .number("segments_compressed", stats.segments_compressed);
     let facts = bytes(facts, "bytes", stats.bytes);
     let facts = bytes(facts, "log_bytes", stats.log_bytes);
     let facts = bytes(facts, "index_bytes", stats.index_bytes)

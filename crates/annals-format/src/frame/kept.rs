@@ -6,6 +6,7 @@ use super::{
     RECORD_COUNT, RECORDED_AT, RECORDS_CHECKSUM, header_checksum,
 };
 use crate::binding::Binding;
+use crate::payload::{Dictionary, Trainer, compress_record};
 use crate::record::complete_record;
 use crate::wire::{put_i64, put_u32, put_u64};
 use annals_types::limits::BATCH_BYTES_MAX;
@@ -57,6 +58,41 @@ impl KeptFrame {
         self.bytes.extend_from_slice(record);
         self.stretches = stretches;
         Ok(())
+    }
+
+    /// Compresses the payloads of its records, where that makes them shorter. What is encrypted, erased or lost stays as it is.
+    pub fn compress(&mut self, dictionary: &Dictionary) {
+        let mut bytes = Vec::with_capacity(self.bytes.len());
+        for index in 0..self.records.len() {
+            let end = self.records.get(index + 1).map_or(self.bytes.len(), |next| next.start);
+            let record = &self.bytes[self.records[index].start..end];
+            self.records[index].start = bytes.len();
+            match compress_record(record, dictionary) {
+                Some(compressed) => bytes.extend_from_slice(&compressed),
+                None => bytes.extend_from_slice(record),
+            }
+        }
+        self.bytes = bytes;
+    }
+
+    /// The position of its first record, if it has any.
+    #[must_use]
+    pub fn first_position(&self) -> Option<Position> {
+        self.records.first().map(|kept| kept.position)
+    }
+
+    /// How many bytes its records have.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Shows its records to who makes a dictionary for them.
+    pub fn teach(&self, trainer: &mut Trainer) {
+        for (index, kept) in self.records.iter().enumerate() {
+            let end = self.records.get(index + 1).map_or(self.bytes.len(), |next| next.start);
+            trainer.show(&self.bytes[kept.start..end]);
+        }
     }
 
     /// How many records it has.

@@ -3,6 +3,7 @@
 use crate::binding::Binding;
 use crate::damage::Damage;
 use crate::wire::{put_u32, u32_at};
+use annals_types::planted::{Bug, planted};
 use std::fmt;
 
 const MAGIC: &[u8; 8] = b"ANNALDIC";
@@ -93,7 +94,7 @@ impl Dictionary {
         };
         let (body, zeros) = body.split_at(length);
         let (found, expected) = (u32_at(header, BODY_CHECKSUM), crc32fast::hash(body));
-        if found != expected {
+        if found != expected && !planted(Bug::DictionaryNotVerified) {
             return damage(BODY_CHECKSUM, "checksum of a dictionary's bytes", found.into(), expected.into());
         }
         if zeros.iter().any(|byte| *byte != 0) {

@@ -11,7 +11,9 @@ mod sealed;
 mod trainer;
 
 pub use dictionary::{DICTIONARY_BYTES_MAX, DICTIONARY_HEADER_BYTES, Dictionary};
-pub use rewrite::{compress_record, erase_record, is_encrypted, is_repetition, plain_payload};
+pub use rewrite::{
+    compress_record, erase_record, is_compressed, is_encrypted, is_repetition, plain_payload, plain_record,
+};
 pub(crate) use sealed::SEALED_BYTES_MIN;
 pub use sealed::{Key, KeyState, Keys, NONCE_BYTES, encrypt_record};
 pub use trainer::Trainer;

@@ -27,6 +27,26 @@ pub fn compress_record(record: &[u8], dictionary: &Dictionary) -> Option<Vec<u8>
     Some(layout.with_payload(Form::Compressed, true, &payload))
 }
 
+/// A record with its payload as it is that was compressed with this dictionary; `None` if it is not compressed: then it is to be
+/// taken over as it is.
+///
+/// The record must have been verified. What comes back is complete but for what a frame fills in.
+///
+/// # Errors
+/// That this is not what was compressed with this dictionary.
+pub fn plain_record(
+    record: &[u8],
+    position: Position,
+    dictionary: Option<&Dictionary>,
+) -> Result<Option<Vec<u8>>, PayloadError> {
+    let Some(layout) = Layout::of(record).filter(Layout::is_compressed) else { return Ok(None) };
+    let plain = plain_payload(record, position, dictionary, None)?;
+    let mut payload = Vec::with_capacity(plain.metadata.len() + plain.data.len());
+    payload.extend_from_slice(&plain.metadata);
+    payload.extend_from_slice(&plain.data);
+    Ok(Some(layout.with_payload(Form::Plain { metadata: plain.metadata.len() }, true, &payload)))
+}
+
 /// A record with nothing but [`Erasure`] for a payload, and without its tags unless they are to be kept; `None` if it stands for a
 /// lost event. Position, version, stream, type, both times, id and schema version stay. One that was erased before can lose its
 /// hash or its tags in this way.
@@ -77,6 +97,12 @@ pub fn plain_payload(
         }
         _ => Err(PayloadError::NoReader { position }),
     }
+}
+
+/// Whether the payload of a record is compressed.
+#[must_use]
+pub fn is_compressed(record: &[u8]) -> bool {
+    Layout::of(record).is_some_and(|layout| layout.is_compressed())
 }
 
 /// Whether the payload of a record is encrypted.

@@ -1,8 +1,10 @@
 //! Frames of which events were removed: what is missing is told, and only in a table that is as it was written.
 
 use crate::common::{RECORDED_AT, binding, bound_checksum, events_of, full, hex, minimal, stamp};
+use annals_format::payload::Dictionary;
 use annals_format::{
-    FRAME_HEADER_BYTES, FrameBuilder, FrameFault, FrameHeader, FrameStretches, KeptFrame, check_frame, reseal,
+    FRAME_HEADER_BYTES, FrameBuilder, FrameFault, FrameHeader, FrameStretches, KeptFrame, check_frame,
+    dictionary_frame, first_dictionary, reseal,
 };
 use annals_types::{Position, Version};
 use proptest::prelude::*;
@@ -52,7 +54,7 @@ fn a_frame_of_which_positions_are_missing_has_these_bytes() {
     assert_eq!(stretches.records_at(), 57);
     let stretches: Vec<_> = stretches.map(|(first, records)| (first.get(), records)).collect();
     assert_eq!(stretches, [(41, 2), (45, 1), (342, 1)]);
-    assert!(header.check_whole(64).is_err_and(|damage| damage.offset == 64 + 44));
+    assert!(header.check_place(false, 64).is_err_and(|damage| damage.offset == 64 + 44));
 }
 
 /// The bytes as `docs/format.md` puts them together, from nothing but CRC-32.
@@ -154,6 +156,53 @@ fn positions_at_the_end_of_their_range_do_not_overflow() {
     }
 }
 
+/// In front of the frame that the stamp is of.
+fn with_dictionary() -> (Vec<u8>, Dictionary) {
+    let dictionary = Dictionary::new(b"{\"a dictionary\":".repeat(5));
+    (dictionary_frame(&dictionary, &stamp(41, 40)), dictionary)
+}
+
+#[test]
+fn a_frame_with_a_dictionary_has_these_bytes_and_no_records() {
+    let (bytes, dictionary) = with_dictionary();
+    assert_eq!(hex(&bytes), DICTIONARY.trim());
+    let (header, events) = events_of(&bytes, binding(), 64).unwrap();
+    assert!(events.is_empty() && header.has_dictionary() && header.length == bytes.len() as u64);
+    assert_eq!((header.first_position, header.last_position()), (Position::new(41), Position::new(40)));
+    assert!(header.check_place(true, 64).is_ok());
+    assert!(header.check_place(false, 64).is_err() && header.check_place(true, 264).is_err());
+    let segment = [vec![0; 64], bytes, kept(&[41])].concat();
+    assert_eq!(first_dictionary(&segment, binding()).unwrap(), Some(dictionary));
+    let without = [vec![0; 64], kept(&[41])].concat();
+    assert_eq!(first_dictionary(&without, binding()).unwrap(), None);
+    for length in 0..segment.len() - kept(&[41]).len() {
+        assert!(first_dictionary(&segment[..length], binding()).is_err(), "{length}");
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_a_frame_with_a_dictionary_is_noticed() {
+    let (sound, _) = with_dictionary();
+    for bit in 0..sound.len() * 8 {
+        let mut bytes = sound.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(events_of(&bytes, binding(), 64).is_err(), "bit {bit}");
+        let read = first_dictionary(&[vec![0; 64], bytes].concat(), binding());
+        assert!(read.is_err_and(|damage| damage.offset < 64 + sound.len() as u64), "bit {bit}");
+    }
+}
+
+/// Also under checksums that are right.
+#[test]
+fn a_frame_with_a_dictionary_has_nothing_else() {
+    let (mut bytes, _) = with_dictionary();
+    bytes.extend([0; 8]);
+    let length = u32::try_from(bytes.len()).unwrap();
+    bytes[8..12].copy_from_slice(&length.to_le_bytes());
+    reseal::frame(&mut bytes, binding());
+    assert!(is_damage(&fault(&bytes), "behind a dictionary"));
+}
+
 proptest! {
     #[test]
     fn any_positions_come_back(gaps in prop::collection::vec(prop_oneof![4 => Just(0_u64), 3 => 1..300_u64, 1 => 0..1_000_000_u64], 1..80)) {
@@ -186,4 +235,17 @@ c8 b9 0b 33 00 00 00 c5 75 b2 a8 00 00 00 00 03
 00 00 04 00 00 00 00 00 00 00 15 cd 85 3d fe 9c
 97 17 09 00 06 00 61 63 63 6f 75 6e 74 2d 31 6f
 70 65 6e 65 64 00 00 00
+";
+
+const DICTIONARY: &str = "
+41 46 52 4d a2 96 cb 63 98 00 00 00 00 00 00 00
+29 00 00 00 00 00 00 00 28 00 00 00 00 00 00 00
+15 cd 85 3d fe 9c 97 17 00 00 00 00 00 00 00 00
+41 4e 4e 41 4c 44 49 43 e1 cb 79 b2 50 00 00 00
+9e 59 0e 02 00 00 00 00 7b 22 61 20 64 69 63 74
+69 6f 6e 61 72 79 22 3a 7b 22 61 20 64 69 63 74
+69 6f 6e 61 72 79 22 3a 7b 22 61 20 64 69 63 74
+69 6f 6e 61 72 79 22 3a 7b 22 61 20 64 69 63 74
+69 6f 6e 61 72 79 22 3a 7b 22 61 20 64 69 63 74
+69 6f 6e 61 72 79 22 3a
 ";

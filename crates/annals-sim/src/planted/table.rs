@@ -114,6 +114,7 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::ScanEndsAtHiddenSegment => store("time_travel::"),
         Bug::StretchesNotVerified => log("sparse::"),
         Bug::FrameStretchesNotVerified => format("kept::every_flipped_bit"),
+        Bug::DictionaryNotVerified => log("sparse::compressed::every_flipped_bit"),
         Bug::DamagedTakenForRemoved => log("sparse::"),
         Bug::RewrittenPositionsClosed => log("sparse::"),
         Bug::RewrittenNameNotSynced => store("compaction::crashes::"),

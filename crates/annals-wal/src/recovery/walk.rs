@@ -131,7 +131,7 @@ fn check_next<'b>(
         let (found, expected) = (header.first_position.get(), next.get());
         return Err(FrameFault::Damaged(Damage::new(offset, "first position of a frame", found, expected)));
     }
-    header.check_whole(offset).map_err(FrameFault::Damaged)?;
+    header.check_place(false, offset).map_err(FrameFault::Damaged)?;
     Ok(header)
 }
 

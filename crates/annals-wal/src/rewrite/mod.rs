@@ -5,13 +5,14 @@
 //! What stays of a batch is one frame, in which positions may be missing. Nothing of the sources is touched: they are replaced by
 //! the manifest that names the new file instead of them.
 
+mod frames;
 mod output;
 mod source;
 
 use crate::error::LogError;
 use crate::segment::Segment;
 use annals_format::{Rewritten, SealedSegment, SegmentHeader, StoreId, names};
-use annals_types::{Erasure, EventRef, Position};
+use annals_types::{Compression, Erasure, EventRef, Position};
 use annals_vfs::Disk;
 use output::Output;
 use source::Source;
@@ -38,6 +39,8 @@ pub struct RewriteTarget {
     pub edition: u64,
     /// The number of the compaction.
     pub compaction: u64,
+    /// How payloads are stored that are neither encrypted nor erased, however they are in the sources.
+    pub compression: Compression,
 }
 
 /// What becomes of an event.
@@ -70,7 +73,8 @@ pub struct RewriteStep {
     pub goes_on: bool,
 }
 
-/// Segments that are written anew, step by step. The memory of the largest frame in them is needed, and of some more.
+/// Segments that are written anew, step by step. The memory of the largest frame in them is needed, and of some more:
+/// 24 MiB if payloads are compressed.
 pub struct Rewrite<'d> {
     target: RewriteTarget,
     sources: Vec<Source>,
@@ -101,7 +105,7 @@ impl<'d> Rewrite<'d> {
             first_position,
             salt: target.salt,
         };
-        let output = Output::create(disk, name, &header)?;
+        let output = Output::create(disk, name, &header, target.compression)?;
         Ok(Rewrite { target, sources, source: 0, last_position, output })
     }
 
@@ -126,12 +130,15 @@ impl<'d> Rewrite<'d> {
                 Some(frame) => {
                     self.output.take(&frame, choose)?;
                     let header = frame.header;
-                    read += source.pass(&header);
+                    read += source.pass(&header)?;
                 }
                 None => self.source += 1,
             }
         }
         let goes_on = self.source < self.sources.len();
+        if !goes_on {
+            self.output.complete();
+        }
         let due = self.output.pending() >= STEP_BYTES || !goes_on;
         let written = if due { self.output.write()? } else { 0 };
         Ok(RewriteStep { read: read as u64, written: written as u64, goes_on })

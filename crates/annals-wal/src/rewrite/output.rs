@@ -1,5 +1,6 @@
 //! Writing the new file: what stays of a batch becomes a frame, and in the end the file gets its footer.
 
+use super::frames::{Frames, Kept};
 use super::source::{SourceFrame, SourceRecord};
 use super::{Choice, Choose};
 use crate::error::LogError;
@@ -7,11 +8,12 @@ use crate::seal::{Sealing, write_footer};
 use crate::segment::Segment;
 use annals_format::payload::erase_record;
 use annals_format::{Damage, KeptFrame, Rewritten, SealedSegment, SegmentHeader, names, parse_record};
-use annals_types::Position;
 use annals_types::limits::SEGMENT_BYTES_MAX;
 use annals_types::planted::{Bug, planted};
+use annals_types::{Compression, Position};
 use annals_vfs::{Disk, File, write_all_at};
 use std::io::{self, IoSlice};
+use std::mem;
 use std::sync::Arc;
 
 /// The new file.
@@ -23,24 +25,32 @@ pub(super) struct Output<'d> {
     /// What is not written yet, and where it will begin.
     buffer: Vec<u8>,
     end: u64,
+    /// What becomes of frames on their way there.
+    frames: Frames,
     /// How many records it has.
     records: u64,
 }
 
 impl<'d> Output<'d> {
-    pub(super) fn create(disk: &'d dyn Disk, name: String, header: &SegmentHeader) -> Result<Self, LogError> {
+    pub(super) fn create(
+        disk: &'d dyn Disk,
+        name: String,
+        header: &SegmentHeader,
+        compression: Compression,
+    ) -> Result<Self, LogError> {
         let file = disk.create(&name).map_err(LogError::io(format!("create {name}")))?;
         let (header, buffer) = (header.clone(), header.encode().to_vec());
-        Ok(Output { disk, name, header, file, buffer, end: 0, records: 0 })
+        Ok(Output { disk, name, header, file, buffer, end: 0, frames: Frames::new(compression), records: 0 })
     }
 
     /// Takes those records of a frame that stay: all of them, or none if something fails.
     pub(super) fn take(&mut self, frame: &SourceFrame<'_>, choose: &mut Choose<'_>) -> Result<(), LogError> {
-        let before = (self.buffer.len(), self.records);
+        let before = (self.buffer.len(), self.records, self.frames.waiting());
         let taken = self.take_records(frame, choose);
         if taken.is_err() {
             self.buffer.truncate(before.0);
             self.records = before.1;
+            self.frames.take_back(before.2);
         }
         taken
     }
@@ -60,6 +70,7 @@ impl<'d> Output<'d> {
             return Err(LogError::corrupt(frame.path, damage));
         }
         self.push(&mut kept, frame);
+        self.frames.settle(&self.header, &mut self.buffer);
         Ok(())
     }
 
@@ -77,6 +88,8 @@ impl<'d> Output<'d> {
         let (version, mut position) = (event.version, event.position);
         if let Choice::Erase { erasure, keep_tags } = choice {
             copy = erase_record(&copy, erasure, *keep_tags).unwrap_or(copy);
+        } else if let Some(plain) = frame.plain(&copy, position)? {
+            copy = plain;
         }
         if planted(Bug::RewrittenPositionsClosed) {
             position = frame.header.first_position.plus(kept.record_count() as u64);
@@ -93,8 +106,17 @@ impl<'d> Output<'d> {
 
     fn push(&mut self, kept: &mut KeptFrame, frame: &SourceFrame<'_>) {
         self.records += kept.record_count() as u64;
-        let (binding, header) = (self.header.binding(), &frame.header);
-        kept.finish(binding, header.durable, header.recorded_at, &mut self.buffer);
+        let kept = Kept {
+            records: mem::take(kept),
+            durable: frame.header.durable,
+            recorded_at: frame.header.recorded_at,
+        };
+        self.frames.push(kept, &self.header, &mut self.buffer);
+    }
+
+    /// Nothing more comes.
+    pub(super) fn complete(&mut self) {
+        self.frames.complete(&self.header, &mut self.buffer);
     }
 
     /// How many bytes are not written yet.

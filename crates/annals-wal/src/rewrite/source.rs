@@ -4,6 +4,7 @@ use super::invalid;
 use crate::error::LogError;
 use crate::seal::damage_of;
 use crate::segment::Segment;
+use annals_format::payload::{Dictionary, is_compressed, plain_record};
 use annals_format::{
     Binding, Damage, FrameHeader, FrameStretches, SEGMENT_HEADER_BYTES, SealedSegment, check_frame,
     decode_record, record_length,
@@ -20,6 +21,8 @@ pub(super) struct Source {
     next: Position,
     /// How many records were read.
     records: u64,
+    /// What its payloads were compressed with, once its first frame was read.
+    dictionary: Option<Dictionary>,
 }
 
 /// A frame that was verified.
@@ -27,6 +30,7 @@ pub(super) struct SourceFrame<'s> {
     pub(super) header: FrameHeader,
     pub(super) binding: Binding,
     segment: &'s Segment,
+    dictionary: Option<&'s Dictionary>,
     /// The file that it is in, and where it begins there.
     pub(super) path: &'s str,
     pub(super) offset: u64,
@@ -48,7 +52,7 @@ impl Source {
         let entry = segment.sealed_entry().cloned();
         let entry = entry.ok_or_else(|| invalid(target, "a source is not sealed"))?;
         let next = entry.first_position;
-        Ok(Source { segment, entry, offset: SEGMENT_HEADER_BYTES, next, records: 0 })
+        Ok(Source { segment, entry, offset: SEGMENT_HEADER_BYTES, next, records: 0, dictionary: None })
     }
 
     /// The frame that comes next; `None` behind the last one, if all were there.
@@ -71,20 +75,19 @@ impl Source {
         }
         let header = check_frame(bytes, binding, offset, |_, _| {})
             .map_err(|fault| corrupt(damage_of(fault, offset, bytes.len())))?;
+        header.check_place(self.entry.rewritten.is_some(), offset).map_err(corrupt)?;
         let first = header.first_position;
         let may_skip = self.entry.count < self.entry.positions();
         let follows = first == self.next || (may_skip && first > self.next);
         if !follows || header.last_position() > self.entry.last_position() {
             return Err(corrupt(Damage::new(offset, "frame position", first.get(), self.next.get())));
         }
-        if !may_skip {
-            header.check_whole(offset).map_err(corrupt)?;
-        }
         let stretches = FrameStretches::read(bytes, &header, binding, offset).map_err(corrupt)?;
         Ok(Some(SourceFrame {
             header,
             binding,
             segment: &self.segment,
+            dictionary: self.dictionary.as_ref(),
             path: self.segment.path(),
             offset,
             bytes,
@@ -93,16 +96,33 @@ impl Source {
     }
 
     /// Goes on behind the frame with this header, and says how long it is.
-    pub(super) fn pass(&mut self, header: &FrameHeader) -> usize {
+    ///
+    /// # Errors
+    /// That it has the dictionary, and this cannot be read.
+    pub(super) fn pass(&mut self, header: &FrameHeader) -> Result<usize, LogError> {
         let length = usize::try_from(header.length).unwrap_or(usize::MAX);
+        if header.has_dictionary() {
+            self.dictionary = self.segment.dictionary()?;
+        }
         self.offset = self.offset.saturating_add(length);
         self.next = header.last_position().next();
         self.records += u64::from(header.record_count);
-        length
+        Ok(length)
     }
 }
 
 impl<'s> SourceFrame<'s> {
+    /// A record of it with its payload as it is, if that is compressed.
+    pub(super) fn plain(&self, record: &[u8], position: Position) -> Result<Option<Vec<u8>>, Damage> {
+        if !is_compressed(record) {
+            return Ok(None);
+        }
+        let read =
+            self.dictionary.and_then(|dictionary| plain_record(record, position, Some(dictionary)).ok());
+        let damage = || Damage::new(self.offset, "compressed payload of position", position.get(), 0u64);
+        read.ok_or_else(damage)
+    }
+
     /// Its records, in order. They were verified together, so that they are decoded only. Their payloads can be read.
     pub(super) fn records(&self) -> impl Iterator<Item = SourceRecord<'s>> + use<'s> {
         let (bytes, binding, start, segment) = (self.bytes, self.binding, self.offset, self.segment);

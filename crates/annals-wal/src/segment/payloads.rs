@@ -1,7 +1,9 @@
 //! Payloads of a segment that are not stored as they are.
 
 use super::Segment;
-use annals_format::payload::{Dictionary, Keys, is_encrypted, plain_payload};
+use crate::error::LogError;
+use annals_format::first_dictionary;
+use annals_format::payload::{Dictionary, Keys, is_compressed, is_encrypted, plain_payload};
 use annals_types::{EventRef, PayloadError, PayloadReader, PlainPayload, Position, ReadPayload};
 use annals_vfs::sync::OnceLock;
 use std::sync::Arc;
@@ -16,7 +18,9 @@ pub(super) struct Payloads {
 
 #[derive(Debug, Default)]
 struct Shared {
-    dictionary: OnceLock<Dictionary>,
+    /// A copy, so that what was verified stays what it was: at most 32 KiB for each segment of which such payloads are read. Without
+    /// one there is none that is sound.
+    dictionary: OnceLock<Option<Dictionary>>,
     keys: OnceLock<Arc<dyn Keys>>,
 }
 
@@ -25,7 +29,11 @@ struct Reader(Arc<Shared>);
 impl ReadPayload for Reader {
     fn read(&self, position: Position, record: &[u8]) -> Result<PlainPayload<'static>, PayloadError> {
         let keys = self.0.keys.get().map(|keys| &**keys);
-        plain_payload(record, position, self.0.dictionary.get(), keys)
+        let dictionary = self.0.dictionary.get().and_then(Option::as_ref);
+        if dictionary.is_none() && is_compressed(record) {
+            return Err(PayloadError::Damaged { position, what: "the dictionary of its segment" });
+        }
+        plain_payload(record, position, dictionary, keys)
     }
 
     fn is_encrypted(&self, record: &[u8]) -> bool {
@@ -34,9 +42,23 @@ impl ReadPayload for Reader {
 }
 
 impl Segment {
-    /// Says with which dictionary its payloads were compressed. The first one that is said counts.
-    pub fn set_dictionary(&self, dictionary: Dictionary) {
-        self.payloads.shared.dictionary.get_or_init(|| dictionary);
+    /// The dictionary that its payloads were compressed with; `None` in a segment that was not compressed.
+    ///
+    /// # Errors
+    /// That the file cannot be read, or that its first frame is damaged.
+    pub fn dictionary(&self) -> Result<Option<Dictionary>, LogError> {
+        if self.sealed_entry().is_none_or(|entry| entry.rewritten.is_none()) {
+            return Ok(None);
+        }
+        first_dictionary(self.mapped()?, self.binding).map_err(|damage| LogError::corrupt(&self.path, damage))
+    }
+
+    /// Whether its payloads were compressed, where that makes them shorter.
+    ///
+    /// # Errors
+    /// As [`Segment::dictionary`].
+    pub fn is_compressed(&self) -> Result<bool, LogError> {
+        self.dictionary().map(|dictionary| dictionary.is_some())
     }
 
     /// Says where the keys of its payloads are found. The first ones that are said count.
@@ -52,8 +74,12 @@ impl Segment {
 
     #[cold]
     fn with_reader<'s>(&'s self, event: EventRef<'s>) -> EventRef<'s> {
-        let made = || PayloadReader::new(Reader(Arc::clone(&self.payloads.shared)));
-        let reader = self.payloads.reader.get_or_init(made);
+        let reader = self.payloads.reader.get_or_init(|| {
+            let shared = &self.payloads.shared;
+            // What is wrong with it, and where, verification tells.
+            shared.dictionary.get_or_init(|| self.dictionary().ok().flatten());
+            PayloadReader::new(Reader(Arc::clone(shared)))
+        });
         EventRef { payload: event.payload.with_reader(reader), ..event }
     }
 }

@@ -80,8 +80,8 @@ impl Scan {
                     fault = Some(Damage::new(at, "first position of a frame", found, expected));
                     break;
                 }
-                Ok(header) if header.missing > 0 => {
-                    fault = header.check_whole(at).err();
+                Ok(header) if header.check_place(false, at).is_err() => {
+                    fault = header.check_place(false, at).err();
                     break;
                 }
                 Ok(header) => {

@@ -2,6 +2,7 @@
 
 use super::control::CompactionControl;
 use super::job::Job;
+use super::recompress::recompress;
 use super::survey::{Scope, survey_all};
 use crate::erasure::Interrupted;
 use crate::error::{AppendError, ReadError};
@@ -9,6 +10,7 @@ use crate::guards::GuardError;
 use crate::retention::RetentionError;
 use crate::store::Store;
 use annals_compaction::{Guard, Plan, PlanOptions, Share};
+use annals_types::Compression;
 use annals_wal::LogError;
 
 /// Bytes that are read and written in a second, unless told otherwise.
@@ -32,6 +34,8 @@ pub struct Compaction {
     store: Store,
     plan: PlanOptions,
     bytes_per_second: Option<u64>,
+    compression: Compression,
+    recompress: bool,
     control: CompactionControl,
 }
 
@@ -102,6 +106,8 @@ impl Store {
             plan: PlanOptions::new(self.shared().segment_bytes),
             store: self.clone(),
             bytes_per_second: Some(BYTES_PER_SECOND),
+            compression: self.shared().compression,
+            recompress: false,
             control: CompactionControl::new(),
         }
     }
@@ -143,6 +149,20 @@ impl Compaction {
         self
     }
 
+    /// How payloads are stored in what is written anew. Default: as the store was [opened](crate::Options::compression) with.
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// Whether sealed segments that are not stored so are written anew as well, although nothing goes of them, or too little. Default: no.
+    #[must_use]
+    pub fn recompress(mut self, recompress: bool) -> Self {
+        self.recompress = recompress;
+        self
+    }
+
     /// Has it watched, paused and stopped through a handle.
     #[must_use]
     pub fn control(mut self, control: &CompactionControl) -> Self {
@@ -155,7 +175,11 @@ impl Compaction {
     /// # Errors
     /// As [`ReadError`] says.
     pub fn plan(&self) -> Result<Plan, ReadError> {
-        self.store.retention().plan(&self.plan)
+        let mut plan = self.store.retention().plan(&self.plan)?;
+        if self.recompress {
+            recompress(&self.store.view(), self.compression, &mut plan)?;
+        }
+        Ok(plan)
     }
 
     /// Compacts the store on the caller's thread; appends and reads go on meanwhile, and readers that were begun before are not
@@ -175,6 +199,7 @@ impl Compaction {
         let Some(_turn) = core.turns.ask() else { return Err(CompactError::Busy) };
         self.store.retention().apply()?;
         let job = Job::asked(&self.store, &self.plan, self.bytes_per_second, &self.control);
+        let job = Job { compression: self.compression, recompress: self.recompress, ..job };
         let view = job.begin()?;
         let options = job.minding_guards(&view)?;
         let scope = Scope {
@@ -184,9 +209,12 @@ impl Compaction {
             only: None,
             passed: &|_| job.may_look_on(),
         };
-        match survey_all(&scope)? {
-            Some(surveyed) => job.carry_out(&view, surveyed),
-            None => Ok(CompactionReport { stopped: true, ..CompactionReport::default() }),
+        let Some(mut surveyed) = survey_all(&scope)? else {
+            return Ok(CompactionReport { stopped: true, ..CompactionReport::default() });
+        };
+        if self.recompress {
+            recompress(&view, self.compression, &mut surveyed.plan)?;
         }
+        job.carry_out(&view, surveyed)
     }
 }

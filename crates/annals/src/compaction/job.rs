@@ -11,8 +11,8 @@ use crate::error::ReadError;
 use crate::store::Store;
 use crate::view::View;
 use annals_compaction::PlanOptions;
-use annals_types::Position;
 use annals_types::planted::{Bug, planted};
+use annals_types::{Compression, Position};
 use annals_vfs::sync::Deadline;
 
 /// How a store is compacted this time.
@@ -22,6 +22,10 @@ pub(crate) struct Job<'j> {
     pub(super) options: &'j PlanOptions,
     pub(super) pace: Pace,
     pub(super) control: &'j CompactionControl,
+    /// How payloads are stored in what is written anew.
+    pub(super) compression: Compression,
+    /// Whether segments are also written anew for that alone.
+    pub(super) recompress: bool,
     /// Whether it makes room for one that was asked for.
     pub(super) gives_way: bool,
 }
@@ -31,6 +35,7 @@ pub(crate) struct Run<'c> {
     pub(super) core: &'c Core,
     /// The number of the compaction that the next manifest will be.
     pub(crate) number: u64,
+    pub(super) compression: Compression,
     job: &'c Job<'c>,
 }
 
@@ -67,14 +72,15 @@ impl<'j> Job<'j> {
         bytes_per_second: Option<u64>,
         control: &'j CompactionControl,
     ) -> Self {
-        Job { store, options, pace: Pace::new(bytes_per_second), control, gives_way: false }
+        let (pace, compression) = (Pace::new(bytes_per_second), store.shared().compression);
+        Job { store, options, pace, control, compression, recompress: false, gives_way: false }
     }
 
     /// The next unit.
     pub(crate) fn next_run(&self) -> Run<'_> {
         let core = self.store.shared();
         let number = core.catalog.lock().manifest().removed.map_or(0, |removed| removed.compaction) + 1;
-        Run { core, number, job: self }
+        Run { core, number, compression: self.compression, job: self }
     }
 
     /// Whether it is not to end. Waits as long as it is paused.
@@ -153,7 +159,7 @@ impl<'j> Job<'j> {
         let run = self.next_run();
         let number = run.number;
         let Some(written) = unit.write(&run, going)? else { return Ok(false) };
-        if written.gone.first.is_none() && written.merged == 0 {
+        if written.gone.first.is_none() && written.merged == 0 && !self.recompress {
             // Somebody else was quicker.
             written.remove(core);
             return Ok(true);
@@ -163,7 +169,7 @@ impl<'j> Job<'j> {
         // A guard that is set from here on finds what is left; one that was set since this was planned keeps what is there.
         let changing = core.guards.changing.lock();
         let guards = self.minding_guards(&self.store.view()).inspect_err(|_| written.remove(core))?;
-        if guards.guard_of(unit.last_written()).is_some() {
+        if removed > 0 && guards.guard_of(last).is_some() {
             written.remove(core);
             return Ok(false);
         }

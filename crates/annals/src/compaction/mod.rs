@@ -16,6 +16,7 @@ mod job;
 mod ledger;
 mod pace;
 mod publish;
+mod recompress;
 mod survey;
 mod turns;
 mod unit;

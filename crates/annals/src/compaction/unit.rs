@@ -143,15 +143,6 @@ impl Unit {
         sources.sum()
     }
 
-    /// The last position of what is written anew.
-    pub(super) fn last_written(&self) -> Position {
-        let last = self.groups.iter().rev().find_map(|group| match group {
-            Group::Keep(_) => None,
-            Group::Write(sources) => sources.last().and_then(|last| last.sealed_entry()),
-        });
-        last.map_or(Position::ZERO, SealedSegment::last_position)
-    }
-
     /// Writes the new files. `None` if it was told to end before that was done; then they are removed again, as they are after an
     /// error.
     pub(crate) fn write(
@@ -231,6 +222,7 @@ fn write_group(
         salt: u64::from_le_bytes(salt),
         edition: first.edition() + 1,
         compaction: run.number,
+        compression: run.compression,
     };
     let disk = &*core.env.disk;
     // What an attempt that failed may have left. No manifest has ever named it.

@@ -2,12 +2,16 @@
 
 use super::{disk_of, open};
 use crate::error::OpenError;
-use annals_format::{
-    FRAME_HEADER_BYTES, FormatError, FrameFault, FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader,
-    check_frame,
+use annals_format::payload::{
+    DICTIONARY_BYTES_MAX, DICTIONARY_HEADER_BYTES, Dictionary, is_encrypted, plain_payload,
 };
-use annals_types::EventRef;
-use annals_vfs::read_up_to;
+use annals_format::{
+    Binding, FRAME_HEADER_BYTES, FormatError, FrameFault, FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader,
+    check_frame, first_dictionary,
+};
+use annals_types::{EventRef, PayloadError, PayloadReader, PlainPayload, Position, ReadPayload};
+use annals_vfs::{File, read_up_to};
+use std::io;
 use std::path::Path;
 
 /// One record of a frame.
@@ -60,9 +64,32 @@ pub fn inspect_frame(
     let frame = FrameHeader::decode(&bytes[..read], binding, offset).map_err(fault)?;
     bytes.resize(usize::try_from(frame.length).unwrap_or(FRAME_HEADER_BYTES), 0);
     let read = read_up_to(&*file, &mut bytes, offset).map_err(failed())?;
+    let reader = PayloadReader::new(Reader(dictionary(&*file, binding).map_err(failed())?));
     check_frame(&bytes[..read], binding, offset, |within, event| {
+        let event = EventRef { payload: event.payload.with_reader(&reader), ..event };
         record(InspectedRecord { offset: offset + within as u64, event });
     })
     .map_err(fault)?;
     Ok(())
+}
+
+/// Reads payloads that were compressed with a dictionary, or without one.
+struct Reader(Option<Dictionary>);
+
+impl ReadPayload for Reader {
+    fn read(&self, position: Position, record: &[u8]) -> Result<PlainPayload<'static>, PayloadError> {
+        plain_payload(record, position, self.0.as_ref(), None)
+    }
+
+    fn is_encrypted(&self, record: &[u8]) -> bool {
+        is_encrypted(record)
+    }
+}
+
+/// The dictionary of a segment, if it has a sound one.
+fn dictionary(file: &dyn File, binding: Binding) -> io::Result<Option<Dictionary>> {
+    let most = SEGMENT_HEADER_BYTES + FRAME_HEADER_BYTES + DICTIONARY_HEADER_BYTES + DICTIONARY_BYTES_MAX;
+    let mut front = vec![0; most];
+    let read = read_up_to(file, &mut front, 0)?;
+    Ok(first_dictionary(&front[..read], binding).ok().flatten())
 }

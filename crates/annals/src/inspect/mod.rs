@@ -72,6 +72,8 @@ pub struct InspectedFrame {
     pub records: u32,
     /// How many of them stand for events that were lost.
     pub lost: u32,
+    /// How many bytes the dictionary of the segment has, which is there instead of records; `None` if there is none.
+    pub dictionary_bytes: Option<u64>,
     /// How many positions are missing between its first event and its last one: their events were removed by compaction.
     pub missing: u32,
     /// The durable position known when it was written.

@@ -79,6 +79,9 @@ impl Inspector<'_> {
         while offset < end {
             match frame_at(&mut window, offset, end, binding).map_err(failed())? {
                 Ok(frame) => {
+                    if let Some(bytes) = frame.dictionary_bytes {
+                        self.fact("dictionary_bytes", Fact::Number(bytes));
+                    }
                     visit(&frame);
                     self.out.frames += 1;
                     offset += frame.length;
@@ -124,6 +127,7 @@ fn frame_at(
                 first_position: header.first_position,
                 records: header.record_count,
                 lost,
+                dictionary_bytes: header.has_dictionary().then(|| header.length - FRAME_HEADER_BYTES as u64),
                 missing: header.missing,
                 durable: header.durable,
                 recorded_at: header.recorded_at,

@@ -189,7 +189,7 @@ impl SourceSegment {
     }
 }
 
-/// Where compaction has removed events, nothing here can tell a position that was removed from one that was lost.
+/// Where compaction has removed events, nothing here can tell a position that was removed from one that was lost, nor whether it has.
 fn refuse_compacted(disk: &dyn Disk, manifest: Option<&Manifest>, path: &Path) -> Result<(), OpenError> {
     let editions = present_files(disk, names::LOG_DIR, names::parse_edition)?;
     let compacted = manifest.is_some_and(|manifest| manifest.removed.is_some())

@@ -138,6 +138,7 @@ impl Store {
             schemas,
             retention,
             encryption: options.encryption()?,
+            compression: options.compression,
         };
         let core = Core::new(env, catalog, settings, index, watermark, Vec::new());
         Ok(Self::new(path, Arc::new(core), opened.report, None))
@@ -172,6 +173,7 @@ impl Store {
                 schemas: Arc::new(Schemas::of_writer(options.upcasters.clone())),
                 retention: Arc::new(SharedRules::of_writer(manifest.has_rules)),
                 encryption: options.encryption()?,
+                compression: options.compression,
             },
             (parts, rebuilt),
             watermark,

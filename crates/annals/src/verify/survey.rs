@@ -180,7 +180,7 @@ impl Judge<'_> {
                     false
                 }
                 Step::Frame { offset, header } => {
-                    self.frame(offset, &header, header.check_whole(offset).err().as_ref())
+                    self.frame(offset, &header, header.check_place(false, offset).err().as_ref())
                 }
                 Step::Damaged { damage, header: Some(header), .. } => {
                     self.frame(damage.offset, &header, Some(&damage))

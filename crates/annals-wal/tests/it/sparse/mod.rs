@@ -1,5 +1,6 @@
 //! Segments of which events were removed: what stays is what it was, where it was, and nothing else seems to be removed.
 
+mod compressed;
 mod damage;
 mod erased;
 mod failures;
@@ -10,7 +11,7 @@ mod sources;
 
 use crate::log::STORE_ID;
 use annals_format::{Binding, FooterBuilder, FrameBuilder, FrameStamp, SealedSegment, SegmentHeader, names};
-use annals_types::{Event, NewEvent, Position, Timestamp, Uuid, Version};
+use annals_types::{Compression, Event, NewEvent, Position, Timestamp, Uuid, Version};
 use annals_vfs::{Disk, MemoryDisk};
 use annals_wal::{Choice, LogError, Rewrite, RewriteTarget, Segment, Step, scan_mapped};
 use plain::Plain;
@@ -113,7 +114,8 @@ fn open_on(disk: Arc<dyn Disk>, entry: &SealedSegment) -> Arc<Segment> {
 fn target(first: &SealedSegment) -> RewriteTarget {
     let edition = first.edition() + 1;
     let salt = first.salt + 1000 * edition;
-    RewriteTarget { store_id: STORE_ID, id: first.id, salt, edition, compaction: 40 + edition }
+    let compression = Compression::None;
+    RewriteTarget { store_id: STORE_ID, id: first.id, salt, edition, compaction: 40 + edition, compression }
 }
 
 fn choice(stays: bool) -> Choice {
@@ -126,7 +128,16 @@ fn rewrite(
     sources: &[Arc<Segment>],
     stays: impl Fn(Position) -> bool,
 ) -> Result<Option<SealedSegment>, LogError> {
-    let target = target(sources[0].sealed_entry().unwrap());
+    rewrite_as(disk, Compression::None, sources, stays)
+}
+
+fn rewrite_as(
+    disk: &dyn Disk,
+    compression: Compression,
+    sources: &[Arc<Segment>],
+    stays: impl Fn(Position) -> bool,
+) -> Result<Option<SealedSegment>, LogError> {
+    let target = RewriteTarget { compression, ..target(sources[0].sealed_entry().unwrap()) };
     let mut rewrite = Rewrite::begin(disk, target, sources.to_vec())?;
     loop {
         match rewrite.step(&mut |event| Ok(choice(stays(event.position)))) {

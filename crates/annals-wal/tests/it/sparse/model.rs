@@ -1,8 +1,8 @@
 //! Any events removed from any segments, read in any order: what a plain list says.
 
 use super::plain::{Plain, Question};
-use super::{Given, disk, open, rewrite, source};
-use annals_types::Position;
+use super::{Given, disk, open, rewrite_as, source};
+use annals_types::{Compression, Position};
 use annals_wal::Segment;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -80,6 +80,7 @@ proptest! {
     fn what_stays_of_any_segments_is_read_as_it_was(
         segments in vec((batches(), 0..5_u64), 1..=3),
         (first_pattern, second_pattern) in (pattern(), pattern()),
+        (first_compressed, second_compressed) in any::<(bool, bool)>(),
         (once, twice) in (asked(), asked()),
     ) {
         let disk = disk();
@@ -96,13 +97,17 @@ proptest! {
             }
         }
         let mut plain = all.unwrap();
-        for (pattern, asked) in [(first_pattern, once), (second_pattern, twice)] {
-            let entry = rewrite(&disk, &sources, |position| stays(&pattern, position)).unwrap();
+        let rounds =
+            [(first_pattern, once, first_compressed), (second_pattern, twice, second_compressed)];
+        for (pattern, asked, compressed) in rounds {
+            let compression = if compressed { Compression::Lz4 } else { Compression::None };
+            let entry = rewrite_as(&disk, compression, &sources, |position| stays(&pattern, position)).unwrap();
             plain.keep(|event| stays(&pattern, event.position));
             prop_assert_eq!(entry.is_none(), plain.events.is_empty());
             let Some(entry) = entry else { break };
             prop_assert_eq!((entry.first_position, entry.last_position()), (plain.first, plain.last));
             prop_assert_eq!(entry.count, plain.events.len() as u64);
+            prop_assert_eq!(open(&disk, &entry).is_compressed().unwrap(), compressed);
             ask(&plain, &open(&disk, &entry), &asked);
             plain.assert_same(&open(&disk, &entry));
             sources = vec![open(&disk, &entry)];

@@ -164,7 +164,8 @@ fn round(store: &Store, control: &CompactionControl, gives_way: bool) -> Result<
     let options = &core.compactor.options;
     let plan = plan_options(core.segment_bytes, options.rewrite_from);
     let pace = Pace::new(options.bytes_per_second).working(options.busy.parts());
-    let job = Job { store, options: &plan, pace, control, gives_way };
+    let asked = Job::asked(store, &plan, options.bytes_per_second, control);
+    let job = Job { pace, gives_way, ..asked };
     Round { job, options }.run(&mut core.compactor.memory.lock())
 }
 

@@ -2,6 +2,7 @@
 //!
 //! That every way to read says the same before and behind it is in `retention::history`.
 
+mod compressed;
 mod crashes;
 mod removed;
 mod threads;
