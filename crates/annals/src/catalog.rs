@@ -101,6 +101,11 @@ impl Catalog {
         Catalog { env, manifest, direct: false }
     }
 
+    /// Takes over what another process has written since: this one only reads.
+    pub(crate) fn follow(&mut self, manifest: Manifest) {
+        self.manifest = manifest;
+    }
+
     /// Writes the first manifest of a new store.
     pub(crate) fn create(env: Env, manifest: Manifest) -> Result<Self, OpenError> {
         replace_file(&*env.disk, names::MANIFEST, &manifest.encode())

@@ -58,9 +58,11 @@ impl View {
             let segment = &self.parts.segments[middle];
             let begun = match segment.sealed_entry() {
                 Some(entry) => entry.recorded.min,
-                // Nothing is removed from a segment that is not sealed.
+                // Nothing is removed from a segment that is not sealed. One that a crash has left without an event shares its
+                // first position with the next one.
                 None => {
-                    segment.event(segment.first_position())?.map_or(Timestamp::MAX, |event| event.recorded_at)
+                    let first = self.parts.event(segment.first_position())?;
+                    first.map_or(Timestamp::MAX, |event| event.recorded_at)
                 }
             };
             let at_once = begun == time && !planted(Bug::SegmentsOfOneTimeLeftOut);

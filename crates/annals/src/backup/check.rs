@@ -7,6 +7,7 @@ use annals_format::{CleanMark, Corruption, Manifest, RunEntry, SealedSegment};
 use annals_types::{Position, Timestamp, Uuid};
 use annals_vfs::{Disk, Env};
 use annals_wal::{Mode, RecoveryInput, Segment, recover};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -44,9 +45,9 @@ impl<'a> Checks<'a> {
         let copied = self.look_at_sealed(copier.to, entry);
         self.verified_bytes = self.verified_bytes.saturating_add(copied.bytes);
         copier.progress.add(copied.bytes);
-        let Some(of_copy) = first(copied) else { return Ok(()) };
+        let Some(of_copy) = first_wrong(copied)? else { return Ok(()) };
         // Whose damage it is.
-        match first(self.look_at_sealed(copier.from, entry)) {
+        match first_wrong(self.look_at_sealed(copier.from, entry))? {
             Some(of_original) => Err(BackupError::Corrupt(of_original)),
             None => Err(BackupError::BadCopy { path: self.path(), corruption: of_copy }),
         }
@@ -128,6 +129,15 @@ impl<'a> Checks<'a> {
 /// The mark of the end of a log.
 pub(super) fn clean_mark((segment_id, frames_end): (u64, u64)) -> CleanMark {
     CleanMark { segment_id, frames_end }
+}
+
+/// The first thing that is wrong. What the system refused to give may well be right, and is no damage.
+fn first_wrong(found: Verification) -> Result<Option<Corruption>, BackupError> {
+    if let Some(refused) = found.findings.iter().find(|finding| finding.refused) {
+        let source = io::Error::other(refused.what.clone());
+        return Err(BackupError::io(format!("verify {}", refused.file))(source));
+    }
+    Ok(first(found))
 }
 
 fn first(found: Verification) -> Option<Corruption> {

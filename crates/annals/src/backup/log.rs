@@ -11,7 +11,7 @@ use super::error::BackupError;
 use super::files::{Copier, Got};
 use super::scan::{Scanned, Wanted, scan};
 use annals_format::{
-    Corruption, Manifest, OpenSegment, RunEntry, SEGMENT_HEADER_BYTES, SealedSegment, names,
+    Corruption, Damage, Manifest, OpenSegment, RunEntry, SEGMENT_HEADER_BYTES, SealedSegment, names,
 };
 use annals_types::Position;
 use annals_vfs::Disk;
@@ -31,6 +31,8 @@ pub(super) struct LogCopy<'a> {
     kept: BTreeSet<String>,
     /// Runs that are left out.
     left_out: BTreeSet<u64>,
+    /// Runs that were gone when they were to be taken.
+    gone: BTreeSet<u64>,
     path: PathBuf,
 }
 
@@ -79,8 +81,8 @@ impl<'a> LogCopy<'a> {
                 }
             }
         }
-        let (kept, left_out) = (BTreeSet::new(), BTreeSet::new());
-        Ok(LogCopy { base, sealed, grown, whole, kept, left_out, path })
+        let (kept, left_out, gone) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        Ok(LogCopy { base, sealed, grown, whole, kept, left_out, gone, path })
     }
 
     /// Takes what of a look is not there yet. `None` if a file was gone: then it is to be looked again.
@@ -190,7 +192,13 @@ impl<'a> LogCopy<'a> {
             } else if !copier.has_made(&name) {
                 match copier.take(&name, entry.length) {
                     Ok(Got::There) => {}
-                    Ok(Got::Gone) => return Ok(None),
+                    Ok(Got::Gone) if self.gone.insert(entry.id) => return Ok(None),
+                    // The store still names it, so it was not merged into another one: the file was removed.
+                    Ok(Got::Gone) => {
+                        let missing = Damage::new(0, "file, found none", 0u64, entry.length).in_file(name);
+                        self.leave_out(entry, &missing, checks);
+                        continue;
+                    }
                     // It is derived: what is wrong with it is told, and the copy makes it again.
                     Err(BackupError::Corrupt(corruption)) => {
                         self.leave_out(entry, &corruption, checks);

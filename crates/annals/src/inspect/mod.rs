@@ -184,7 +184,12 @@ struct Inspector<'a> {
 impl Inspector<'_> {
     fn finding(&mut self, offset: Option<u64>, what: impl Into<String>) {
         if self.out.findings.len() < FINDINGS_MAX {
-            self.out.findings.push(Finding { file: self.name.into(), offset, what: what.into() });
+            self.out.findings.push(Finding {
+                file: self.name.into(),
+                offset,
+                what: what.into(),
+                refused: false,
+            });
         }
     }
 

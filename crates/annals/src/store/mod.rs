@@ -285,6 +285,8 @@ impl Store {
         if visible >= core.watermark.visible() {
             let parts = Arc::new(opened.parts);
             core.parts.store(parts);
+            // It tells of removals that are not in the ledger yet.
+            core.catalog.lock().follow(opened.manifest);
             core.watermark.follow(visible);
             // Without them more events are read.
             let _ = core.refresh_snapshots();

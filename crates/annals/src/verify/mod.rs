@@ -54,6 +54,8 @@ pub struct Finding {
     pub offset: Option<u64>,
     /// What is wrong.
     pub what: String,
+    /// Whether the system refused to give the bytes, so that nothing is known of them: what it said is in `what`.
+    pub refused: bool,
 }
 
 /// How far [`verify`] has come.
@@ -224,12 +226,13 @@ impl Verification {
     }
 
     pub(crate) fn finding(&mut self, file: &str, offset: Option<u64>, what: impl Into<String>) {
-        self.findings.push(Finding { file: file.into(), offset, what: what.into() });
+        self.findings.push(Finding { file: file.into(), offset, what: what.into(), refused: false });
     }
 
     /// The system does not let the file be read: `doing` is what was tried.
     pub(crate) fn refused(&mut self, file: &str, offset: Option<u64>, doing: &str, error: &io::Error) {
-        self.finding(file, offset, format!("cannot {doing}: {error}"));
+        let what = format!("cannot {doing}: {error}");
+        self.findings.push(Finding { file: file.into(), offset, what, refused: true });
     }
 
     /// Positions that should be here and are not.

@@ -1,8 +1,8 @@
 //! From times to positions, on both clocks.
 
 use crate::common::{Dice, START, World};
-use annals::vfs::MemoryDisk;
-use annals::{AsOf, Clock, Expected, NewEvent, Position, Query, Store, Timestamp};
+use annals::vfs::{Fate, MemoryDisk, Survival, Unsynced};
+use annals::{AsOf, Clock, Durability, Expected, NewEvent, Position, Query, Store, Timestamp};
 use annals_format::{Manifest, names};
 
 fn at(nanos: i64) -> Timestamp {
@@ -122,4 +122,25 @@ fn blocks_of_a_footer_lead_to_the_right_position_and_damaged_ones_are_not_believ
         world.flip(&names::segment(sealed.id), offset, 6);
         check_blocks(&large(&world), events, 37, &format!("byte {offset} is damaged"));
     }
+}
+
+/// The first event of the empty segment was asked for its time, and there is none.
+#[test]
+fn a_time_is_found_though_a_crash_has_left_a_segment_without_events() {
+    let world = World::new(1);
+    let store = world.options().durability(Durability::Os).open("memory").unwrap();
+    store.append("a", Expected::Any, &[NewEvent::new("t", vec![1; 30])]).unwrap();
+    let crashed = world.disk().crash(Survival::Chosen(&mut |unsynced| match unsynced {
+        Unsynced::Write { .. } => Fate::Torn { kept: 64 },
+        _ => Fate::Kept,
+    }));
+    let world = World::on(crashed, 2);
+    let store = world.open();
+    assert_eq!(store.last_position(), Position::ZERO);
+    // More than there is room for in that segment.
+    let appended = store.append("a", Expected::Any, &[NewEvent::new("t", vec![1; 20_000])]).unwrap();
+    assert_eq!(world.files("log/").len(), 2);
+    let view = store.view();
+    assert_eq!(view.position_at(Clock::Recorded, appended.recorded_at).unwrap(), Position::FIRST);
+    assert_eq!(view.position_at(Clock::Recorded, at(START - 1)).unwrap(), Position::ZERO);
 }

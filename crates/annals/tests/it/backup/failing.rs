@@ -100,6 +100,8 @@ fn a_look_at_the_store_or_the_backup_that_fails_leaves_the_old_backup_or_the_new
                     result.unwrap();
                     break;
                 }
+                let damaged = result.as_ref().is_err_and(BackupError::is_corruption);
+                assert!(!damaged, "{of_store} {lasting} {nth}: what cannot be read is no damage: {result:?}");
                 check(&case, &store, result, &format!("{of_store} {lasting} {nth}"));
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{append, back_up, env_of, goes_on, sound_events};
 use crate::common::{World, events_of};
-use annals::vfs::MemoryDisk;
+use annals::vfs::{Disk, MemoryDisk};
 use annals::{
     BackupError, BackupOptions, Document, Durability, Expected, NewEvent, Options, Position, SnapshotPolicy,
     Store,
@@ -235,4 +235,18 @@ fn a_mark_at_the_end_of_a_full_segment_comes_along() {
     back_up(&store, &to).unwrap();
     assert!(sound_events(&to, "the second backup") == events_of(&store));
     assert_eq!(world.files("index/").len(), 1, "the first segment was sealed");
+}
+
+/// The backup looked again and again for a file that a merge might have put in its place.
+#[test]
+fn a_run_whose_file_is_not_there_is_left_out_and_noted() {
+    let (world, to) = (World::new(10), MemoryDisk::new());
+    let store = world.open();
+    append(&world, &store, 40);
+    let runs = world.files("index/");
+    world.disk().remove(&runs[0]).unwrap();
+    let report = back_up(&store, &to).unwrap();
+    assert!(report.notes.len() == 1 && report.notes[0].contains(&runs[0]), "{:?}", report.notes);
+    assert!(sound_events(&to, "backup") == events_of(&store));
+    goes_on(&to, &events_of(&store), "backup");
 }
