@@ -1,8 +1,9 @@
 //! What a store was given and what was said of it, and so what must be left of it after a crash.
 
 use crate::check::{Wrong, ensure, everything, situation};
-use crate::model::{Model, Proposal, Question, Verdict};
+use crate::model::{Model, Picture, Proposal, Question, Verdict};
 use annals::{AppendError, Appended, DecideError, Decided, Position, ReadError, Store, Timestamp, Uuid};
+use annals_format::Binding;
 use parking_lot::Mutex;
 
 /// What was acknowledged, what may be there as well, and what must survive.
@@ -15,6 +16,8 @@ pub(crate) struct Account {
     pub(crate) pending: Vec<Pending>,
     /// What survives the loss of power: acknowledged under `sync`, synced, or shown after opening.
     pub(crate) durable: u64,
+    /// Whether entries of the ledger may be there behind all of that.
+    ledger: bool,
 }
 
 /// A batch that may be there.
@@ -55,8 +58,8 @@ pub(crate) fn decide(
     if !refuse {
         account.lock().propose(std::slice::from_ref(proposal), now)?;
     }
-    let (batch, events) = (proposal.batch()?, account.lock().model.events.clone());
-    let decided = store.decide(&question.query(), |seen| match situation(seen, &events, question) {
+    let (batch, picture) = (proposal.batch()?, Picture::of(&account.lock().model));
+    let decided = store.decide(&question.query(), |seen| match situation(seen, &picture, question) {
         Err(wrong) => Err(Some(wrong)),
         Ok(_) if refuse => Err(None),
         Ok(count) => Ok((batch, count)),
@@ -192,8 +195,12 @@ impl Account {
         let made = proposal.facts.iter().any(|fact| fact.id.is_none());
         let mut ids = Vec::new();
         if made {
-            for position in (self.model.last() + 1..).take(proposal.facts.len()) {
-                ids.push(view.event_at(Position::new(position))?.map(|event| event.id));
+            for position in (self.model.last() + 1..).map(Position::new).take(proposal.facts.len()) {
+                ids.push(match view.event_at(position) {
+                    // A rule hides it from the beginning on, so its id is what the format says.
+                    Err(ReadError::Hidden { .. }) => Some(made_id(store, position, recorded_at)?),
+                    other => other?.map(|event| event.id),
+                });
             }
         }
         let first = self.model.last() + 1;
@@ -201,10 +208,25 @@ impl Account {
         Ok(self.model.append(proposal, recorded_at, id_at)?)
     }
 
-    /// Looks what is there after the store was opened again, after the loss of power or not: it must be what was
+    /// Looks what is there after the store was opened again for writing, after the loss of power or not: it must be what was
     /// acknowledged, or what must survive, and may go on with what was pending, batch by batch. From then on it is
     /// durable, and nothing is unknown.
     pub(crate) fn settle(&mut self, store: &Store, power_lost: bool) -> Result<(), Wrong> {
+        self.settle_events(store, power_lost)?;
+        self.model.find_removed(store, true)?;
+        everything(store, &self.model)
+    }
+
+    /// The same of a store that was opened for reading. The manifest that it has found may still be lost, and with it what was
+    /// removed.
+    pub(crate) fn settle_reader(&mut self, store: &Store, power_lost: bool) -> Result<(), Wrong> {
+        self.settle_events(store, power_lost)?;
+        let mut model = self.model.clone();
+        model.find_removed(store, false)?;
+        everything(store, &model)
+    }
+
+    fn settle_events(&mut self, store: &Store, power_lost: bool) -> Result<(), Wrong> {
         let shown = store.view().position().get();
         let least = if power_lost { self.durable } else { self.model.last() };
         ensure!(shown >= least, "{least} events were promised to stay, and {shown} are there");
@@ -218,14 +240,47 @@ impl Account {
             }
             self.append(store, &proposal, recorded_at)?;
         }
+        if std::mem::take(&mut self.ledger) {
+            self.model.take_ledger(store)?;
+        }
         let last = self.model.last();
         ensure!(
             shown == last,
             "{shown} events are there: half a batch, or some that nobody appended; {last} fit"
         );
         self.durable = shown;
-        everything(store, &self.model)
+        Ok(())
     }
+
+    /// Nothing may be there that was not acknowledged.
+    pub(crate) fn forget_pending(&mut self) {
+        self.pending.clear();
+        self.ledger = false;
+    }
+
+    /// A compaction is about to run.
+    pub(crate) fn compacts(&mut self) {
+        self.model.may_be_compacted();
+        self.ledger = true;
+    }
+
+    /// Looks what a compaction has done whose store runs on. `done` says that it came to its end, `poisoned` that a write of it
+    /// may be found later.
+    pub(crate) fn compacted(&mut self, store: &Store, done: bool, poisoned: bool) -> Result<(), Wrong> {
+        self.model.take_ledger(store)?;
+        self.ledger = poisoned;
+        if done {
+            self.durable = self.model.last();
+        }
+        self.model.find_removed(store, done)
+    }
+}
+
+/// The id that a store makes for an event.
+fn made_id(store: &Store, position: Position, recorded_at: Timestamp) -> Result<Uuid, Wrong> {
+    // A call that was to fail does so once.
+    let store_id = store.stats().or_else(|_| store.stats())?.store_id.into_bytes();
+    Ok(Binding::new(&store_id, 0, 0).made_id(position, recorded_at))
 }
 
 fn index_of(position: Position) -> usize {

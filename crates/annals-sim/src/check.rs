@@ -1,10 +1,10 @@
 //! Comparing what a store says with what it must say.
 
-use crate::model::{Model, Moment, Question, tally};
+use crate::model::{Model, Moment, Picture, Question, Seen, Standing, tally};
 use annals::{
     Clock, Event, EventRef, Events, Position, Query, ReadError, Situation, Store, Timestamp, Uuid, View,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -29,28 +29,35 @@ pub(crate) use ensure;
 
 /// Asks a store everything that can be asked without knowing what is in it.
 pub(crate) fn everything(store: &Store, model: &Model) -> Result<(), Wrong> {
-    let view = store.view();
+    let (view, picture) = (store.view(), Picture::of(model));
     ensure!(view.position().get() == model.last(), "the last position is {}", view.position());
-    events(&view, &model.events)?;
-    let seen: Vec<&Event> = model.events.iter().map(|event| &**event).collect();
-    by_id(&view, &model.events, &seen, model.made())?;
-    times(&view, &model.events, &seen, &[])?;
-    streams(&view, &seen)?;
-    lists(&view, &seen)?;
-    stats(store, &seen)
+    events(&view, &picture)?;
+    let seen = picture.seen(&Moment::default());
+    by_id(&view, &picture.events, &picture, &seen)?;
+    times(&view, &picture, &seen, &[])?;
+    streams(&view, &picture, &seen)?;
+    lists(&view, &picture, &seen)?;
+    stats(store, model.last(), &seen.stored)
 }
 
 /// All events, forwards, and the events at each position.
-pub(crate) fn events(view: &View, wanted: &[Arc<Event>]) -> Result<(), Wrong> {
+pub(crate) fn events(view: &View, picture: &Picture) -> Result<(), Wrong> {
     let mut read = view.read(Query::all())?;
-    for event in wanted {
-        match read.next() {
-            Some(found) => same(&found?, event)?,
-            None => ensure!(false, "the log ends before {event:?}"),
+    for event in &picture.events {
+        let standing = picture.standing(event);
+        if standing == Standing::Shown {
+            match read.next() {
+                Some(found) => same(&found?, event)?,
+                None => ensure!(false, "the log ends before {event:?}"),
+            }
         }
-        match view.event_at(event.position)? {
-            Some(found) => same(&found, event)?,
-            None => ensure!(false, "there is nothing at position {}", event.position),
+        match (view.event_at(event.position), standing) {
+            (Ok(Some(found)), Standing::Shown) => same(&found, event)?,
+            (Err(ReadError::Hidden { position }), Standing::Hidden)
+            | (Err(ReadError::Removed { position }), Standing::Gone)
+                if position == event.position => {}
+            (Err(error @ ReadError::Io { .. }), _) => return Err(error.into()),
+            (other, _) => ensure!(false, "{standing:?} at position {}: {other:?}", event.position),
         }
     }
     nothing_more(&mut read, || "the log".into())?;
@@ -62,38 +69,50 @@ pub(crate) fn events(view: &View, wanted: &[Arc<Event>]) -> Result<(), Wrong> {
 /// One question, and what is listed, as of a moment.
 pub(crate) fn answers(
     view: &View,
-    events: &[Arc<Event>],
-    made: Option<&HashMap<Uuid, u64>>,
+    picture: &Picture,
     question: &Question,
     moment: &Moment,
 ) -> Result<(), Wrong> {
-    let seen = moment.seen(events);
-    let view = moment.of(view)?;
-    let wanted = question.answer(&seen);
-    read(view.read(question.query())?, &wanted, || format!("{question} {moment}"))?;
-    let counted = view.count(question.query())?;
-    ensure!(counted == wanted.len() as u64, "{question} {moment}: {counted} instead of {}", wanted.len());
-    lists(&view, &seen)?;
+    let (seen, view) = (picture.seen(moment), moment.of(view)?);
+    let what = || format!("{question} {moment}");
+    let wanted = question.answer(&seen.shown);
+    if let Some(floor) = question.below(picture) {
+        is_below(view.read(question.query()).map(|_| ()), floor, what)?;
+        is_below(view.count(question.query()).map(|_| ()), floor, what)?;
+    } else {
+        read(view.read(question.query())?, &wanted, what)?;
+        let counted = view.count(question.query())?;
+        ensure!(counted == wanted.len() as u64, "{}: {counted} instead of {}", what(), wanted.len());
+    }
+    lists(&view, picture, &seen)?;
     let said = question.since.iter().chain(&question.until).map(|(_, time)| *time);
-    times(&view, events, &seen, &said.collect::<Vec<_>>())?;
+    times(&view, picture, &seen, &said.collect::<Vec<_>>())?;
+    let events = &picture.events;
     let some = events.iter().skip(events.len() / 7).step_by(events.len() / 5 + 1).cloned();
-    by_id(&view, &some.collect::<Vec<_>>(), &seen, made)
+    by_id(&view, &some.collect::<Vec<_>>(), picture, &seen)
 }
 
 /// What a decision sees: its own question, the reverse of it, and all there is. Says how many events it asked for.
 pub(crate) fn situation(
     situation: &Situation<'_>,
-    events: &[Arc<Event>],
+    picture: &Picture,
     question: &Question,
 ) -> Result<usize, Wrong> {
     let last = situation.position().get();
-    ensure!(last == events.len() as u64, "a decision as of {last}, and there are {}", events.len());
-    let seen: Vec<&Event> = events.iter().map(|event| &**event).collect();
-    let wanted = question.answer(&seen);
-    read(situation.events()?, &wanted, || format!("a decision on {question}"))?;
+    ensure!(last == picture.last(), "a decision as of {last}, and there are {}", picture.last());
+    let seen = picture.seen(&Moment::default());
+    let wanted = question.answer(&seen.shown);
     let reverse = Question { backwards: !question.backwards, ..question.clone() };
-    read(situation.read(reverse.query())?, &reverse.answer(&seen), || format!("a decision on {reverse}"))?;
-    read(situation.read(Query::all())?, &seen, || "a decision on all".into())?;
+    if let Some(floor) = question.below(picture) {
+        let what = || format!("a decision on {question}");
+        is_below(situation.events().map(|_| ()), floor, what)?;
+        is_below(situation.read(reverse.query()).map(|_| ()), floor, what)?;
+    } else {
+        read(situation.events()?, &wanted, || format!("a decision on {question}"))?;
+        let reversed = reverse.answer(&seen.shown);
+        read(situation.read(reverse.query())?, &reversed, || format!("a decision on {reverse}"))?;
+    }
+    read(situation.read(Query::all())?, &seen.shown, || "a decision on all".into())?;
     Ok(wanted.len())
 }
 
@@ -108,21 +127,34 @@ fn read(mut read: Events<'_>, wanted: &[&Event], what: impl Fn() -> String) -> R
     nothing_more(&mut read, || format!("{}: {} events wanted", what(), wanted.len()))
 }
 
-/// Where times lead to, on both clocks: those that are said, and those at and around some events.
-fn times(view: &View, events: &[Arc<Event>], seen: &[&Event], said: &[i64]) -> Result<(), Wrong> {
+/// A reading is refused because it begins where a stream has nothing any more.
+fn is_below(read: Result<(), ReadError>, wanted: u64, what: impl FnOnce() -> String) -> Result<(), Wrong> {
+    match read {
+        Err(ReadError::BelowFloor { floor, .. }) if floor.get() == wanted => Ok(()),
+        Err(error @ ReadError::Io { .. }) => Err(error.into()),
+        other => Err(Wrong::Differs(format!("{}: below {wanted}, and not refused: {other:?}", what()))),
+    }
+}
+
+/// Where times lead to, on both clocks: those that are said, and those at and around some events. Where events were removed
+/// no position between two that are stored is better than another.
+fn times(view: &View, picture: &Picture, seen: &Seen<'_>, said: &[i64]) -> Result<(), Wrong> {
     let mut times = vec![i64::MIN, i64::MAX];
     times.extend_from_slice(said);
-    for event in seen.iter().skip(seen.len() / 3).step_by(seen.len() / 3 + 1) {
+    for event in seen.shown.iter().skip(seen.shown.len() / 3).step_by(seen.shown.len() / 3 + 1) {
         let (recorded, occurred) = (event.recorded_at.as_nanos(), event.occurred_at.as_nanos());
         times.extend([recorded, recorded.saturating_sub(1), occurred, occurred.saturating_sub(1)]);
     }
-    let last = usize::try_from(view.position().get()).unwrap_or(usize::MAX);
+    let stored =
+        |event: &&Arc<Event>| event.position <= view.position() && picture.standing(event) != Standing::Gone;
+    let known: Vec<&Arc<Event>> = picture.events.iter().filter(stored).collect();
     for time in times.into_iter().map(Timestamp::from_nanos) {
-        let recorded = events.iter().take(last).rposition(|event| event.recorded_at <= time);
-        let recorded = recorded.map_or(0, |index| index as u64 + 1);
+        let next = known.partition_point(|event| event.recorded_at <= time);
+        let least = next.checked_sub(1).map_or(0, |index| known[index].position.get());
+        let most = known.get(next).map_or(view.position().get(), |next| next.position.get() - 1);
         let found = view.position_at(Clock::Recorded, time)?.get();
-        ensure!(found == recorded, "recorded up to {time:?}: {found} instead of {recorded}");
-        let occurred = seen.iter().rev().find(|event| event.occurred_at <= time);
+        ensure!((least..=most).contains(&found), "recorded up to {time:?}: {found}, not {least} to {most}");
+        let occurred = seen.stored.iter().rev().find(|event| event.occurred_at <= time);
         let occurred = occurred.map_or(0, |event| event.position.get());
         let found = view.position_at(Clock::Occurred, time)?.get();
         ensure!(found == occurred, "occurred up to {time:?}: {found} instead of {occurred}");
@@ -138,23 +170,27 @@ fn nothing_more(read: &mut Events<'_>, what: impl FnOnce() -> String) -> Result<
     }
 }
 
-/// Each id gives the first event with it that is seen; of a store without an index of ids, the one that it was made for.
-fn by_id(
-    view: &View,
-    events: &[Arc<Event>],
-    seen: &[&Event],
-    made: Option<&HashMap<Uuid, u64>>,
-) -> Result<(), Wrong> {
+/// Each id gives the first event with it that is stored, unless that is hidden; of a store without an index of ids, the one that
+/// it was made for.
+fn by_id(view: &View, events: &[Arc<Event>], picture: &Picture, seen: &Seen<'_>) -> Result<(), Wrong> {
     let mut first = HashMap::new();
+    let made = picture.made();
     let found = |event: &Event| made.is_none_or(|made| made.get(&event.id) == Some(&event.position.get()));
-    for event in seen.iter().filter(|event| found(event)) {
+    for event in seen.stored.iter().filter(|event| found(event)) {
         first.entry(event.id).or_insert(*event);
     }
     for event in events {
-        match (view.event(event.id)?, first.get(&event.id)) {
-            (Some(found), Some(wanted)) => same(&found, wanted)?,
-            (None, None) => {}
-            (found, _) => ensure!(false, "id {}: found {found:?}", event.id),
+        let wanted = first.get(&event.id).map(|event| (event, picture.standing(event)));
+        match (view.event(event.id), wanted) {
+            (Ok(Some(found)), Some((wanted, Standing::Shown))) => same(&found, wanted)?,
+            (Err(ReadError::Hidden { position }), Some((wanted, Standing::Hidden)))
+                if position == wanted.position => {}
+            (Ok(None), None) => {}
+            // An id that the store has made says where its event was.
+            (Err(ReadError::Removed { position }), None)
+                if picture.standing_at(position) == Some(Standing::Gone) => {}
+            (Err(error @ ReadError::Io { .. }), _) => return Err(error.into()),
+            (found, _) => ensure!(false, "id {}: found {found:?} instead of {wanted:?}", event.id),
         }
     }
     ensure!(view.event(Uuid::from_u128(0xFFFF))?.is_none(), "an id that nobody gave is found");
@@ -162,10 +198,11 @@ fn by_id(
 }
 
 /// Each stream backwards, and what is known of it.
-fn streams(view: &View, seen: &[&Event]) -> Result<(), Wrong> {
-    for (name, (count, last)) in tally(seen, |event| &event.stream) {
+fn streams(view: &View, picture: &Picture, seen: &Seen<'_>) -> Result<(), Wrong> {
+    let listed = listed(picture, seen);
+    for (name, stored) in tally(&seen.stored, |event| &event.stream) {
         let mut read = view.read(Query::stream(name).backwards())?;
-        for event in seen.iter().rev().filter(|event| event.stream == name) {
+        for event in seen.shown.iter().rev().filter(|event| event.stream == name) {
             match read.next() {
                 Some(found) => same(&found?, event)?,
                 None => ensure!(false, "stream {name:?} ends before {event:?}"),
@@ -173,15 +210,39 @@ fn streams(view: &View, seen: &[&Event]) -> Result<(), Wrong> {
         }
         nothing_more(&mut read, || format!("stream {name:?}"))?;
         let info = view.stream(name)?.map(|info| (info.events, info.last_version.get()));
-        ensure!(info == Some((count, last)), "stream {name:?}: {info:?} instead of {:?}", (count, last));
+        let wanted = listed.get(name).copied();
+        ensure!(info == wanted, "stream {name:?}: {info:?} instead of {wanted:?}, stored {stored:?}");
+        let floor = view.floor(name)?.get();
+        ensure!(
+            floor == picture.floor(name),
+            "stream {name:?} begins at {floor}, not {}",
+            picture.floor(name)
+        );
     }
     ensure!(view.stream("never")?.is_none(), "a stream that nobody wrote is there");
     Ok(())
 }
 
+/// The streams that are listed, with the number of their events and their last versions.
+fn listed<'s>(picture: &Picture, seen: &Seen<'s>) -> BTreeMap<&'s str, (u64, u64)> {
+    let mut shown = tally(&seen.shown, |event| &event.stream);
+    if seen.occurred {
+        return shown;
+    }
+    // What is hidden counts for the version.
+    for (name, (_, last)) in tally(&seen.stored, |event| &event.stream) {
+        match shown.get_mut(name) {
+            Some(listed) => listed.1 = last,
+            None if picture.is_kept(name, last) => drop(shown.insert(name, (0, last))),
+            None => {}
+        }
+    }
+    shown
+}
+
 /// The lists of streams, of some prefixes of them, and of types.
-fn lists(view: &View, seen: &[&Event]) -> Result<(), Wrong> {
-    let streams = tally(seen, |event| &event.stream);
+fn lists(view: &View, picture: &Picture, seen: &Seen<'_>) -> Result<(), Wrong> {
+    let streams = listed(picture, seen);
     for prefix in ["", "a", "s-1", "\u{e9}", "zz"] {
         let mut wanted = streams.iter().filter(|(name, _)| name.starts_with(prefix));
         for info in view.streams(prefix) {
@@ -195,23 +256,24 @@ fn lists(view: &View, seen: &[&Event]) -> Result<(), Wrong> {
     }
     let types = view.types()?;
     let types: Vec<_> = types.iter().map(|info| (info.event_type.as_str(), info.events)).collect();
-    let wanted: Vec<_> =
-        tally(seen, |event| &event.event_type).into_iter().map(|(name, (count, _))| (name, count)).collect();
+    let wanted = tally(&seen.shown, |event| &event.event_type);
+    let wanted: Vec<_> = wanted.into_iter().map(|(name, (count, _))| (name, count)).collect();
     ensure!(types == wanted, "types: {types:?} instead of {wanted:?}");
     Ok(())
 }
 
-fn stats(store: &Store, all: &[&Event]) -> Result<(), Wrong> {
+/// What is hidden is counted, for it is stored.
+fn stats(store: &Store, last: u64, stored: &[&Event]) -> Result<(), Wrong> {
     let stats = store.stats()?;
-    let count = all.len() as u64;
-    ensure!(stats.events == count && stats.last_position.get() == count, "{stats:?}: events");
-    let names = tally(all, |event| &event.stream).len() as u64;
-    let types = tally(all, |event| &event.event_type).len() as u64;
+    let count = stored.len() as u64;
+    ensure!(stats.events == count && stats.last_position.get() == last, "{stats:?}: {count} up to {last}");
+    let names = tally(stored, |event| &event.stream).len() as u64;
+    let types = tally(stored, |event| &event.event_type).len() as u64;
     ensure!((stats.streams, stats.types) == (names, types), "{stats:?}: not {names} streams, {types} types");
-    let recorded = all.iter().map(|event| event.recorded_at);
+    let recorded = stored.iter().map(|event| event.recorded_at);
     let range = (recorded.clone().min(), recorded.max());
     ensure!((stats.first_recorded, stats.last_recorded) == range, "{stats:?}: not {range:?}");
-    let occurred = all.iter().map(|event| event.occurred_at);
+    let occurred = stored.iter().map(|event| event.occurred_at);
     let range = (occurred.clone().min(), occurred.max());
     ensure!((stats.first_occurred, stats.last_occurred) == range, "{stats:?}: not {range:?}");
     Ok(())

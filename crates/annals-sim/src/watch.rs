@@ -1,8 +1,10 @@
 //! A disk that somebody watches: told of every call before it is done, and able to let it fail.
 
 use annals::vfs::{
-    Access, Call, DirEntry, DirectFile, Disk, File, Lock, Mapping, MemoryDisk, read_up_to, write_all_at,
+    Access, Call, DirEntry, DirectFile, Disk, File, Lock, Mapping, MemoryDisk, Taken, read_up_to,
+    write_all_at,
 };
+use std::any::Any;
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -85,6 +87,15 @@ impl Disk for WatchedDisk {
     fn is_locked(&self, path: &str) -> io::Result<bool> {
         self.watcher.before(Call::Lock, path)?;
         self.disk.is_locked(path)
+    }
+
+    fn take_from(&self, from: &dyn Disk, source: &str, to: &str, link: bool) -> io::Result<Option<Taken>> {
+        self.watcher.before(Call::Take, to)?;
+        self.disk.take_from(from, source, to, link)
+    }
+
+    fn backing(&self) -> Option<&dyn Any> {
+        self.disk.backing()
     }
 
     fn describe(&self) -> String {

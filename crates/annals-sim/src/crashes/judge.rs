@@ -5,6 +5,7 @@ use crate::account::{Account, Told, submit};
 use crate::check::{Wrong, ensure, events, everything};
 use crate::dice::Dice;
 use crate::fates::Left;
+use crate::model::Picture;
 use crate::world::{START, World};
 use annals::vfs::{Call, Fault, FaultyDisk, MemoryDisk, When};
 use annals::{Durability, OpenError, Store, Timestamp, verify_in};
@@ -75,7 +76,8 @@ impl State {
     fn read_first(&mut self) -> Result<(), Wrong> {
         match self.world.options().read_only(true).open("simulated") {
             Ok(store) => {
-                self.settle(&store)?;
+                self.account.settle_reader(&store, self.power_lost)?;
+                self.power_lost = false;
                 self.crash(Left::Synced);
                 Ok(())
             }
@@ -111,7 +113,7 @@ impl State {
         let store = self.open()?;
         self.settle(&store)?;
         ensure!(store.recovery().torn_tail.is_none(), "what was mended is torn: {}", store.recovery());
-        events(&kept, &self.account.model.events)?;
+        events(&kept, &Picture::of(&self.account.model))?;
         Ok(store)
     }
 

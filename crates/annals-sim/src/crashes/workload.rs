@@ -2,7 +2,7 @@
 
 use super::Explorer;
 use crate::account::{Told, decide, submit};
-use crate::check::{Wrong, ensure, events};
+use crate::check::{Wrong, ensure};
 use crate::dice::Dice;
 use crate::model::{Clauses, Fact, Proposal, Question};
 use crate::watch::WatchedDisk;
@@ -238,11 +238,10 @@ impl Work<'_> {
         let mut account = self.explorer.account.lock();
         let shown = store.view().position().get();
         if shown > account.model.last() {
-            return account.settle(&store, false);
+            return account.settle_reader(&store, false);
         }
         account.durable = account.durable.max(shown);
-        let wanted = &account.model.events[..usize::try_from(shown).unwrap_or(0)];
-        events(&store.view(), wanted)
+        account.model.compare_beginning(&store)
     }
 }
 
@@ -275,6 +274,7 @@ pub(super) fn proposal(dice: &mut Dice, bytes: u64) -> Proposal {
             schema_version: 1,
             metadata: Vec::new(),
             data: vec![byte; usize::try_from(length).unwrap_or(0)],
+            says: None,
         }
     });
     Proposal { facts: facts.collect(), ..Proposal::default() }

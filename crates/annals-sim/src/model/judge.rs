@@ -1,5 +1,6 @@
 //! What must come of a batch.
 
+use super::rules::Deletion;
 use super::{Fact, Model, Proposal};
 use annals::{AppendError, Appended, Expected, Uuid, Version};
 
@@ -20,6 +21,15 @@ pub(crate) enum Verdict {
         position: u64,
         after: u64,
         condition: usize,
+    },
+    /// A condition looks back to where events were removed.
+    BelowRemoved {
+        after: u64,
+        condition: usize,
+    },
+    /// The name of a stream is closed.
+    Tombstoned {
+        stream: String,
     },
     IdTaken,
     Invalid,
@@ -45,6 +55,10 @@ impl Verdict {
             Err(AppendError::ConditionFailed { position, after, condition }) => {
                 Some(Verdict::Failed { position: position.get(), after: after.get(), condition: *condition })
             }
+            Err(AppendError::ConditionBelowRemoved { after, condition, .. }) => {
+                Some(Verdict::BelowRemoved { after: after.get(), condition: *condition })
+            }
+            Err(AppendError::Tombstoned { stream }) => Some(Verdict::Tombstoned { stream: stream.clone() }),
             Err(AppendError::IdTaken { .. }) => Some(Verdict::IdTaken),
             Err(AppendError::Invalid(_)) => Some(Verdict::Invalid),
             Err(_) => None,
@@ -94,21 +108,46 @@ impl Model {
             return verdict;
         }
         for stream in &streams {
-            let actual = self.version(stream);
-            if !stated(stream).holds_at(Version::new(actual)) {
-                let conflict = Verdict::Conflict { stream: (*stream).into(), actual };
-                return self.applied(proposal).unwrap_or(conflict);
+            if let Some(refused) = self.refuse(stream, stated(stream), written(&stream)) {
+                return self.applied(proposal).unwrap_or(refused);
             }
+        }
+        let mut said = proposal.facts.iter().filter_map(|fact| fact.says.as_ref());
+        if said.any(|says| says.is_beyond(|stream| self.stored_version(stream))) {
+            return Verdict::Invalid;
         }
         for (condition, (clauses, after)) in proposal.conditions.iter().enumerate() {
             let newest = self.events.iter().rev().take_while(|event| event.position.get() > *after);
-            if let Some(event) = newest.into_iter().find(|event| clauses.mean(event)) {
+            let mut newest = newest.filter(|event| !self.is_gone(event.position.get()));
+            if let Some(event) = newest.find(|event| clauses.mean(event)) {
                 let failed = Verdict::Failed { position: event.position.get(), after: *after, condition };
                 return self.applied(proposal).unwrap_or(failed);
             }
         }
+        let below = proposal.conditions.iter().position(|(_, after)| *after < self.removed_through());
+        if let Some(condition) = below {
+            let refused = Verdict::BelowRemoved { after: proposal.conditions[condition].1, condition };
+            return self.applied(proposal).unwrap_or(refused);
+        }
         let streams = self.ranges(proposal, |name| self.version(name));
         Verdict::Appended { first: self.last() + 1, already: false, streams }
+    }
+
+    /// Why a stream is not as it has to be, if it is not.
+    fn refuse(&self, stream: &str, expected: Expected, written: bool) -> Option<Verdict> {
+        let actual = self.version(stream);
+        let deletion = self.rules().deletion(stream, actual);
+        if deletion == Some(Deletion::Tombstone) && written {
+            return Some(Verdict::Tombstoned { stream: stream.into() });
+        }
+        let holds = match (deletion, expected) {
+            (None, _) => expected.holds_at(Version::new(actual)),
+            // It counts as one that does not exist, and still as one at its last version.
+            (Some(_), Expected::Any | Expected::NoStream) => true,
+            (Some(_), Expected::StreamExists) => false,
+            (Some(_), Expected::Exact(version)) => [0, actual].contains(&version.get()),
+        };
+        (!holds).then(|| Verdict::Conflict { stream: stream.into(), actual })
     }
 
     /// What comes of a proposal of which some ids are there already.

@@ -2,15 +2,24 @@
 
 mod clauses;
 mod judge;
+mod picture;
 mod question;
+mod removal;
+mod rules;
 
 pub(crate) use clauses::Clauses;
 pub(crate) use judge::Verdict;
+pub(crate) use picture::{Picture, Seen, Standing};
 pub(crate) use question::{Moment, Question};
+pub(crate) use rules::{RETENTION_STREAM, Says};
+
+use crate::world::START;
 
 use annals::{
     Batch, ContentType, Event, Expected, NewEvent, PlainPayload, Position, Timestamp, Uuid, Version,
 };
+use removal::Removal;
+use rules::Rules;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +35,8 @@ pub(crate) struct Fact {
     pub(crate) schema_version: u32,
     pub(crate) metadata: Vec<u8>,
     pub(crate) data: Vec<u8>,
+    /// What it says of retention, if it is an event of that.
+    pub(crate) says: Option<Box<Says>>,
 }
 
 /// A batch: events, what is expected of streams, and what must not have come.
@@ -50,6 +61,10 @@ pub(crate) struct Model {
     ends: Vec<u64>,
     /// Of a store that cannot look up ids that producers gave: the ids that it has made itself, and for which positions.
     made: Option<HashMap<Uuid, u64>>,
+    rules: Rules,
+    removal: Removal,
+    /// What the clock shows, counted from what it showed at first.
+    pub(crate) since_start: i64,
 }
 
 impl Model {
@@ -65,9 +80,19 @@ impl Model {
 
     /// The position where an id is found.
     fn place_of(&self, id: Uuid) -> Option<u64> {
-        let Some(made) = &self.made else { return self.ids.get(&id)?.first().copied() };
+        let mut there = self.ids.get(&id)?.iter().copied().filter(|position| !self.is_gone(*position));
+        let Some(made) = &self.made else { return there.next() };
         let position = *made.get(&id)?;
-        self.ids.get(&id)?.contains(&position).then_some(position)
+        there.any(|there| there == position).then_some(position)
+    }
+
+    /// What the clock shows.
+    pub(crate) fn now(&self) -> i64 {
+        START.saturating_add(self.since_start)
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// The last position.
@@ -90,6 +115,12 @@ impl Model {
         position == 0 || self.ends.binary_search(&position).is_ok()
     }
 
+    /// The first position of the batch that an event belongs to.
+    pub(crate) fn batch_of(&self, position: u64) -> u64 {
+        let before = self.ends.partition_point(|end| *end < position);
+        before.checked_sub(1).map_or(1, |index| self.ends[index] + 1)
+    }
+
     /// Takes what was appended. `id_at` is asked for the ids that the store has made; says so if one of them is not new.
     pub(crate) fn append(
         &mut self,
@@ -110,6 +141,9 @@ impl Model {
             let version = self.versions.entry(fact.stream.clone()).or_default();
             *version += 1;
             self.ids.entry(id).or_default().push(position);
+            if let Some(says) = &fact.says {
+                self.rules.take(says);
+            }
             self.facts.push(Arc::new(fact.clone()));
             self.events.push(Arc::new(Event {
                 position: Position::new(position),
@@ -121,7 +155,7 @@ impl Model {
                 occurred_at: fact.occurred.map_or(recorded_at, Timestamp::from_nanos),
                 tags: fact.tags.clone(),
                 schema_version: fact.schema_version,
-                content_type: ContentType::BINARY,
+                content_type: fact.content_type(),
                 payload: Ok(PlainPayload {
                     data: fact.data.clone().into(),
                     metadata: fact.metadata.clone().into(),
@@ -147,14 +181,39 @@ impl Model {
         self.ids.retain(|_, positions| !positions.is_empty());
         self.facts.truncate(self.events.len());
         self.ends.retain(|end| *end <= last);
+        self.rules = Rules::default();
+        self.facts.iter().filter_map(|fact| fact.says.as_ref()).for_each(|says| self.rules.take(says));
+        self.removal.truncate(last);
     }
 }
 
 impl Fact {
+    /// An event that says something of retention, as the store writes it.
+    pub(crate) fn saying(says: Says) -> Self {
+        let (event_type, data) = says.written();
+        Fact {
+            stream: RETENTION_STREAM.into(),
+            event_type: event_type.into(),
+            id: None,
+            occurred: None,
+            tags: Vec::new(),
+            schema_version: 1,
+            metadata: Vec::new(),
+            data: data.into_bytes(),
+            says: Some(Box::new(says)),
+        }
+    }
+
+    fn content_type(&self) -> ContentType {
+        // What else is JSON is written by the store itself.
+        if self.says.is_some() { ContentType::JSON } else { ContentType::BINARY }
+    }
+
     pub(crate) fn new_event(&self) -> NewEvent<'_> {
         let mut event = NewEvent::new(self.event_type.as_str(), &self.data[..])
             .with_metadata(&self.metadata[..])
             .with_schema_version(self.schema_version);
+        event.content_type = self.content_type();
         event.id = self.id;
         event.occurred_at = self.occurred.map(Timestamp::from_nanos);
         self.tags.iter().fold(event, |event, tag| event.with_tag(tag.as_str()))
@@ -210,6 +269,9 @@ pub(crate) fn tally<'a>(
 
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(says) = &self.says {
+            return write!(f, "{says:?}");
+        }
         write!(f, "{:?} {:?} {} bytes", self.stream, self.event_type, self.data.len())?;
         if let Some(id) = self.id {
             write!(f, " id {}", id.as_u128())?;

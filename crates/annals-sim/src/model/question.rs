@@ -1,9 +1,8 @@
 //! Questions, and what the answers must be.
 
-use super::Clauses;
+use super::{Clauses, Picture};
 use annals::{AsOf, Clock, Event, Position, Query, ReadError, Timestamp, Version, View, category_of};
 use std::fmt;
-use std::sync::Arc;
 
 /// A question, independent of the store's own type for it.
 #[derive(Clone, Debug, Default)]
@@ -31,14 +30,11 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// The events that are seen from here.
-    pub(crate) fn seen<'e>(&self, events: &'e [Arc<Event>]) -> Vec<&'e Event> {
-        let seen = |event: &&Event| {
-            self.position.is_none_or(|most| event.position.get() <= most)
-                && self.recorded.is_none_or(|most| event.recorded_at.as_nanos() <= most)
-                && self.occurred.is_none_or(|most| event.occurred_at.as_nanos() <= most)
-        };
-        events.iter().map(|event| &**event).filter(seen).collect()
+    /// Whether an event belongs to what there was.
+    pub(crate) fn includes(&self, event: &Event) -> bool {
+        self.position.is_none_or(|most| event.position.get() <= most)
+            && self.recorded.is_none_or(|most| event.recorded_at.as_nanos() <= most)
+            && self.occurred.is_none_or(|most| event.occurred_at.as_nanos() <= most)
     }
 
     /// The store's view from here.
@@ -89,6 +85,13 @@ impl Question {
         }
         found.truncate(self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)));
         found
+    }
+
+    /// The first version of the stream that is asked for, if the question begins at an earlier one.
+    pub(crate) fn below(&self, picture: &Picture) -> Option<u64> {
+        let (stream, from) = (self.stream.as_ref()?, self.versions.0?);
+        let floor = picture.floor(stream);
+        (from >= 1 && from < floor).then_some(floor)
     }
 
     /// The same for the store.

@@ -4,7 +4,7 @@ use super::machine::Machine;
 use super::op::{After, Draft, Expectation};
 use crate::account::{Told, decide, submit};
 use crate::check::{Wrong, ensure, events};
-use crate::model::{Proposal, Question};
+use crate::model::{Picture, Proposal, Question};
 use annals::{AppendError, Durability, Expected, Timestamp, Version};
 
 impl Machine {
@@ -20,7 +20,8 @@ impl Machine {
             };
             proposal.conditions.push((clauses.clone(), after));
         }
-        for (stream, said) in &draft.said {
+        // Whatever nothing is left of, nothing tells which version it had.
+        for (stream, said) in draft.said.iter().filter(|(stream, _)| !account.model.is_forgotten(stream)) {
             let version = account.model.version(stream);
             let expected = match *said {
                 Expectation::Plain(expected) => expected,
@@ -88,7 +89,7 @@ impl Machine {
         }
         let account = self.account.lock();
         ensure!(self.store.last_position().get() == account.model.last(), "something unknown is shown");
-        events(&self.store.view(), &account.model.events)
+        events(&self.store.view(), &Picture::of(&account.model))
     }
 
     pub(super) fn maintain(&mut self) -> Result<(), Wrong> {
@@ -120,6 +121,16 @@ impl Machine {
             }
             Err(AppendError::Poisoned) => ensure!(self.poisoned, "poisoned without a failure"),
             Err(AppendError::DurabilityUnknown { .. }) if self.has_trouble(fired) => self.poisoned = true,
+            Err(error) => ensure!(false, "sync: {error:?}"),
+        }
+        Ok(())
+    }
+
+    /// Whether the store takes appends, after a call that may have kept it from that.
+    pub(super) fn sync_or_be_poisoned(&mut self) -> Result<(), Wrong> {
+        match self.store.sync() {
+            Ok(()) => self.synced(),
+            Err(AppendError::Poisoned) => self.poisoned = true,
             Err(error) => ensure!(false, "sync: {error:?}"),
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! What a simulation asks the store, and what others see of it meanwhile.
 
-use super::machine::{Machine, wrong_open};
+use super::machine::{Held, Machine, wrong_open};
 use crate::check::{Wrong, answers, ensure, events};
-use crate::model::{Moment, Question};
+use crate::model::{Moment, Picture, Question};
 use annals::ReadError;
 use std::time::Duration;
 
@@ -17,20 +17,17 @@ impl Machine {
     }
 
     pub(super) fn ask(&self, question: &Question, moment: &Moment) -> Result<(), Wrong> {
-        let account = self.account.lock();
-        let view = self.store.view();
-        self.asking(|| answers(&view, &account.model.events, account.model.made(), question, moment))
+        let (view, picture) = (self.store.view(), Picture::of(&self.account.lock().model));
+        self.asking(|| answers(&view, &picture, question, moment))
     }
 
     pub(super) fn look(&self) -> Result<(), Wrong> {
-        // What was made is made for ever, so what is known by now holds for the views of earlier moments, too.
-        let made = self.account.lock().model.made().cloned();
-        for (view, wanted) in &self.held {
-            ensure!(view.position().get() == wanted.len() as u64, "a kept view has another end");
-            self.asking(|| events(view, wanted))?;
-            let middle = Moment { position: Some(wanted.len() as u64 / 2), ..Moment::default() };
+        for Held { view, picture, .. } in &self.held {
+            ensure!(view.position().get() == picture.last(), "a kept view has another end");
+            self.asking(|| events(view, picture))?;
+            let middle = Moment { position: Some(picture.last() / 2), ..Moment::default() };
             let backwards = Question { backwards: true, ..Question::default() };
-            self.asking(|| answers(view, wanted, made.as_ref(), &backwards, &middle))?;
+            self.asking(|| answers(view, picture, &backwards, &middle))?;
         }
         Ok(())
     }
@@ -50,8 +47,7 @@ impl Machine {
             let seen = store.last_position().get();
             ensure!(seen <= durable, "a reader sees {seen}, and durable is {durable}");
             ensure!(seen <= account.model.last(), "a reader sees {seen}, which nobody was told of");
-            let wanted = usize::try_from(seen).unwrap_or(usize::MAX);
-            events(&store.view(), &account.model.events[..wanted])?;
+            account.model.compare_beginning(store)?;
             account.durable = account.durable.max(seen);
         }
         // What the store itself takes for durable must be, too.

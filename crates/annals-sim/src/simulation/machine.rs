@@ -1,14 +1,15 @@
 //! Doing a simulation: every operation on the store and on the model, and both compared.
 
+use super::copies::{Restoring, Vault};
 use super::op::{Crash, Draft, Op, Script};
 use super::trace::Trace;
 use super::trouble::Trouble;
 use crate::account::Account;
 use crate::check::{Wrong, ensure, everything};
-use crate::model::{Model, Proposal};
+use crate::model::{Model, Picture, Proposal};
 use crate::watch::WatchedDisk;
 use crate::world::{START, World};
-use annals::{AppendError, Durability, Event, Expected, OpenError, Store, Timestamp, View};
+use annals::{AppendError, Durability, Expected, OpenError, Store, Timestamp, View};
 #[cfg(test)]
 use annals_format::{Manifest, RunEntry, names};
 use parking_lot::Mutex;
@@ -24,6 +25,14 @@ const HELD_MAX: usize = 4;
 /// What happens while the store is closed.
 type Between<'a> = dyn Fn(&mut Machine) -> Result<(), Wrong> + 'a;
 
+/// A view that was kept, and what it has to show.
+pub(super) struct Held {
+    pub(super) view: View,
+    pub(super) picture: Picture,
+    /// Whether the store that gave it is still open. What a later one removes is gone for it.
+    pub(super) current: bool,
+}
+
 /// A simulation under way.
 pub(super) struct Machine {
     pub(super) world: World,
@@ -38,9 +47,13 @@ pub(super) struct Machine {
     /// Index files were damaged.
     pub(super) disturbed: bool,
     pub(super) proposals: Vec<Proposal>,
-    pub(super) held: Vec<(View, Vec<Arc<Event>>)>,
+    pub(super) held: Vec<Held>,
     /// A store that is open for reading all the time, with what it has shown.
     pub(super) reader: Option<Store>,
+    /// A directory with a backup, on a disk of its own.
+    pub(super) vault: Vault,
+    /// A store that is being made of the backup.
+    pub(super) restoring: Option<Restoring>,
     pub(super) now: i64,
     pub(super) trace: Trace,
 }
@@ -102,6 +115,8 @@ impl Machine {
             proposals: Vec::new(),
             held: Vec::new(),
             reader: None,
+            vault: Vault::default(),
+            restoring: None,
             now: START,
             trace: Trace::default(),
         };
@@ -138,6 +153,7 @@ impl Machine {
             Op::Clock(by) => {
                 self.now = self.now.saturating_add(*by);
                 self.world.clock.set(Timestamp::from_nanos(self.now));
+                self.account.lock().model.since_start = self.now.saturating_sub(START);
             }
             Op::Maintain => self.maintain()?,
             Op::Sync => self.sync()?,
@@ -146,7 +162,8 @@ impl Machine {
                 if self.held.len() == HELD_MAX {
                     self.held.remove(0);
                 }
-                self.held.push((self.store.view(), self.account.lock().model.events.clone()));
+                let picture = Picture::of(&self.account.lock().model);
+                self.held.push(Held { view: self.store.view(), picture, current: true });
             }
             Op::Look => self.look()?,
             Op::Observe => self.observe()?,
@@ -161,6 +178,10 @@ impl Machine {
                 }
             }
             Op::Fault(fault) => self.trouble.arm(*fault),
+            Op::Retain(retain) => self.retain(retain)?,
+            Op::Compact { all, stop_after } => self.compact(*all, *stop_after)?,
+            Op::BackUp { fresh } => self.back_up(*fresh)?,
+            Op::Restore { to, adopt } => self.restore(*to, *adopt)?,
         }
         Ok(())
     }
@@ -171,13 +192,14 @@ impl Machine {
     }
 
     /// Closes, does something in between, and opens again.
-    fn reopen(&mut self, between: Option<&Between<'_>>) -> Result<(), Wrong> {
+    pub(super) fn reopen(&mut self, between: Option<&Between<'_>>) -> Result<(), Wrong> {
         let fired = self.trouble.fired();
         let closed = self.store.clone().close();
         let trouble = self.has_trouble(fired);
         let well = if self.poisoned { closed.is_err() } else { closed.is_ok() || trouble };
         ensure!(well, "close: {closed:?}, poisoned {}", self.poisoned);
         (self.poisoned, self.reader) = (false, None);
+        self.held.iter_mut().for_each(|held| held.current = false);
         if let Some(between) = between.filter(|_| !self.trouble.stopped()) {
             self.trouble.disarm();
             between(self)?;
@@ -203,7 +225,7 @@ impl Machine {
         }
         let refused = store.append("a", Expected::Any, &[]);
         ensure!(matches!(refused, Err(AppendError::ReadOnly)), "an append to a reader: {refused:?}");
-        self.account.lock().settle(&store, false)
+        self.account.lock().settle_reader(&store, false)
     }
 
     /// Opens for writing. `None` if the disk stopped meanwhile; a call that was to fail may make the first attempt fail.
@@ -219,6 +241,12 @@ impl Machine {
                 Err(error) => return Err(wrong_open(&error)),
             }
         }
+    }
+
+    /// How many events were removed.
+    #[cfg(test)]
+    pub(super) fn gone(&self) -> u64 {
+        self.account.lock().model.gone()
     }
 
     fn crash_if_stopped(&mut self) -> Result<(), Wrong> {
@@ -255,6 +283,7 @@ impl Machine {
         self.look()?;
         self.reopen(Some(&Machine::read_only))?;
         self.verify()?;
+        self.look_into_vault(false)?;
         self.store.clone().close().map_err(|error| Wrong::Differs(format!("the last close: {error:?}")))?;
         self.trace.note(&self.world.disk.image());
         self.trace.note(&self.trouble.trace());

@@ -4,10 +4,12 @@
 //! ([`machine`]). A list that fails is made shorter as long as it still fails ([`shrink`]), and printed.
 
 mod calls;
+mod copies;
 mod looks;
 mod machine;
 mod op;
 mod recovery;
+mod retain;
 mod script;
 mod shrink;
 #[cfg(test)]

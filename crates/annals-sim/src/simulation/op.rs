@@ -3,7 +3,7 @@
 use crate::fates::Left;
 use crate::model::{Clauses, Fact, Moment, Question};
 use annals::vfs::Call;
-use annals::{Durability, Expected};
+use annals::{Durability, Expected, RetentionRule, RetentionScope};
 use std::fmt;
 
 /// A whole simulation.
@@ -60,6 +60,45 @@ pub(crate) enum Op {
     Crash(Crash),
     /// A call to come fails.
     Fault(Fault),
+    /// Something is said of retention.
+    Retain(Retain),
+    /// What is hidden is removed. It may be told to stop after so many calls that change something.
+    Compact {
+        all: bool,
+        stop_after: Option<u64>,
+    },
+    /// A backup is made: in a new place, or in the one where there may be one.
+    BackUp {
+        fresh: bool,
+    },
+    /// A store is made of the backup. It may take the place of the store.
+    Restore {
+        to: Until,
+        adopt: bool,
+    },
+}
+
+/// What is said of retention.
+#[derive(Clone, Debug)]
+pub(crate) enum Retain {
+    Rule(RetentionScope, RetentionRule),
+    /// The stream is truncated so many versions before its last one.
+    Truncate {
+        stream: String,
+        back: u64,
+    },
+    Delete(String),
+    Tombstone(String),
+}
+
+/// Up to where a backup is restored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Until {
+    End,
+    /// The position at so many thousandths of it.
+    Position(u64),
+    /// When the event was recorded at so many thousandths of it.
+    Recorded(u64),
 }
 
 /// A batch, with expectations relative to what streams are by then.
@@ -164,6 +203,7 @@ impl Draft {
             schema_version: 1,
             metadata: Vec::new(),
             data: vec![7; 30],
+            says: None,
         };
         Draft { facts: vec![fact], said: Vec::new(), stolen: None, conditions: Vec::new() }
     }
@@ -214,6 +254,18 @@ impl fmt::Display for Op {
             Op::Crash(crash) => write!(f, "crash {crash}"),
             Op::Fault(Fault { call, after, how }) => {
                 write!(f, "let {call:?} fail after {after} more: {how:?}")
+            }
+            Op::Retain(Retain::Rule(scope, rule)) => {
+                write!(f, "set the rule of {scope:?}: {}", rule.to_json())
+            }
+            Op::Retain(retain) => write!(f, "{retain:?}"),
+            Op::Compact { all, stop_after } => {
+                write!(f, "compact{}", if *all { " all of it" } else { "" })?;
+                stop_after.map_or(Ok(()), |calls| write!(f, ", stop after {calls} calls"))
+            }
+            Op::BackUp { fresh } => write!(f, "back up{}", if *fresh { " to a new place" } else { "" }),
+            Op::Restore { to, adopt } => {
+                write!(f, "restore to {to:?}{}", if *adopt { " and go on with that" } else { "" })
             }
         }
     }

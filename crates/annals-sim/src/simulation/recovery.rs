@@ -2,7 +2,7 @@
 
 use super::machine::{Machine, wrong_open};
 use super::op::{Again, Crash, Disturbance};
-use crate::check::{Wrong, ensure, events};
+use crate::check::{Wrong, ensure};
 use crate::fates::Left;
 use crate::watch::WatchedDisk;
 use annals::vfs::MemoryDisk;
@@ -28,7 +28,7 @@ impl Machine {
             Some(store) => {
                 self.account.lock().settle(&store, power_lost)?;
                 self.go_on_with(store);
-                Ok(())
+                self.look_at_copies(power_lost)
             }
             None => Err(Wrong::Differs("the disk stopped though it was not told to".into())),
         }
@@ -41,6 +41,7 @@ impl Machine {
         // Whatever it does now changes nothing any more.
         let _ = self.store.clone().close();
         self.world = self.world.after(disk.clone());
+        self.lose_copies(left);
         self.trouble.reboot(disk);
         if verify {
             self.verify()?;
@@ -74,11 +75,11 @@ impl Machine {
                 // The tail could not be made durable, so only what is proven to be is shown.
                 let shown = store.view().position().get();
                 ensure!(shown <= account.model.last(), "a reader of a failing disk sees what is not proven");
-                events(&store.view(), &account.model.events[..usize::try_from(shown).unwrap_or(0)])?;
+                account.model.compare_beginning(&store)?;
                 account.durable = account.durable.max(shown);
                 Ok(())
             }
-            Ok(store) => account.settle(&store, power_lost),
+            Ok(store) => account.settle_reader(&store, power_lost),
             Err(OpenError::NotFound { .. }) if account.durable == 0 => Ok(()),
             Err(OpenError::Io { .. }) if self.trouble.stopped() => Ok(()),
             Err(error) => Err(wrong_open(&error)),

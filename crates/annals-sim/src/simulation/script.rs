@@ -1,12 +1,14 @@
 //! Making a simulation from dice: each one likes other operations, names and sizes than the next.
 
-use super::op::{After, Again, Crash, Disturbance, Draft, Expectation, Fault, How, Op, Script};
+use super::op::{
+    After, Again, Crash, Disturbance, Draft, Expectation, Fault, How, Op, Retain, Script, Until,
+};
 use crate::dice::Dice;
 use crate::fates::Left;
 use crate::model::{Clauses, Fact, Moment, Question};
 use crate::world::START;
 use annals::vfs::Call;
-use annals::{Clock, Durability, Expected, Uuid};
+use annals::{Clock, Durability, Expected, MaxAge, RetentionRule, RetentionScope, Uuid};
 
 const LONG: &str = "long-name-long-name-long-name-long-name-long-name-long-name-long-name-long-name";
 /// Names that are easily confused.
@@ -33,15 +35,23 @@ const CATEGORIES: &[&str] = &["a", "b", "", "A", "long", "none", "\u{e9}", "s"];
 const TIMES: &[i64] =
     &[i64::MIN, i64::MIN + 1, -5, -1, 0, 7, START - 1, START, START + 1, START + 50, i64::MAX];
 const YEAR: i64 = 365 * 86_400 * 1_000_000_000;
+/// Ages, in seconds: within what the clock moves by, and beyond.
+const AGES: [u64; 4] = [1, 3600, 7200, 366 * 86_400];
 /// How the clock moves: by nothing, a little, an hour back, a year forth and back.
 const STEPS: &[i64] = &[-100, 0, 1, 25, 1000, -3_600_000_000_000, YEAR, -YEAR];
+
+/// So many kinds of operations there are.
+const KINDS: usize = 20;
+/// Two of them.
+const RETAIN: usize = 16;
+const COMPACT: usize = 17;
 
 /// The habits of one simulation.
 struct Habits {
     /// How many plain streams there are besides the odd ones.
     streams: u64,
     /// How likely each kind of operation is.
-    weights: [u64; 16],
+    weights: [u64; KINDS],
     /// Most bytes of usual data.
     usual: u64,
     /// One event in so many is large.
@@ -51,13 +61,17 @@ struct Habits {
 /// A whole simulation.
 pub(super) fn script(dice: &mut Dice) -> Script {
     let durability = if dice.one_in(3) { Durability::Os } else { Durability::Sync };
-    let mut weights = [0; 16];
+    let mut weights = [0; KINDS];
     // Rare operations are left out now and then, so that long stretches without them happen.
-    let usual = [30, 4, 8, 4, 8, 3, 3, 3, 3, 3, 1, 1, 6, 3, 4, 6];
+    let usual = [30, 4, 8, 4, 8, 3, 3, 3, 3, 3, 1, 1, 6, 3, 4, 6, 6, 4, 2, 2];
     for (weight, usual) in weights.iter_mut().zip(usual) {
         *weight = if dice.one_in(4) { 0 } else { usual };
     }
     weights[0] = usual[0];
+    if dice.one_in(2) {
+        // Nothing is ever hidden.
+        (weights[RETAIN], weights[COMPACT]) = (0, 0);
+    }
     // Stores that grow fast, and are maintained often, so that runs are merged, and merged again.
     let grows = dice.one_in(3);
     if grows {
@@ -121,7 +135,17 @@ impl Habits {
                 draft: if dice.one_in(6) { self.draft_of(dice, 0) } else { self.draft(dice) },
                 refuse: dice.one_in(5),
             },
-            _ => Op::Fault(fault(dice)),
+            15 => Op::Fault(fault(dice)),
+            RETAIN => Op::Retain(self.retain(dice)),
+            COMPACT => {
+                Op::Compact { all: dice.one_in(2), stop_after: dice.one_in(4).then(|| dice.below(12)) }
+            }
+            18 => Op::BackUp { fresh: dice.one_in(6) },
+            _ => {
+                let part = dice.below(1001);
+                let to = *dice.one_of(&[Until::End, Until::Position(part), Until::Recorded(part)]);
+                Op::Restore { to, adopt: dice.one_in(3) }
+            }
         }
     }
 
@@ -172,6 +196,23 @@ impl Habits {
             schema_version: u32::try_from(dice.below(3)).unwrap_or(0),
             metadata: vec![byte; dice.index(20)],
             data: vec![byte; usize::try_from(bytes).unwrap_or(0)],
+            says: None,
+        }
+    }
+
+    fn retain(&self, dice: &mut Dice) -> Retain {
+        match dice.below(16) {
+            0..=8 => {
+                let scope = match dice.below(5) {
+                    0 => RetentionScope::Store,
+                    1..=2 => RetentionScope::category(*dice.one_of(&["s", "s", "a", "b", "long"])),
+                    _ => RetentionScope::stream(self.stream(dice)),
+                };
+                Retain::Rule(scope, rule(dice))
+            }
+            9..=12 => Retain::Truncate { stream: self.stream(dice), back: dice.below(5) },
+            13..=14 => Retain::Delete(self.stream(dice)),
+            _ => Retain::Tombstone(self.stream(dice)),
         }
     }
 
@@ -194,6 +235,22 @@ impl Habits {
             backwards: dice.one_in(2),
             limit,
         }
+    }
+}
+
+/// A limit, or none, of age and of count.
+fn rule(dice: &mut Dice) -> RetentionRule {
+    let mut rule = RetentionRule::new();
+    let clock = *dice.one_of(&[Clock::Occurred, Clock::Recorded]);
+    rule = match dice.below(8) {
+        0 | 1 => MaxAge::new(*dice.one_of(&AGES), clock).map_or(rule.clone(), |age| rule.max_age(age)),
+        2 => rule.keep_age(),
+        _ => rule,
+    };
+    match dice.below(8) {
+        0..=4 => rule.max_count(1 + dice.below(6)),
+        5 => rule.keep_count(),
+        _ => rule,
     }
 }
 

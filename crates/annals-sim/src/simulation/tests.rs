@@ -22,15 +22,18 @@ fn two_runs_of_one_seed_do_the_same() {
 
 /// What is done to a store means little if it is hardly ever in the state in which it could go wrong.
 #[test]
-fn many_seeds_have_merged_runs_and_some_have_no_ids() {
-    let (mut merged, mut without_ids) = (0, 0);
+fn many_seeds_have_merged_runs_removed_events_and_backups_and_some_have_no_ids() {
+    let (mut merged, mut without_ids, mut removed, mut backed_up) = (0, 0, 0, 0);
     for seed in 0..200 {
         let script = script(&mut Dice::new(seed));
         let machine = Machine::work(&script).unwrap();
         merged += usize::from(machine.merged_runs() > 0);
         without_ids += usize::from(!script.ids && machine.account.lock().model.last() > 20);
+        removed += usize::from(machine.gone() > 0);
+        backed_up += usize::from(machine.vault.has_events());
     }
-    assert!(merged > 40 && without_ids > 10, "{merged} with merged runs, {without_ids} without ids");
+    assert!(merged > 30 && without_ids > 10, "{merged} with merged runs, {without_ids} without ids");
+    assert!(removed > 20 && backed_up > 60, "{removed} with removed events, {backed_up} with backups");
 }
 
 #[test]
@@ -38,7 +41,7 @@ fn the_seeds_contain_every_operation_and_crashes_of_crashes() {
     let scripts: Vec<Script> = (0..200).map(|seed| script(&mut Dice::new(seed))).collect();
     let ops: Vec<&Op> = scripts.iter().flat_map(|script| &script.ops).collect();
     let kinds: std::collections::HashSet<_> = ops.iter().map(|op| discriminant(*op)).collect();
-    assert_eq!(kinds.len(), 16);
+    assert_eq!(kinds.len(), 20);
     let depth = ops.iter().map(|op| if let Op::Crash(crash) = op { crash.again.len() } else { 0 }).max();
     assert_eq!(depth, Some(3));
     assert!(scripts.iter().any(|script| script.birth.is_some()));

@@ -3,9 +3,11 @@
 use super::op::{Fault, How};
 use super::trace::Trace;
 use crate::watch::Watcher;
+use annals::CompactionControl;
 use annals::vfs::{Call, MemoryDisk};
 use parking_lot::Mutex;
 use std::io;
+use std::sync::Arc;
 
 /// Watches the disk of one life of the system.
 #[derive(Debug)]
@@ -19,13 +21,30 @@ struct State {
     stopped: bool,
     fault: Option<Fault>,
     fired: u64,
+    /// A compaction that is told to stop after so many calls that change something.
+    compaction: Option<(u64, CompactionControl)>,
     trace: Trace,
+}
+
+/// Watches another disk of the same system.
+#[derive(Debug)]
+pub(super) struct Beside {
+    pub(super) trouble: Arc<Trouble>,
+    pub(super) disk: MemoryDisk,
+}
+
+impl Watcher for Beside {
+    fn before(&self, call: Call, path: &str) -> io::Result<()> {
+        self.trouble.before_on(call, path, Some(&self.disk))
+    }
 }
 
 impl Trouble {
     pub(super) fn new(disk: MemoryDisk) -> Self {
         let trace = Trace::default();
-        Trouble(Mutex::new(State { disk, left: None, stopped: false, fault: None, fired: 0, trace }))
+        let state =
+            State { disk, left: None, stopped: false, fault: None, fired: 0, compaction: None, trace };
+        Trouble(Mutex::new(state))
     }
 
     /// After so many more calls that change something, nothing is changed any more.
@@ -47,7 +66,13 @@ impl Trouble {
     }
 
     pub(super) fn disarm(&self) {
-        self.0.lock().fault = None;
+        let mut state = self.0.lock();
+        (state.fault, state.compaction) = (None, None);
+    }
+
+    /// Tells a compaction to stop, after so many more calls that change something.
+    pub(super) fn stop_compaction(&self, calls: u64, control: CompactionControl) {
+        self.0.lock().compaction = Some((calls, control));
     }
 
     /// How many calls have failed that were told to.
@@ -69,6 +94,13 @@ impl Trouble {
 
 impl Watcher for Trouble {
     fn before(&self, call: Call, path: &str) -> io::Result<()> {
+        self.before_on(call, path, None)
+    }
+}
+
+impl Trouble {
+    /// Of a call to a disk that may be another one than that of the store.
+    fn before_on(&self, call: Call, path: &str, other: Option<&MemoryDisk>) -> io::Result<()> {
         let mut state = self.0.lock();
         if Call::CHANGING.contains(&call) {
             if state.left == Some(0) {
@@ -78,6 +110,11 @@ impl Watcher for Trouble {
                 return Err(io::Error::other("the system has crashed"));
             }
             state.left = state.left.map(|left| left - 1);
+            match &mut state.compaction {
+                Some((0, control)) => control.stop(),
+                Some((left, _)) => *left -= 1,
+                None => {}
+            }
             state.trace.note(&(call, path));
         }
         let Some(fault) = state.fault.as_mut().filter(|fault| fault.call == call) else { return Ok(()) };
@@ -91,7 +128,7 @@ impl Watcher for Trouble {
         match how {
             How::Error(number) => Err(io::Error::from_raw_os_error(number)),
             How::Stranded => {
-                state.disk.fail_sync(1);
+                other.unwrap_or(&state.disk).fail_sync(1);
                 Ok(())
             }
         }
