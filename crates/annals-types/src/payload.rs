@@ -86,9 +86,15 @@ impl<'a> PayloadRef<'a> {
     /// Whether it is encrypted, as far as whoever gave it out can tell.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
+        self.key().is_some()
+    }
+
+    /// The id of the key that it is encrypted under; `None` if it is not, as far as whoever gave it out can tell.
+    #[must_use]
+    pub fn key(&self) -> Option<Uuid> {
         match self.0 {
-            Stored::Other(Other::Coded { record, reader: Some(reader) }) => reader.0.is_encrypted(record),
-            _ => false,
+            Stored::Other(Other::Coded { record, reader: Some(reader) }) => reader.0.key_of(record),
+            _ => None,
         }
     }
 
@@ -206,8 +212,8 @@ pub trait ReadPayload: Send + Sync {
     /// Why it cannot be had.
     fn read(&self, position: Position, record: &[u8]) -> Result<PlainPayload<'static>, PayloadError>;
 
-    /// Whether the payload of a record is encrypted.
-    fn is_encrypted(&self, record: &[u8]) -> bool;
+    /// The id of the key that the payload of a record is encrypted under; `None` if it is not encrypted.
+    fn key_of(&self, record: &[u8]) -> Option<Uuid>;
 }
 
 /// Whoever makes payloads plain, behind one thin pointer.
@@ -407,8 +413,8 @@ mod tests {
             Ok(PlainPayload { data: record.to_vec().into(), metadata: Cow::Borrowed(b"m") })
         }
 
-        fn is_encrypted(&self, record: &[u8]) -> bool {
-            record == b"secret"
+        fn key_of(&self, record: &[u8]) -> Option<Uuid> {
+            (record == b"secret").then_some(Uuid::from_u128(7))
         }
     }
 

@@ -290,6 +290,8 @@ bugs! {
     ForgottenFilesStay = "forgotten-files-stay",
     /// A request to erase counts as finished before the ledger is told. After a crash nobody knows any more what was erased.
     ErasureFinishedBeforeLedger = "erasure-finished-before-ledger",
+    /// A state of encrypted events is saved in plain. It outlives the key that was to erase it.
+    SnapshotInPlain = "snapshot-in-plain",
 }
 
 /// Whether this mistake is to be made: never, without the feature.

@@ -8,14 +8,17 @@ pub(crate) mod dictionary;
 mod lz4;
 mod rewrite;
 mod sealed;
+mod state;
 mod trainer;
 
 pub use dictionary::{DICTIONARY_BYTES_MAX, DICTIONARY_HEADER_BYTES, Dictionary};
 pub use rewrite::{
-    compress_record, erase_record, is_compressed, is_encrypted, is_repetition, plain_payload, plain_record,
+    compress_record, erase_record, is_compressed, is_encrypted, is_repetition, key_of, plain_payload,
+    plain_record,
 };
 pub(crate) use sealed::SEALED_BYTES_MIN;
 pub use sealed::{Key, KeyState, Keys, NONCE_BYTES, encrypt_record};
+pub use state::{AboutState, STATE_ENCRYPTED, decrypt_state, encrypt_state, key_of_state};
 pub use trainer::Trainer;
 
 use crate::damage::Damage;

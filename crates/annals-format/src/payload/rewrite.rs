@@ -4,7 +4,7 @@ use super::dictionary::Dictionary;
 use super::sealed::{self, KeyState, Keys};
 use super::{Lengths, decompress, erasure_of, lz4};
 use crate::record::{Form, Layout, same_content};
-use annals_types::{Erasure, EventRef, PayloadError, PlainPayload, Position};
+use annals_types::{Erasure, EventRef, PayloadError, PlainPayload, Position, Uuid};
 
 /// Metadata and data of a record that has them as they are.
 pub(super) fn plain_parts(record: &[u8]) -> Option<[&[u8]; 2]> {
@@ -109,6 +109,13 @@ pub fn is_compressed(record: &[u8]) -> bool {
 #[must_use]
 pub fn is_encrypted(record: &[u8]) -> bool {
     Layout::of(record).is_some_and(|layout| layout.is_encrypted())
+}
+
+/// The id of the key that the payload of a record is encrypted under; `None` if it is not encrypted.
+#[must_use]
+pub fn key_of(record: &[u8]) -> Option<Uuid> {
+    let layout = Layout::of(record).filter(Layout::is_encrypted)?;
+    sealed::key_id(&layout.record[layout.payload..])
 }
 
 /// Whether a stored event is the one of a record that this program has just made, whatever became of its payload since: as

@@ -12,10 +12,10 @@ use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use std::fmt;
 
-const ID_BYTES: usize = 16;
+pub(super) const ID_BYTES: usize = 16;
 /// Length of a nonce.
 pub const NONCE_BYTES: usize = 24;
-const TAG_BYTES: usize = 16;
+pub(super) const TAG_BYTES: usize = 16;
 /// What an encrypted payload takes at least.
 pub(crate) const SEALED_BYTES_MIN: usize = ID_BYTES + NONCE_BYTES + 1 + TAG_BYTES;
 
@@ -69,9 +69,7 @@ pub fn encrypt_record(record: &[u8], id: Uuid, key: &Key, nonce: [u8; NONCE_BYTE
         let layout = Layout::of(&sealed)?;
         (layout.payload, layout.bound())
     };
-    let cipher = XChaCha20Poly1305::new(&key.0.into());
-    let text = &mut sealed[at + front..at + end];
-    let tag = cipher.encrypt_inout_detached(&XNonce::from(nonce), &bound, text.into()).ok()?;
+    let tag = seal(&mut sealed[at + front..at + end], &bound, key, nonce)?;
     sealed[at + end..].copy_from_slice(&tag);
     crate::record::reseal_body(&mut sealed);
     Some(sealed)
@@ -84,17 +82,32 @@ pub(super) fn key_id(payload: &[u8]) -> Option<Uuid> {
 
 /// What was encrypted; `None` if this is not what was encrypted under this key for this record.
 pub(super) fn decrypt(layout: &Layout<'_>, key: &Key) -> Option<PlainPayload<'static>> {
-    let sealed = layout.record.get(layout.payload + ID_BYTES..)?;
-    let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
-    let (text, tag) = sealed.split_last_chunk::<TAG_BYTES>()?;
-    let mut text = text.to_vec();
-    let cipher = XChaCha20Poly1305::new(&key.0.into());
-    let tag = Tag::from(*tag);
-    cipher
-        .decrypt_inout_detached(&XNonce::from(*nonce), &layout.bound(), text.as_mut_slice().into(), &tag)
-        .ok()?;
+    let text = open(layout.record.get(layout.payload..)?, &layout.bound(), key)?;
     let mut rest = &text[..];
     let metadata = usize::try_from(take_varint(&mut rest)?).ok()?;
     let (metadata, data) = rest.split_at_checked(metadata)?;
     Some(PlainPayload { metadata: metadata.to_vec().into(), data: data.to_vec().into() })
+}
+
+/// Encrypts a text where it stands, and gives the tag that proves it, and what is bound to it.
+pub(super) fn seal(
+    text: &mut [u8],
+    bound: &[u8],
+    key: &Key,
+    nonce: [u8; NONCE_BYTES],
+) -> Option<[u8; TAG_BYTES]> {
+    let cipher = XChaCha20Poly1305::new(&key.0.into());
+    cipher.encrypt_inout_detached(&XNonce::from(nonce), bound, text.into()).ok().map(Into::into)
+}
+
+/// The text of id, nonce, encrypted text and tag; `None` if this is not what was encrypted under this key with that bound to it.
+pub(super) fn open(sealed: &[u8], bound: &[u8], key: &Key) -> Option<Vec<u8>> {
+    let (nonce, sealed) = sealed.get(ID_BYTES..)?.split_first_chunk::<NONCE_BYTES>()?;
+    let (text, tag) = sealed.split_last_chunk::<TAG_BYTES>()?;
+    let (mut text, tag) = (text.to_vec(), Tag::from(*tag));
+    let cipher = XChaCha20Poly1305::new(&key.0.into());
+    cipher
+        .decrypt_inout_detached(&XNonce::from(*nonce), bound, text.as_mut_slice().into(), &tag)
+        .ok()
+        .map(|()| text)
 }

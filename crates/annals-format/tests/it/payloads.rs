@@ -211,8 +211,8 @@ impl annals_types::ReadPayload for With {
         plain_payload(record, position, Some(&self.0), None)
     }
 
-    fn is_encrypted(&self, _: &[u8]) -> bool {
-        false
+    fn key_of(&self, _: &[u8]) -> Option<annals_types::Uuid> {
+        None
     }
 }
 

@@ -3,8 +3,8 @@
 use super::Segment;
 use crate::error::LogError;
 use annals_format::first_dictionary;
-use annals_format::payload::{Dictionary, Keys, is_compressed, is_encrypted, plain_payload};
-use annals_types::{EventRef, PayloadError, PayloadReader, PlainPayload, Position, ReadPayload};
+use annals_format::payload::{Dictionary, Keys, is_compressed, key_of, plain_payload};
+use annals_types::{EventRef, PayloadError, PayloadReader, PlainPayload, Position, ReadPayload, Uuid};
 use annals_vfs::sync::OnceLock;
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ impl ReadPayload for Reader {
         plain_payload(record, position, dictionary, keys)
     }
 
-    fn is_encrypted(&self, record: &[u8]) -> bool {
-        is_encrypted(record)
+    fn key_of(&self, record: &[u8]) -> Option<Uuid> {
+        key_of(record)
     }
 }
 

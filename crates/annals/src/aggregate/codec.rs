@@ -1,5 +1,6 @@
 //! How states become the bytes of snapshots: the only place that knows the libraries for it.
 
+use annals_format::payload::STATE_ENCRYPTED;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::error::Error;
@@ -34,6 +35,9 @@ impl Codec {
     /// ```
     #[must_use]
     pub fn name_of(id: u8) -> String {
+        if id & STATE_ENCRYPTED != 0 {
+            return format!("{}, encrypted", Codec::name_of(id & !STATE_ENCRYPTED));
+        }
         match id {
             1 => "json".to_owned(),
             2 => "bincode".to_owned(),

@@ -2,8 +2,9 @@
 
 use super::typed::EventError;
 use crate::error::{AppendError, ReadError};
+use crate::keys::KeyError;
 use annals_snapshot::SnapshotError;
-use annals_types::{Conflict, Invalid, PayloadError, Position, Version};
+use annals_types::{Conflict, Invalid, PayloadError, Position, Uuid, Version};
 use std::error::Error;
 
 /// Why a state cannot be loaded.
@@ -148,12 +149,23 @@ pub enum SaveError {
         /// The first version that it has.
         floor: Version,
     },
-    /// Some of its events are encrypted, and a snapshot would say in plain what they say.
-    #[error("a state that is made of encrypted events is not saved: it would outlive their keys")]
-    Encrypted,
     /// Some of its events were erased since it was loaded, and a snapshot would say what they said.
     #[error("events of the state were erased since it was loaded: load it again")]
     ErasedSince,
+    /// Its events are encrypted under several keys, and a snapshot is encrypted under one: it would outlive the others.
+    #[error(
+        "a state that is made of events under several keys is not saved: it would outlive all but one of them"
+    )]
+    SeveralKeys,
+    /// The key that its events are encrypted under is not there any more, so the snapshot cannot be encrypted under it.
+    #[error("the key {key} of the state's events is not there, so a snapshot cannot be encrypted under it")]
+    NoKey {
+        /// The id of the key.
+        key: Uuid,
+    },
+    /// The key file has no random bytes to give.
+    #[error("the snapshot cannot be encrypted")]
+    Keys(#[from] KeyError),
     /// The codec cannot write it.
     #[error("the state cannot be written as a snapshot")]
     Encode(#[source] Box<dyn Error + Send + Sync>),

@@ -30,14 +30,17 @@ pub(super) fn fold<A: Aggregate>(
     // The stored events, also those that upcasting drops: the version is that of the stream.
     for event in view.read(query)? {
         let stored = event?;
+        let mut was_told = false;
         if chain.is_idle() {
-            apply(&mut loaded.state, &stored)?;
+            was_told = apply(&mut loaded.state, &stored)?;
         } else {
             for event in upcast_one(&chain, stored).map_err(ReadError::Upcast)? {
-                apply(&mut loaded.state, &event.event())?;
+                was_told |= apply(&mut loaded.state, &event.event())?;
             }
         }
-        loaded.encrypted |= stored.payload.is_encrypted();
+        if was_told {
+            loaded.under = loaded.under.and(stored.payload.key());
+        }
         loaded.last = Some(LastEvent::of(&stored));
         loaded.occurred_max = loaded.occurred_max.max(stored.occurred_at);
         loaded.events_read += 1;
@@ -47,10 +50,11 @@ pub(super) fn fold<A: Aggregate>(
     Ok(())
 }
 
-fn apply<A: Aggregate>(state: &mut A, event: &EventRef<'_>) -> Result<(), LoadError> {
+/// Applies an event. Says whether the state may have its payload: not if it was erased.
+fn apply<A: Aggregate>(state: &mut A, event: &EventRef<'_>) -> Result<bool, LoadError> {
     match state.apply_stored(event) {
-        Ok(()) => Ok(()),
-        Err(reason) => not_applied(state, event, reason),
+        Ok(()) => Ok(true),
+        Err(reason) => not_applied(state, event, reason).map(|()| false),
     }
 }
 

@@ -24,12 +24,34 @@ pub struct Loaded<A> {
     pub(super) events_read: u64,
     /// Events since the state was loaded from a snapshot or saved as one.
     pub(super) unsaved: u64,
-    /// Whether any of the events that were folded is encrypted.
-    pub(super) encrypted: bool,
+    /// Under which keys the events are that it is made of.
+    pub(super) under: Under,
     /// Whether folding them took longer than it may.
     pub(super) too_slow: bool,
     pub(super) ignored: Vec<IgnoredSnapshot>,
     pub(super) outcome: SnapshotOutcome,
+}
+
+/// Under which keys those events of a state are whose payloads it has been told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Under {
+    /// All of them are in plain.
+    None,
+    /// Some are under this one, all others in plain.
+    One(Uuid),
+    /// No key is that of all of them, so whatever it was encrypted under, it would outlive another one.
+    Several,
+}
+
+impl Under {
+    pub(super) fn and(self, key: Option<Uuid>) -> Self {
+        match (self, key) {
+            (under, None) => under,
+            (Under::None, Some(key)) => Under::One(key),
+            (Under::One(one), Some(key)) if one == key => self,
+            _ => Under::Several,
+        }
+    }
 }
 
 /// The last event of a state.
@@ -67,7 +89,7 @@ impl<A: Default> Loaded<A> {
             snapshot: None,
             events_read: 0,
             unsaved: 0,
-            encrypted: false,
+            under: Under::None,
             too_slow: false,
             ignored: Vec::new(),
             outcome: SnapshotOutcome::NotDue,
@@ -76,9 +98,9 @@ impl<A: Default> Loaded<A> {
 }
 
 impl<A> Loaded<A> {
-    /// Begins with what a snapshot saves.
-    pub(super) fn begin_with(&mut self, state: A, snapshot: &Snapshot) {
-        self.state = state;
+    /// Begins with what a snapshot saves, which was encrypted under a key or under none.
+    pub(super) fn begin_with(&mut self, state: A, under: Under, snapshot: &Snapshot) {
+        (self.state, self.under) = (state, under);
         self.snapshot = Some(snapshot.version);
         self.occurred_max = snapshot.occurred_max;
         self.last = Some(LastEvent {

@@ -3,11 +3,13 @@
 use super::Aggregate;
 use super::codec::Codec;
 use super::error::SaveError;
-use super::loaded::Loaded;
+use super::loaded::{Loaded, Under};
 use super::policy::SnapshotPolicy;
 use crate::error::{ReadError, with_causes};
+use crate::keys::open_state;
 use crate::store::Store;
 use crate::view::View;
+use annals_format::payload::{AboutState, STATE_ENCRYPTED};
 use annals_snapshot::{NewSnapshot, Snapshot};
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Version};
@@ -90,22 +92,27 @@ impl<A: Aggregate> Saving<A> {
             if snapshot.version < anew && !planted(Bug::SnapshotOfDeletedStream) {
                 return;
             }
-            match self.state_in(&snapshot, view, &loaded.stream) {
-                Ok(state) => return loaded.begin_with(state, &snapshot),
+            match self.state_in(store, &snapshot, &tag, view, &loaded.stream) {
+                Ok((state, under)) => return loaded.begin_with(state, under, &snapshot),
                 Err(reason) => loaded.ignore(Some(snapshot.version), with_causes(&*reason)),
             }
             at_most = Version::new(snapshot.version.get() - 1);
         }
     }
 
-    /// The state that a snapshot saves, if it is one of the history that the view shows.
-    fn state_in(&self, snapshot: &Snapshot, view: &View, stream: &str) -> Result<A, Reason> {
+    /// The state that a snapshot saves, if it is one of the history that the view shows, and the key that it was encrypted under.
+    fn state_in(
+        &self,
+        store: &Store,
+        snapshot: &Snapshot,
+        tag: &str,
+        view: &View,
+        stream: &str,
+    ) -> Result<(A, Under), Reason> {
         // Also where it is hidden by now: the snapshot is what is left of it.
         // And where it was removed, there is nothing left to compare with: it was durable when the snapshot was taken.
         let last = match view.stored_at(snapshot.position) {
-            Err(ReadError::Removed { .. }) => {
-                return (self.decode)(Codec::of_id(snapshot.codec)?, &snapshot.payload);
-            }
+            Err(ReadError::Removed { .. }) => return self.opened(store, snapshot, tag, stream),
             other => other?,
         };
         let is_it = |event: &EventRef<'_>| {
@@ -115,7 +122,26 @@ impl<A: Aggregate> Saving<A> {
         if !last.as_ref().is_some_and(is_it) && !planted(Bug::SnapshotOfOtherEvents) {
             return Err("it was taken behind another event than the one that the stream has there".into());
         }
-        (self.decode)(Codec::of_id(snapshot.codec)?, &snapshot.payload)
+        self.opened(store, snapshot, tag, stream)
+    }
+
+    /// The state in the payload of a snapshot.
+    fn opened(
+        &self,
+        store: &Store,
+        snapshot: &Snapshot,
+        tag: &str,
+        stream: &str,
+    ) -> Result<(A, Under), Reason> {
+        let codec = Codec::of_id(snapshot.codec & !STATE_ENCRYPTED)?;
+        if snapshot.codec & STATE_ENCRYPTED == 0 {
+            return Ok(((self.decode)(codec, &snapshot.payload)?, Under::None));
+        }
+        let Snapshot { version, event_id, recorded_at, occurred_max, .. } = *snapshot;
+        let about =
+            AboutState { stream, tag, version, event_id, recorded_at, occurred_max, codec: codec.id() };
+        let (state, key) = open_state(store.shared().encryption.as_ref(), &snapshot.payload, &about)?;
+        Ok(((self.decode)(codec, &state)?, Under::One(key)))
     }
 
     pub(super) fn save(&self, store: &Store, loaded: &Loaded<A>) -> Result<(), SaveError> {
@@ -128,24 +154,50 @@ impl<A: Aggregate> Saving<A> {
         if !loaded.has_all {
             return Err(SaveError::NotOfAVersion);
         }
-        if loaded.encrypted {
-            return Err(SaveError::Encrypted);
-        }
         let last = loaded.last.ok_or(SaveError::Empty)?;
-        let payload = (self.encode)(self.codec, &loaded.state).map_err(SaveError::Encode)?;
+        let tag = self.tag_by(loaded.rules_at);
+        let about = AboutState {
+            stream: &loaded.stream,
+            tag: &tag,
+            version: last.version,
+            event_id: last.id,
+            recorded_at: last.recorded_at,
+            occurred_max: loaded.occurred_max,
+            codec: self.codec.id(),
+        };
+        let (codec, payload) = self.payload_of(store, loaded, &about)?;
         let snapshot = NewSnapshot {
             stream: &loaded.stream,
-            tag: &self.tag_by(loaded.rules_at),
+            tag: &tag,
             version: last.version,
             position: last.position,
             event_id: last.id,
             recorded_at: last.recorded_at,
             occurred_max: loaded.occurred_max,
-            codec: self.codec.id(),
+            codec,
             payload: &payload,
         };
         let saved = store.shared().put_snapshot(&snapshot, loaded.erasures)?;
         if saved { Ok(()) } else { Err(SaveError::ErasedSince) }
+    }
+
+    /// What is stored of a state, and its codec. A state of what one key protects is protected by that key: then it goes with it.
+    fn payload_of(
+        &self,
+        store: &Store,
+        loaded: &Loaded<A>,
+        about: &AboutState<'_>,
+    ) -> Result<(u8, Vec<u8>), SaveError> {
+        let encode = || (self.encode)(self.codec, &loaded.state).map_err(SaveError::Encode);
+        match loaded.under {
+            Under::Several => Err(SaveError::SeveralKeys),
+            Under::One(key) if !planted(Bug::SnapshotInPlain) => {
+                let encryption = store.shared().encryption.as_ref().ok_or(SaveError::NoKey { key })?;
+                let sealed = encryption.seal_state(&encode()?, about, key)?;
+                Ok((about.codec | STATE_ENCRYPTED, sealed.ok_or(SaveError::NoKey { key })?))
+            }
+            Under::One(_) | Under::None => Ok((about.codec, encode()?)),
+        }
     }
 }
 

@@ -5,8 +5,13 @@ use crate::batch::Batch;
 use crate::error::AppendError;
 use crate::schema::SYSTEM_PREFIX;
 use annals_format::FrameBuilder;
-use annals_format::payload::{Keys, NONCE_BYTES, encrypt_record, is_encrypted, plain_payload};
-use annals_types::{EventRef, PayloadError, PayloadReader, PlainPayload, Position, ReadPayload, category_of};
+use annals_format::payload::{
+    AboutState, Key, KeyState, Keys, NONCE_BYTES, decrypt_state, encrypt_record, encrypt_state, key_of,
+    key_of_state, plain_payload,
+};
+use annals_types::{
+    EventRef, PayloadError, PayloadReader, PlainPayload, Position, ReadPayload, Uuid, category_of,
+};
 use std::sync::Arc;
 
 /// Which events have their payload encrypted, and whose they are: the name of the key.
@@ -86,6 +91,19 @@ impl Encryption {
         Ok(())
     }
 
+    /// Encrypts a state under the key of the events that it is made of; `None` if that key is not there, or not any more.
+    pub(crate) fn seal_state(
+        &self,
+        state: &[u8],
+        about: &AboutState<'_>,
+        id: Uuid,
+    ) -> Result<Option<Vec<u8>>, KeyError> {
+        let KeyState::Here(key) = self.keys.key(id) else { return Ok(None) };
+        let mut nonce = [0; NONCE_BYTES];
+        self.file.random(&mut nonce)?;
+        Ok(encrypt_state(state, about, id, &key, nonce))
+    }
+
     fn subject_of(&self, frame: &FrameBuilder, index: usize) -> Option<String> {
         let event = frame.draft(index).ok()?;
         // What is encrypted already stays so, and the store's own streams are read by everybody.
@@ -96,6 +114,25 @@ impl Encryption {
     }
 }
 
+/// The state in the payload of a snapshot that is encrypted, and the id of its key; otherwise why it cannot be had.
+pub(crate) fn open_state(
+    encryption: Option<&Encryption>,
+    payload: &[u8],
+    about: &AboutState<'_>,
+) -> Result<(Vec<u8>, Uuid), String> {
+    let id = key_of_state(payload).ok_or("it is too short for what was encrypted")?;
+    let key: Key = match encryption.map_or(KeyState::Missing, |encryption| encryption.keys.key(id)) {
+        KeyState::Here(key) => key,
+        KeyState::Destroyed(_) => return Err(format!("its key {id} was destroyed")),
+        KeyState::Missing if encryption.is_none() => {
+            return Err(format!("it is encrypted under key {id}: open the store with its key file"));
+        }
+        KeyState::Missing => return Err(format!("its key {id} is not in the key file")),
+    };
+    let state = decrypt_state(payload, about, &key);
+    state.map(|state| (state, id)).ok_or_else(|| format!("it is not what was encrypted under key {id}"))
+}
+
 /// Reads the payloads of a batch that is not written yet.
 struct OwnPayloads(PayloadKeys);
 
@@ -104,8 +141,8 @@ impl ReadPayload for OwnPayloads {
         plain_payload(record, position, None, Some(&*self.0))
     }
 
-    fn is_encrypted(&self, record: &[u8]) -> bool {
-        is_encrypted(record)
+    fn key_of(&self, record: &[u8]) -> Option<Uuid> {
+        key_of(record)
     }
 }
 

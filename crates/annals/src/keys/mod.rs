@@ -8,7 +8,7 @@ mod error;
 mod file;
 
 pub use encryption::Encrypt;
-pub(crate) use encryption::Encryption;
+pub(crate) use encryption::{Encryption, open_state};
 pub use error::KeyError;
 
 use annals_format::keys::KEY_NAME_BYTES_MAX;

@@ -4,8 +4,9 @@ use crate::common::{World, events_of, verified};
 use annals::serde_json::{from_slice, json};
 use annals::vfs::{Env, MemoryDisk};
 use annals::{
-    AppendError, Batch, Document, Encrypt, Expected, KeyFile, NewEvent, OpenError, PayloadError, Position,
-    Query, Registration, SaveError, SnapshotPolicy, Store, Uuid,
+    Aggregates, AppendError, Batch, Document, Encrypt, Expected, KeyFile, LoadError, NewEvent, OpenError,
+    PayloadError, Position, Query, Registration, SaveError, SnapshotOutcome, SnapshotPolicy, Store, Uuid,
+    Version,
 };
 use std::sync::Arc;
 
@@ -167,18 +168,93 @@ fn schemas_are_held_against_what_is_encrypted() {
     assert!(decided.is_err());
 }
 
+fn documents(store: &Store) -> Aggregates<Document> {
+    store.aggregates::<Document>().with_snapshots("document/1", SnapshotPolicy::every(1))
+}
+
 #[test]
-fn a_state_of_encrypted_events_is_folded_and_not_saved() {
+fn a_state_of_one_subject_is_saved_under_its_key_and_goes_with_it() {
     let world = World::new(7);
     let keys = keys(&world, &MemoryDisk::new());
     let store = open(&world, &keys);
     store.append("user-7", Expected::NoStream, &[registered()]).unwrap();
-    let documents = store.aggregates::<Document>().with_snapshots("document/1", SnapshotPolicy::every(1));
-    let loaded = documents.load("user-7").unwrap();
+    store.append("user-8", Expected::NoStream, &[NewEvent::json("registered", r#"{"name":"Bob"}"#)]).unwrap();
+    for stream in ["user-7", "user-8"] {
+        assert!(matches!(documents(&store).load(stream).unwrap().snapshot_outcome(), SnapshotOutcome::Saved));
+    }
+    store.append("user-7", Expected::Any, &[NewEvent::json("moved", r#"{"to":"Lovelace Street"}"#)]).unwrap();
+    store.close().unwrap();
+    assert!(!holds(&world.disk(), b"Lovelace") && !holds(&world.disk(), b"Bob"));
+
+    // Found by whoever has the key, and continued.
+    let store = open(&world, &keys);
+    let loaded = documents(&store).load("user-7").unwrap();
+    assert_eq!((loaded.snapshot(), loaded.events_read()), (Some(Version::FIRST), 1));
     assert_eq!(loaded.state().value().unwrap()["name"], "Ada Lovelace");
-    let mut saved = documents.load("user-7").unwrap();
-    assert!(matches!(documents.save(&mut saved), Err(SaveError::Encrypted)));
+    assert!(matches!(loaded.snapshot_outcome(), SnapshotOutcome::Saved), "{loaded:?}");
+    // Not by who has it not.
+    store.close().unwrap();
+    let refused = documents(&world.open()).load("user-7").unwrap_err();
+    assert!(matches!(refused, LoadError::NoPayload { .. }), "{refused:?}");
+
+    keys.destroy("user-7").unwrap();
+    let store = open(&world, &keys);
+    let refused = documents(&store).load("user-7").unwrap_err();
+    let erased = |payload: &PayloadError| payload.is_erased();
+    assert!(matches!(&refused, LoadError::NoPayload { payload, .. } if erased(payload)), "{refused:?}");
+    assert_eq!(documents(&store).load("user-8").unwrap().snapshot(), Some(Version::FIRST));
+    assert!(verified(&world.disk()).is_empty());
+}
+
+#[test]
+fn below_a_floor_a_snapshot_whose_key_was_destroyed_is_told_to_be_gone() {
+    let world = World::new(9);
+    let keys = keys(&world, &MemoryDisk::new());
+    let store = open(&world, &keys);
+    store.append("user-7", Expected::NoStream, &[registered()]).unwrap();
+    let loaded = documents(&store).load("user-7").unwrap();
+    assert!(matches!(loaded.snapshot_outcome(), SnapshotOutcome::Saved));
+    store.append("user-7", Expected::Any, &[NewEvent::json("moved", r#"{"to":"Berlin"}"#)]).unwrap();
+    store.retention().truncate("user-7", Version::new(2)).unwrap();
+    let loaded = documents(&store).load("user-7").unwrap();
+    assert_eq!(loaded.state().value().unwrap()["name"], "Ada Lovelace");
+    keys.destroy("user-7").unwrap();
+    let id = keys.list()[0].id.to_string();
+    let refused = documents(&store).load("user-7").unwrap_err();
+    let why = |reason: &str| reason.contains(&id) && reason.contains("destroyed");
+    assert!(matches!(&refused, LoadError::BelowFloor { reason, .. } if why(reason)), "{refused:?}");
+}
+
+#[test]
+fn a_state_of_several_subjects_is_folded_and_not_saved() {
+    let world = World::new(10);
+    let keys = keys(&world, &MemoryDisk::new());
+    let store = open(&world, &keys);
+    let of = |subject: &str| NewEvent::json("t", r#"{"name":"Ada Lovelace"}"#).with_tag(subject.to_owned());
+    store.append("order-1", Expected::NoStream, &[of("subject:1")]).unwrap();
+    let one = documents(&store).load("order-1").unwrap();
+    assert!(matches!(one.snapshot_outcome(), SnapshotOutcome::Saved));
+    store.append("order-1", Expected::Any, &[of("subject:2"), of("subject:1")]).unwrap();
+    let loaded = documents(&store).load("order-1").unwrap();
+    assert_eq!(loaded.snapshot(), Some(Version::FIRST));
+    let outcome = loaded.snapshot_outcome();
+    assert!(matches!(outcome, SnapshotOutcome::Failed(SaveError::SeveralKeys)), "{outcome:?}");
     assert!(!holds(&world.disk(), b"Lovelace"));
+}
+
+#[test]
+fn a_state_whose_key_was_destroyed_meanwhile_is_not_saved() {
+    let world = World::new(11);
+    let keys = keys(&world, &MemoryDisk::new());
+    let store = open(&world, &keys);
+    store.append("user-7", Expected::NoStream, &[registered()]).unwrap();
+    let documents =
+        store.aggregates::<Document>().with_snapshots("document/1", SnapshotPolicy::only_when_told());
+    let mut loaded = documents.load("user-7").unwrap();
+    let key = keys.list()[0].id;
+    keys.destroy("user-7").unwrap();
+    let refused = documents.save(&mut loaded);
+    assert!(matches!(&refused, Err(SaveError::NoKey { key: missing }) if *missing == key), "{refused:?}");
 }
 
 #[test]
