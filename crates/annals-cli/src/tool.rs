@@ -32,11 +32,15 @@ impl Tool {
         Ok(self.with_keys(Options::new().create(false), true)?.open(&self.store)?)
     }
 
-    /// The options with the keys. The key file is opened for writing, and made, only where keys may have to be created.
+    /// The options with the keys. The key file is opened for writing only where keys may have to be created, and made only for a store
+    /// that is made, too: a path that is wrong by a letter must not end with two keys of one subject.
     fn with_keys(&self, options: Options, writing: bool) -> Result<Options> {
         let Some(path) = &self.keys else { return Ok(options) };
         if !writing || self.encrypt.is_empty() {
             return Ok(options.keys(KeyFile::open_read_only(path)?));
+        }
+        if self.store.join("MANIFEST").exists() {
+            KeyFile::open_read_only(path)?;
         }
         let options = options.keys(KeyFile::open(path)?);
         Ok(self.encrypt.iter().cloned().fold(options, Options::encrypt))

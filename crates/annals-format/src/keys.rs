@@ -35,6 +35,7 @@ const INDEX: usize = 44;
 
 const CREATED: u8 = 1;
 const DESTROYED: u8 = 2;
+const DESTROYED_ELSEWHERE: u8 = 3;
 
 /// Most bytes of the name of a key.
 pub const KEY_NAME_BYTES_MAX: usize = 1024;
@@ -114,6 +115,11 @@ pub enum KeyFact {
     },
     /// It was destroyed.
     Destroyed,
+    /// It was destroyed in another key file, and was never in this one.
+    DestroyedElsewhere {
+        /// When it was created.
+        created_at: Timestamp,
+    },
 }
 
 impl KeyRecord {
@@ -133,6 +139,10 @@ impl KeyRecord {
             }
             KeyFact::Created { secret: None } => (CREATED, 0),
             KeyFact::Destroyed => (DESTROYED, 0),
+            KeyFact::DestroyedElsewhere { created_at } => {
+                bytes.extend_from_slice(&created_at.as_nanos().to_le_bytes());
+                (DESTROYED_ELSEWHERE, 0)
+            }
         };
         bytes.resize(bytes.len().next_multiple_of(KEY_RECORD_ALIGNMENT), 0);
         let (length, secret) = (bytes.len(), crc32fast::hash(&bytes[KEY_RECORD_HEADER_BYTES..]));
@@ -171,12 +181,16 @@ impl KeyRecord {
             return damage(CHECKSUM, "checksum of a key", found.into(), expected.into());
         }
         let (kind, name_length) = (bytes[KIND], usize::from(u16_at(bytes, NAME_LENGTH)));
-        if ![CREATED, DESTROYED].contains(&kind) || bytes[KIND + 1] != 0 {
+        if ![CREATED, DESTROYED, DESTROYED_ELSEWHERE].contains(&kind) || bytes[KIND + 1] != 0 {
             return damage(KIND, "kind of a key", kind.into(), CREATED.into());
         }
         let length = u32_at(bytes, LENGTH) as usize;
         let has_secret = kind == CREATED;
-        let secret_length = if has_secret { 32 + name_length } else { 0 };
+        let secret_length = match kind {
+            CREATED => 32 + name_length,
+            DESTROYED => 0,
+            _ => 8,
+        };
         let expected = (KEY_RECORD_HEADER_BYTES + secret_length).next_multiple_of(KEY_RECORD_ALIGNMENT);
         if length != expected || name_length > KEY_NAME_BYTES_MAX || (has_secret == (name_length == 0)) {
             return damage(LENGTH, "length of a key", length as u64, expected as u64);
@@ -184,11 +198,16 @@ impl KeyRecord {
         let Some(secret) = bytes.get(KEY_RECORD_HEADER_BYTES..length) else {
             return damage(LENGTH, "room for a key", length as u64, bytes.len() as u64);
         };
-        let what = if has_secret {
-            let sound = crc32fast::hash(secret) == u32_at(bytes, SECRET_CHECKSUM);
-            KeyFact::Created { secret: secret_of(secret, name_length).filter(|_| sound) }
-        } else {
-            KeyFact::Destroyed
+        let (found, expected) = (crc32fast::hash(secret), u32_at(bytes, SECRET_CHECKSUM));
+        let what = match kind {
+            CREATED => {
+                KeyFact::Created { secret: secret_of(secret, name_length).filter(|_| found == expected) }
+            }
+            DESTROYED => KeyFact::Destroyed,
+            _ if found != expected => {
+                return damage(KEY_RECORD_HEADER_BYTES, "checksum of a key", found.into(), expected.into());
+            }
+            _ => KeyFact::DestroyedElsewhere { created_at: Timestamp::from_nanos(i64_at(secret, 0)) },
         };
         let id = Uuid::from_slice(&bytes[ID..TIME]).unwrap_or_default();
         let (at, index) = (Timestamp::from_nanos(i64_at(bytes, TIME)), u32_at(bytes, INDEX));

@@ -292,6 +292,8 @@ bugs! {
     ErasureFinishedBeforeLedger = "erasure-finished-before-ledger",
     /// A state of encrypted events is saved in plain. It outlives the key that was to erase it.
     SnapshotInPlain = "snapshot-in-plain",
+    /// A key that was destroyed comes back with an old copy of the key file.
+    DestroyedKeyComesBack = "destroyed-key-comes-back",
 }
 
 /// Whether this mistake is to be made: never, without the feature.

@@ -130,7 +130,7 @@ pub use error::{AppendError, OpenError, ReadError};
 pub use events::Events;
 pub use guards::{GuardError, GuardInfo, Guards};
 pub use inspect::{Fact, InspectedFrame, InspectedRecord, Inspection, inspect, inspect_frame, inspect_in};
-pub use keys::{Encrypt, KeyError, KeyFile, KeyInfo};
+pub use keys::{Encrypt, KeyError, KeyFile, KeyInfo, KeysMerged};
 pub use lists::{StreamInfo, Streams, TypeInfo};
 pub use maintenance::MaintainError;
 pub use options::{Durability, Options};

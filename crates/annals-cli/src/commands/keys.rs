@@ -5,10 +5,12 @@ use crate::output::Facts;
 use crate::table::{Column, text};
 use crate::time;
 use crate::tool::Tool;
-use annals::{KeyFile, KeyInfo};
+use annals::{KeyFile, KeyInfo, KeysMerged, PayloadError, Query};
 use anyhow::{Result, bail};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-/// List, create or destroy the keys that payloads are encrypted under
+/// List, create, destroy, back up and verify the keys that payloads are encrypted under
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Whose key is destroyed, his payloads are erased, in the store and in all its copies. That cannot be taken back.\n\
@@ -16,7 +18,8 @@ use anyhow::{Result, bail};
     Examples:\n  \
     annals --keys ./keys --encrypt category:user append --stream user-7 --type Registered --data '{\"name\":\"Ada\"}'\n  \
     annals --keys ./keys keys list\n  \
-    annals --keys ./keys keys destroy user-7"
+    annals --keys ./keys keys destroy user-7\n  \
+    annals --keys ./keys keys backup /another/disk/keys"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -36,6 +39,34 @@ enum What {
     Destroy {
         /// The subject
         subject: String,
+    },
+    /// Bring a copy of the key file up to date: what is new, and what was destroyed
+    #[command(
+        after_help = "What is destroyed in one of the two is destroyed in the copy. Do not keep copies for longer than a destroyed key may live on.\n\n\
+        JSON: added, destroyed (keys of the copy), kept_destroyed (keys that only the copy knows to be destroyed)."
+    )]
+    Backup {
+        /// The copy, which is made if it is not there
+        destination: PathBuf,
+    },
+    /// Take in the keys of a copy, without bringing back what was destroyed since it was made
+    #[command(
+        after_help = "What is destroyed in one of the two is destroyed in the key file that --keys names, which is made if it is not there.\n\n\
+        JSON: added, destroyed (keys that are destroyed in the copy), kept_destroyed (keys of the copy that are destroyed here, and stay so)."
+    )]
+    Merge {
+        /// The copy
+        copy: PathBuf,
+    },
+    /// Verify the key file, and with --payloads that the keys of all payloads of the store are in it
+    #[command(
+        after_help = "JSON: keys, destroyed (keys), and with --payloads: encrypted (events), readable, erased (their keys were destroyed), \
+        unreadable, missing (the ids of keys that are not there). What is unreadable ends it with an error."
+    )]
+    Verify {
+        /// Read all encrypted payloads of the store
+        #[arg(long)]
+        payloads: bool,
     },
 }
 
@@ -63,6 +94,83 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
             out.facts(&Facts::new().text("destroyed", subject))?;
             out.flush()
         }
+        What::Backup { destination } => {
+            let keys = KeyFile::open_read_only(path)?;
+            merged(tool, KeyFile::open(destination)?.merge(&keys)?)
+        }
+        What::Merge { copy } => {
+            let copy = KeyFile::open_read_only(copy)?;
+            merged(tool, KeyFile::open(path)?.merge(&copy)?)
+        }
+        What::Verify { payloads } => verify(tool, path, *payloads),
+    }
+}
+
+fn merged(tool: &Tool, merged: KeysMerged) -> Result<()> {
+    let facts = Facts::new()
+        .number("added", merged.added)
+        .number("destroyed", merged.destroyed)
+        .number("kept_destroyed", merged.kept_destroyed);
+    let mut out = tool.out();
+    out.facts(&facts)?;
+    out.flush()
+}
+
+fn verify(tool: &Tool, path: &Path, payloads: bool) -> Result<()> {
+    // Every checksum in it is compared when it is opened.
+    let keys = KeyFile::open_read_only(path)?.list();
+    let destroyed = keys.iter().filter(|key| key.destroyed_at.is_some()).count();
+    let mut facts = Facts::new().number("keys", keys.len()).number("destroyed", destroyed);
+    let found = if payloads { Some(Payloads::of(tool)?) } else { None };
+    if let Some(found) = &found {
+        let missing: Vec<_> = found.missing.iter().map(ToString::to_string).collect();
+        facts = facts
+            .number("encrypted", found.readable + found.erased + found.unreadable)
+            .number("readable", found.readable)
+            .number("erased", found.erased)
+            .number("unreadable", found.unreadable)
+            .json_and("missing", serde_json::json!(missing).to_string(), missing.join("; "));
+    }
+    let mut out = tool.out();
+    out.facts(&facts)?;
+    out.flush()?;
+    if let Some(Payloads { first: Some(first), .. }) = found {
+        return Err(first.into());
+    }
+    Ok(())
+}
+
+/// What can be read of the encrypted payloads of the store.
+#[derive(Default)]
+struct Payloads {
+    readable: u64,
+    erased: u64,
+    unreadable: u64,
+    missing: BTreeSet<annals::Uuid>,
+    first: Option<PayloadError>,
+}
+
+impl Payloads {
+    fn of(tool: &Tool) -> Result<Self> {
+        let store = tool.reading()?;
+        let view = store.view();
+        let mut found = Payloads::default();
+        for event in view.read(Query::all())? {
+            let event = event?;
+            let Some(key) = event.payload.key() else { continue };
+            match event.plain() {
+                Ok(_) => found.readable += 1,
+                Err(error) if error.is_erased() => found.erased += 1,
+                Err(error) => {
+                    found.unreadable += 1;
+                    if matches!(error, PayloadError::KeyMissing { .. }) {
+                        found.missing.insert(key);
+                    }
+                    found.first.get_or_insert(error);
+                }
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -85,3 +85,47 @@ fn keys_are_created_by_hand_too_and_the_file_has_to_be_named() {
     }
     place.fails(2, &["--encrypt", "tag:x", "append", "--stream", "s", "--type", "T"]);
 }
+
+#[test]
+fn a_copy_of_the_keys_is_put_back_without_what_was_destroyed_since() {
+    let place = place();
+    let erase = r#"{"stream":"user-8","type":"Registered","data":{"name":"Bob"}}"#;
+    let file = place.file("more.jsonl", erase);
+    place.ok(&with(&["--encrypt", "category:user", "import", &file]));
+    assert_eq!(place.one(&with(&["keys", "backup", "copy"]))["added"], 2);
+    let sound = place.one(&with(&["keys", "verify", "--payloads"]));
+    assert_eq!((&sound["keys"], &sound["encrypted"], &sound["readable"]), (&json!(2), &json!(2), &json!(2)));
+    place.ok(&with(&["keys", "destroy", "user-8"]));
+    let merged = place.one(&with(&["keys", "merge", "copy"]));
+    assert_eq!(merged, json!({"added": 0, "destroyed": 0, "kept_destroyed": 1}));
+    let sound = place.one(&with(&["keys", "verify", "--payloads"]));
+    assert_eq!(
+        (&sound["destroyed"], &sound["erased"], &sound["readable"]),
+        (&json!(1), &json!(1), &json!(1))
+    );
+
+    // With the copy that is up to date the key file is made anew; the old one knew nothing of the destruction.
+    assert_eq!(place.one(&with(&["keys", "backup", "copy"]))["destroyed"], 1);
+    place.ok(&["--keys", "anew", "keys", "merge", "copy"]);
+    assert_eq!(place.one(&["--keys", "anew", "keys", "verify", "--payloads"]), sound);
+}
+
+#[test]
+fn keys_that_are_missing_are_named_and_it_is_said_what_to_do() {
+    let place = place();
+    let id = place.one(&with(&["keys", "list"]))["id"].clone();
+    place.ok(&["--keys", "others", "keys", "create", "user-7"]);
+    let run = place.run(&["--keys", "others", "keys", "verify", "--payloads"]);
+    assert_eq!(run.status, 1);
+    assert!(run.stderr.contains("open the store with the key file that has it"), "{}", run.stderr);
+    assert_eq!((&run.json()[0]["unreadable"], &run.json()[0]["missing"]), (&json!(1), &json!([id])));
+    // A path that is wrong by a letter makes no second key of a subject.
+    for args in [
+        &["read", "--all"][..],
+        &["--encrypt", "category:user", "append", "--stream", "user-7", "--type", "T"],
+    ] {
+        let refused = place.fails(1, &[&["--keys", "kyes"], args].concat());
+        assert!(refused.contains("kyes") && refused.contains("keys merge"), "{refused}");
+    }
+    assert!(!place.path("kyes").exists());
+}

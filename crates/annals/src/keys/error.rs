@@ -2,6 +2,7 @@
 
 use annals_format::keys::KEY_NAME_BYTES_MAX;
 use annals_format::{Corruption, FormatError};
+use annals_types::Uuid;
 use std::io;
 use std::path::PathBuf;
 
@@ -10,7 +11,9 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum KeyError {
     /// There is no such file.
-    #[error("there is no key file {path:?}")]
+    #[error(
+        "there is no key file {path:?}: name the one that the store is used with, or put it back from a copy (`annals keys merge`); a new one, which `annals keys create` makes, cannot read what is encrypted already"
+    )]
     NotFound {
         /// The path.
         path: PathBuf,
@@ -58,6 +61,12 @@ pub enum KeyError {
     /// It was opened for reading only.
     #[error("the key file is open for reading only")]
     ReadOnly,
+    /// Two key files have different keys under one id: one of them was changed by something else.
+    #[error("the key {key} is another one in the other key file: one of the two is not what it was")]
+    Conflict {
+        /// The id of the key.
+        key: Uuid,
+    },
     /// A write has failed before, so that it is not known what is in the file.
     #[error("writing the key file has failed before: open it again")]
     Poisoned,

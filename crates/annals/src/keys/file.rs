@@ -3,12 +3,12 @@
 //! The steps of a destruction: a record that says so is written and synced, then the secret is overwritten and synced. After a crash
 //! between the two the key is destroyed, and the next opening for writing overwrites the secret.
 
+use super::parsing::header_of;
 use super::{KeyError, KeyInfo};
 use annals_format::keys::{
-    KEY_FILE_HEADER_BYTES, KEY_RECORD_ALIGNMENT, KEY_RECORD_HEADER_BYTES, KeyFact, KeyFileHeader, KeyRecord,
+    KEY_FILE_HEADER_BYTES, KEY_RECORD_HEADER_BYTES, KeyFact, KeyFileHeader, KeyRecord,
 };
 use annals_format::payload::{Key, KeyState};
-use annals_format::{Corruption, Damage};
 use annals_types::planted::{Bug, planted};
 use annals_types::{Timestamp, Uuid};
 use annals_vfs::{Access, Disk, Env, File, Lock, read_exact_at, write_all_at};
@@ -21,35 +21,35 @@ const BYTES_MAX: u64 = 512 << 20;
 
 #[derive(Debug)]
 pub(super) struct Opened {
-    name: String,
-    header: KeyFileHeader,
-    end: u64,
-    entries: Vec<Entry>,
-    by_id: HashMap<Uuid, usize, foldhash::quality::RandomState>,
-    /// Of keys that are there.
-    by_name: HashMap<String, usize, foldhash::quality::RandomState>,
+    pub(super) name: String,
+    pub(super) header: KeyFileHeader,
+    pub(super) end: u64,
+    pub(super) entries: Vec<Entry>,
+    pub(super) by_id: HashMap<Uuid, usize, foldhash::quality::RandomState>,
+    /// Of keys that are there: of several with one name, which only merging makes, that which was created last.
+    pub(super) by_name: HashMap<String, usize, foldhash::quality::RandomState>,
     /// `None` if it is open for reading only.
-    writing: Option<Writing>,
+    pub(super) writing: Option<Writing>,
 }
 
 #[derive(Debug)]
-struct Writing {
+pub(super) struct Writing {
     file: Arc<dyn File>,
     failed: bool,
     _lock: Box<dyn Lock>,
 }
 
-#[derive(Debug)]
-struct Entry {
-    id: Uuid,
-    created_at: Timestamp,
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) id: Uuid,
+    pub(super) created_at: Timestamp,
     /// Where its secret lies in the file.
-    secret: std::ops::Range<u64>,
-    state: EntryState,
+    pub(super) secret: std::ops::Range<u64>,
+    pub(super) state: EntryState,
 }
 
-#[derive(Debug)]
-enum EntryState {
+#[derive(Clone, Debug)]
+pub(super) enum EntryState {
     Here(Key, String),
     Destroyed(Timestamp),
 }
@@ -104,78 +104,6 @@ impl Opened {
         Ok(opened)
     }
 
-    fn parse(name: &str, bytes: &[u8]) -> Result<Self, KeyError> {
-        let header = header_of(name, bytes)?;
-        let mut opened = Opened {
-            name: name.to_owned(),
-            header,
-            end: KEY_FILE_HEADER_BYTES as u64,
-            entries: Vec::new(),
-            by_id: HashMap::default(),
-            by_name: HashMap::default(),
-            writing: None,
-        };
-        let mut without_secret: HashMap<Uuid, Damage, foldhash::quality::RandomState> = HashMap::default();
-        while let Some(rest) = bytes.get(opened.end as usize..).filter(|rest| !rest.is_empty()) {
-            let offset = opened.end;
-            let (record, length) = match KeyRecord::decode(rest, &header, offset) {
-                Ok(decoded) => decoded,
-                Err(_) if is_torn(bytes, &header, offset) => break,
-                Err(damage) => return Err(KeyError::Corrupt(damage.in_file(name))),
-            };
-            let end = offset + length as u64;
-            if record.what == (KeyFact::Created { secret: None }) {
-                // One of the last write was perhaps never whole. Any other was, and may have been overwritten since.
-                if is_torn(bytes, &header, offset) {
-                    break;
-                }
-                let at = offset + KEY_RECORD_HEADER_BYTES as u64;
-                without_secret.insert(record.id, Damage::new(at, "a key without its secret", 0u64, 1u64));
-            }
-            if record.what == KeyFact::Destroyed {
-                without_secret.remove(&record.id);
-            }
-            opened.take(record, offset + KEY_RECORD_HEADER_BYTES as u64..end)?;
-            opened.end = end;
-        }
-        match without_secret.into_values().next() {
-            Some(damage) => Err(KeyError::Corrupt(damage.in_file(name))),
-            None => Ok(opened),
-        }
-    }
-
-    fn take(&mut self, record: KeyRecord, secret: std::ops::Range<u64>) -> Result<(), KeyError> {
-        let KeyRecord { id, at, what, .. } = record;
-        match what {
-            KeyFact::Created { secret: made } => {
-                let state = match made {
-                    Some((key, name)) => {
-                        self.by_name.insert(name.clone(), self.entries.len());
-                        EntryState::Here(key, name)
-                    }
-                    None => EntryState::Destroyed(at),
-                };
-                self.by_id.insert(id, self.entries.len());
-                self.entries.push(Entry { id, created_at: at, secret, state });
-            }
-            KeyFact::Destroyed => {
-                let Some(index) = self.by_id.get(&id) else {
-                    let damage =
-                        Damage::new(secret.start, "a destroyed key that was not created", 0u64, 1u64);
-                    return Err(KeyError::Corrupt(damage.in_file(self.name.as_str())));
-                };
-                let entry = &mut self.entries[*index];
-                if let EntryState::Here(_, name) = &entry.state
-                    && self.by_name.get(name) == Some(index)
-                {
-                    self.by_name.remove(name);
-                }
-                entry.state = EntryState::Destroyed(at);
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn state(&self, id: Uuid) -> KeyState {
         match self.by_id.get(&id).map(|index| &self.entries[*index].state) {
             Some(EntryState::Here(key, _)) => KeyState::Here(key.clone()),
@@ -186,6 +114,14 @@ impl Opened {
 
     pub(super) fn info(&self, id: Uuid) -> Option<KeyInfo> {
         self.by_id.get(&id).map(|index| info(&self.entries[*index]))
+    }
+
+    pub(super) fn entry(&self, id: Uuid) -> Option<&Entry> {
+        self.by_id.get(&id).map(|index| &self.entries[*index])
+    }
+
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     pub(super) fn list(&self) -> Vec<KeyInfo> {
@@ -218,29 +154,51 @@ impl Opened {
             let what = KeyFact::Created { secret: Some((Key(key), (*name).to_owned())) };
             records.push(KeyRecord { id: Uuid::from_bytes(id), at: env.clock.now(), index, what });
         }
-        self.append(records)
+        let first = self.entries.len();
+        self.append(records)?;
+        self.by_name.extend(names.iter().map(|name| (*name).to_owned()).zip(first..));
+        Ok(())
     }
 
+    /// Destroys all keys of a name; says whether there was one.
     pub(super) fn destroy(&mut self, name: &str, now: Timestamp) -> Result<bool, KeyError> {
-        let Some(index) = self.by_name.get(name).copied() else { return Ok(false) };
-        let id = self.entries[index].id;
-        self.append(vec![KeyRecord { id, at: now, index: 0, what: KeyFact::Destroyed }])?;
-        if planted(Bug::DestroyedKeyNotOverwritten) {
-            return Ok(true);
+        if !self.by_name.contains_key(name) {
+            return Ok(false);
         }
-        let what = format!("write {}", self.name);
-        let writing = self.writing.as_mut().ok_or(KeyError::ReadOnly)?;
-        let written = overwrite(&*writing.file, &self.entries[index]).and_then(|()| writing.file.sync_data());
-        writing.failed |= written.is_err();
-        written.map_err(KeyError::io(what))?;
+        let is_of = |entry: &&Entry| matches!(&entry.state, EntryState::Here(_, own) if own == name);
+        let keys: Vec<_> = self.entries.iter().filter(is_of).map(|entry| entry.id).collect();
+        let records = keys.iter().zip(0..);
+        let records =
+            records.map(|(id, index)| KeyRecord { id: *id, at: now, index, what: KeyFact::Destroyed });
+        self.append(records.collect())?;
+        self.by_name.remove(name);
+        self.overwrite(&keys)?;
         Ok(true)
     }
 
+    /// Overwrites the secrets of keys that are known to be destroyed.
+    pub(super) fn overwrite(&mut self, keys: &[Uuid]) -> Result<(), KeyError> {
+        if keys.is_empty() || planted(Bug::DestroyedKeyNotOverwritten) {
+            return Ok(());
+        }
+        let what = format!("write {}", self.name);
+        let writing = self.writing.as_mut().ok_or(KeyError::ReadOnly)?;
+        let mut indexes = keys.iter().filter_map(|id| self.by_id.get(id));
+        let written = indexes
+            .try_for_each(|index| overwrite(&*writing.file, &self.entries[*index]))
+            .and_then(|()| writing.file.sync_data());
+        writing.failed |= written.is_err();
+        written.map_err(KeyError::io(what))
+    }
+
     /// Writes records, durably, and takes them in.
-    fn append(&mut self, records: Vec<KeyRecord>) -> Result<(), KeyError> {
+    pub(super) fn append(&mut self, records: Vec<KeyRecord>) -> Result<(), KeyError> {
         let writing = self.writing.as_mut().ok_or(KeyError::ReadOnly)?;
         if writing.failed {
             return Err(KeyError::Poisoned);
+        }
+        if records.is_empty() {
+            return Ok(());
         }
         let (mut bytes, mut places) = (Vec::new(), Vec::new());
         for record in &records {
@@ -293,24 +251,6 @@ fn content(file: &dyn File, name: &str) -> Result<Vec<u8>, KeyError> {
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
     read_exact_at(file, &mut bytes, 0).map_err(KeyError::io(format!("read {name}")))?;
     Ok(bytes)
-}
-
-fn header_of(name: &str, bytes: &[u8]) -> Result<KeyFileHeader, KeyError> {
-    let Some(header) = bytes.first_chunk::<KEY_FILE_HEADER_BYTES>() else {
-        let (found, expected) = (bytes.len() as u64, KEY_FILE_HEADER_BYTES as u64);
-        let (file, what) = (name.to_owned(), "room for the header of a key file".to_owned());
-        return Err(KeyError::Corrupt(Corruption { file, offset: 0, what, found, expected }));
-    };
-    KeyFileHeader::decode(header).map_err(|error| KeyError::format(name, error))
-}
-
-/// Whether what stands at `offset` was perhaps never written to its end: no record behind it was begun after another sync.
-fn is_torn(bytes: &[u8], header: &KeyFileHeader, offset: u64) -> bool {
-    let places = (offset..bytes.len() as u64).step_by(KEY_RECORD_ALIGNMENT).skip(1);
-    let is_proof = |at: u64| {
-        KeyRecord::decode(&bytes[at as usize..], header, at).is_ok_and(|(record, _)| record.index == 0)
-    };
-    !places.into_iter().any(is_proof)
 }
 
 fn overwrite(file: &dyn File, entry: &Entry) -> io::Result<()> {

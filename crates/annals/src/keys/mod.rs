@@ -6,10 +6,13 @@
 mod encryption;
 mod error;
 mod file;
+mod merge;
+mod parsing;
 
 pub use encryption::Encrypt;
 pub(crate) use encryption::{Encryption, open_state};
 pub use error::KeyError;
+pub use merge::KeysMerged;
 
 use annals_format::keys::KEY_NAME_BYTES_MAX;
 use annals_format::payload::{Key, KeyState, Keys};
@@ -99,7 +102,7 @@ impl KeyFile {
         made.ok_or(KeyError::Name { bytes: name.len() })
     }
 
-    /// Destroys the key of a name, and with it all payloads under it. When this returns, it is durably known to be destroyed, and its
+    /// Destroys the key of a name (all of them, see [`KeyFile::merge`]), and with it all payloads under it. When this returns, it is durably known to be destroyed, and its
     /// bytes (and the name) in the file are overwritten. Says whether there was one.
     ///
     /// That the bytes are overwritten does not mean that a medium which writes elsewhere (flash, a file system that copies on write)
@@ -110,6 +113,36 @@ impl KeyFile {
     pub fn destroy(&self, name: &str) -> Result<bool, KeyError> {
         let now = self.0.env.clock.now();
         self.0.opened.lock().destroy(name, now)
+    }
+
+    /// Takes in what another key file has: the keys that are not here, and that keys are destroyed. What is destroyed in one of the two
+    /// is destroyed, so a copy from before a destruction can be put back without bringing the key back, and a copy can be brought up to date.
+    /// Durable when this returns.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// use annals::KeyFile;
+    /// let keys = KeyFile::open(directory.path().join("keys"))?;
+    /// keys.create("user-7")?;
+    /// KeyFile::open(directory.path().join("copy"))?.merge(&keys)?;
+    ///
+    /// keys.destroy("user-7")?;
+    /// let copy = KeyFile::open_read_only(directory.path().join("copy"))?;
+    /// assert_eq!(keys.merge(&copy)?.kept_destroyed, 1);
+    /// assert!(keys.list().iter().all(|key| key.destroyed_at.is_some()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Two keys of one name may come of it, if one was created while the other was lost: both are read with, the one that was created
+    /// last is encrypted with, and [`KeyFile::destroy`] destroys both.
+    ///
+    /// # Errors
+    /// [`KeyError::Conflict`], [`KeyError::ReadOnly`], or that it cannot be written: then it is done in part, and can be done again when it is
+    /// opened again.
+    pub fn merge(&self, other: &KeyFile) -> Result<KeysMerged, KeyError> {
+        // Not both locks at once: two may merge crosswise.
+        let others = other.0.opened.lock().entries().to_vec();
+        self.0.opened.lock().merge(&others)
     }
 
     /// All keys, in the order in which they were created.
