@@ -1,34 +1,29 @@
 //! An archive: where its objects lie, and the few things that are done with them.
 
 use crate::error::ArchiveError;
-use annals::vfs::{File, read_exact_at};
 use annals::{Corruption, Position, Timestamp, Uuid};
-use annals_format::{ArchiveCatalog, ArchivedObject};
+use annals_format::ArchiveCatalog;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Larger objects are uploaded in parts of this size; more than two of them are never in memory.
-const PART_BYTES: usize = 8 << 20;
-/// How many parts are on their way at once.
-const PARTS_AT_ONCE: usize = 1;
 /// How often it is looked again at what changes meanwhile.
 pub(crate) const LOOKS: usize = 10;
 /// The directory of catalogs, and that of the stretches of segments.
 const CATALOGS: &str = "catalog";
-const OBJECTS: &str = "objects";
+pub(crate) const OBJECTS: &str = "objects";
 
 /// A place in an object storage where the log of one store is kept. Cheap to clone; all clones are the same.
 #[derive(Clone)]
-pub struct Archive(Arc<Inner>);
+pub struct Archive(pub(crate) Arc<Inner>);
 
-struct Inner {
-    objects: Arc<dyn ObjectStore>,
+pub(crate) struct Inner {
+    pub(crate) objects: Arc<dyn ObjectStore>,
     prefix: Path,
     name: String,
     runtime: Runtime,
@@ -62,7 +57,8 @@ impl fmt::Debug for Archive {
 impl Archive {
     /// The archive at an address: `file:///absolute/path` (created if it is not there), `memory://` (a new one that is gone with
     /// its last handle, for tests) or, with the feature `s3`, `s3://bucket/prefix`, for which the environment names endpoint, region
-    /// and credentials, as `AWS_ENDPOINT`, `AWS_REGION`, `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
+    /// and credentials, as `AWS_ENDPOINT`, `AWS_REGION`, `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and `AWS_ALLOW_HTTP=true` for an
+    /// endpoint without TLS).
     ///
     /// # Errors
     /// [`ArchiveError::Address`], and what the system says.
@@ -89,7 +85,7 @@ impl Archive {
     /// The archive in an object storage of the caller's own, below a prefix; `name` is what messages call it.
     ///
     /// The storage has to create an object only if there is none of its name ([`PutMode::Create`]), and to show what was created
-    /// to whoever lists or gets it afterwards.
+    /// to whoever lists or gets it afterwards. Whether it does the first is tried before anything is shipped there.
     ///
     /// # Errors
     /// [`ArchiveError::Address`] if the prefix is no path, and what the system says.
@@ -202,79 +198,7 @@ impl Archive {
         let _ = self.wait(self.0.objects.delete(&self.path(OBJECTS, name)));
     }
 
-    /// Uploads a stretch of a file.
-    pub(crate) fn put(&self, file: &dyn File, object: &ArchivedObject) -> Result<(), ArchiveError> {
-        let path = self.path(OBJECTS, &object.name());
-        let length = object.to - object.from;
-        let failed = || ArchiveError::storage(format!("write {path}"));
-        let read = |from: u64, bytes: usize| {
-            let mut buffer = vec![0; bytes];
-            let read = read_exact_at(file, &mut buffer, from);
-            read.map(|()| buffer).map_err(ArchiveError::io(format!("read segment {}", object.segment_id)))
-        };
-        if length <= PART_BYTES as u64 {
-            let bytes = read(object.from, usize::try_from(length).unwrap_or(PART_BYTES))?;
-            return self.wait(self.0.objects.put(&path, bytes.into())).map(|_| ()).map_err(failed());
-        }
-        self.wait(async {
-            let upload = self.0.objects.put_multipart(&path).await.map_err(failed())?;
-            let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
-            let mut at = object.from;
-            while at < object.to {
-                let most = usize::try_from(object.to - at).unwrap_or(PART_BYTES).min(PART_BYTES);
-                upload.wait_for_capacity(PARTS_AT_ONCE).await.map_err(failed())?;
-                match read(at, most) {
-                    Ok(bytes) => upload.put(bytes.into()),
-                    Err(error) => {
-                        let _ = upload.abort().await;
-                        return Err(error);
-                    }
-                }
-                at += most as u64;
-            }
-            upload.finish().await.map(|_| ()).map_err(failed())
-        })
-    }
-
-    /// Hands over a stretch, piece by piece. One that is shorter than it should be is damage.
-    pub(crate) fn get(
-        &self,
-        object: &ArchivedObject,
-        piece: &mut dyn FnMut(&[u8]) -> Result<(), ArchiveError>,
-    ) -> Result<(), ArchiveError> {
-        let path = self.path(OBJECTS, &object.name());
-        let length = object.to - object.from;
-        let head = self.wait(self.0.objects.head(&path)).map_err(|error| self.missing(&path, error))?;
-        if head.size != length {
-            let what = "length of the object".into();
-            let corruption =
-                Corruption { file: path.to_string(), offset: 0, what, found: head.size, expected: length };
-            return Err(ArchiveError::Corrupt { archive: self.name(), corruption });
-        }
-        let mut at = 0;
-        while at < length {
-            let end = length.min(at + PART_BYTES as u64);
-            let bytes = self.wait(self.0.objects.get_range(&path, at..end));
-            piece(&bytes.map_err(|error| self.missing(&path, error))?)?;
-            at = end;
-        }
-        Ok(())
-    }
-
-    /// An object that the catalog names is there.
-    fn missing(&self, path: &Path, error: object_store::Error) -> ArchiveError {
-        match error {
-            object_store::Error::NotFound { .. } => {
-                let what = "object that is not there".into();
-                let corruption =
-                    Corruption { file: path.to_string(), offset: 0, what, found: 0, expected: 0 };
-                ArchiveError::Corrupt { archive: self.name(), corruption }
-            }
-            error => ArchiveError::storage(format!("read {path}"))(error),
-        }
-    }
-
-    fn get_all(&self, path: &Path) -> Result<Vec<u8>, ArchiveError> {
+    pub(crate) fn get_all(&self, path: &Path) -> Result<Vec<u8>, ArchiveError> {
         let objects = &self.0.objects;
         let read = self.wait(async { objects.get(path).await?.bytes().await });
         read.map(|bytes| bytes.to_vec()).map_err(ArchiveError::storage(format!("read {path}")))
@@ -293,12 +217,12 @@ impl Archive {
         self.path(CATALOGS, &format!("{sequence:020}"))
     }
 
-    fn path(&self, directory: &str, name: &str) -> Path {
+    pub(crate) fn path(&self, directory: &str, name: &str) -> Path {
         self.0.prefix.clone().join(directory).join(name)
     }
 
     /// Runs what the object storage does to its end. Also from within an asynchronous program, whose thread waits.
-    fn wait<F: Future<Output: Send> + Send>(&self, work: F) -> F::Output {
+    pub(crate) fn wait<F: Future<Output: Send> + Send>(&self, work: F) -> F::Output {
         let runtime = &self.0.runtime;
         if Handle::try_current().is_err() {
             return runtime.block_on(work);
@@ -310,16 +234,10 @@ impl Archive {
     }
 }
 
-#[cfg(feature = "s3")]
-fn s3(url: &str, rest: &str) -> Result<Archive, ArchiveError> {
-    use object_store::aws::AmazonS3Builder;
-    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    let built = AmazonS3Builder::from_env().with_bucket_name(bucket).build();
-    let objects = built.map_err(ArchiveError::storage(format!("use {url}")))?;
-    Archive::new(Arc::new(objects), prefix.trim_end_matches('/'), url)
-}
+#[cfg(any(feature = "s3", test))]
+use crate::s3::from_environment as s3;
 
-#[cfg(not(feature = "s3"))]
+#[cfg(not(any(feature = "s3", test)))]
 fn s3(url: &str, _rest: &str) -> Result<Archive, ArchiveError> {
     let reason = "this program was built without the feature `s3`".to_owned();
     Err(ArchiveError::Address { url: url.to_owned(), reason })

@@ -17,7 +17,7 @@ pub enum ArchiveError {
         reason: String,
     },
     /// The object storage refused, or could not be reached.
-    #[error("cannot {what}")]
+    #[error("cannot {what}{}", advice(source))]
     Storage {
         /// What was to be done.
         what: String,
@@ -39,6 +39,15 @@ pub enum ArchiveError {
     /// Another shipper has taken over, or the archive was written by one. This one must not go on.
     #[error("another shipper has taken over the archive {archive}; stop one of the two")]
     Fenced {
+        /// The archive.
+        archive: String,
+    },
+    /// The object storage does not look whether there is an object of a name before it creates one, so that it cannot be noticed
+    /// that somebody else ships to the archive.
+    #[error(
+        "the object storage of {archive} does not keep the condition that an object is created only if there is none of its name (If-None-Match), so two who ship there could not notice each other: use another one"
+    )]
+    Unconditional {
         /// The archive.
         archive: String,
     },
@@ -99,8 +108,9 @@ impl ArchiveError {
 
     /// Whether trying again cannot help.
     pub(crate) fn is_final(&self) -> bool {
-        use ArchiveError::{Address, Diverged, Fenced, Newer, OtherStore};
+        use ArchiveError::{Address, Diverged, Fenced, Newer, OtherStore, Unconditional};
         matches!(self, Address { .. } | Diverged { .. } | Fenced { .. } | Newer { .. } | OtherStore { .. })
+            || matches!(self, Unconditional { .. })
             || self.is_corruption()
     }
 
@@ -124,6 +134,30 @@ impl ArchiveError {
             }
         };
         ArchiveError::Corrupt { archive: archive.to_owned(), corruption }
+    }
+}
+
+/// What to do about what an object storage says.
+fn advice(error: &object_store::Error) -> &'static str {
+    const REFUSED: &str = ": the object storage refuses the credentials, or what they are to allow: reading, writing, listing, removing";
+    const NOT_FOUND: &str = ": it is not there, or the bucket is not";
+    use object_store::Error::{Generic, NotFound, PermissionDenied, Unauthenticated};
+    match error {
+        PermissionDenied { .. } | Unauthenticated { .. } => REFUSED,
+        NotFound { .. } => NOT_FOUND,
+        // A list that is refused tells the status only in words.
+        Generic { source, .. } => {
+            let words = source.to_string();
+            let is = |status: &str| words.contains(&format!("status code: {status}"));
+            if is("401") || is("403") {
+                REFUSED
+            } else if is("404") {
+                NOT_FOUND
+            } else {
+                ""
+            }
+        }
+        _ => "",
     }
 }
 

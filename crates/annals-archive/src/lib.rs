@@ -34,14 +34,19 @@
 
 mod archive;
 mod error;
+mod progress;
 mod restore;
+#[cfg(any(feature = "s3", test))]
+mod s3;
 mod ship;
 mod shipper;
+mod stretches;
 #[cfg(test)]
 mod tests;
 
 pub use archive::{Archive, ArchiveStatus};
 pub use error::ArchiveError;
 pub use object_store;
+pub use progress::{Lag, ShipperOptions, ShipperProgress};
 pub use ship::Shipped;
-pub use shipper::{Lag, Shipper, ShipperOptions, ShipperProgress};
+pub use shipper::Shipper;

@@ -6,7 +6,7 @@
 //! 3. A catalog with the next number is created. From then on this is what the archive has.
 //! 4. Objects that it does not name any more are removed.
 //!
-//! Whoever begins to ship creates a catalog first, with what was there. So everybody who shipped before is fenced off, and what they
+//! Whoever begins to ship tries whether the storage keeps conditions, and then creates a catalog, with what was there. So everybody who shipped before is fenced off, and what they
 //! have left is nobody's: it can be removed.
 
 use crate::archive::Archive;
@@ -83,6 +83,9 @@ impl Shipment {
     fn take_over(&self, staged: &Staged, report: &BackupReport) -> Result<ArchiveCatalog, ArchiveError> {
         let archive = self.archive.name();
         let left = self.archive.objects()?;
+        if !self.has_shipped {
+            self.archive.must_keep_conditions(self.shipper)?;
+        }
         let catalog = match self.archive.newest()? {
             Some(there) if there.store_id != staged.manifest.store_id => {
                 return Err(ArchiveError::OtherStore { archive });

@@ -2,8 +2,9 @@
 
 use crate::archive::Archive;
 use crate::error::ArchiveError;
+use crate::progress::{Lag, ShipperOptions, ShipperProgress};
 use crate::ship::{Shipment, Shipped};
-use annals::{BackupOptions, Position, Store};
+use annals::{Position, Store};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,70 +17,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const PATIENCE_MIN: Duration = Duration::from_millis(500);
 /// And at most.
 const PATIENCE_MAX: Duration = Duration::from_secs(60);
-
-/// How a [`Shipper`] works.
-#[derive(Clone, Debug)]
-pub struct ShipperOptions {
-    every: Duration,
-    backup: BackupOptions,
-}
-
-impl Default for ShipperOptions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl ShipperOptions {
-    /// What is new is shipped a second after the last time, and verified before.
-    #[must_use]
-    pub fn new() -> Self {
-        ShipperOptions { every: Duration::from_secs(1), backup: BackupOptions::new() }
-    }
-
-    /// How long after it was shipped the last time what is new is shipped again: about how far the archive is behind. Default: one
-    /// second. Each time costs some syncs of the staging directory and two requests to the object storage, at least.
-    #[must_use]
-    pub fn every(mut self, every: Duration) -> Self {
-        self.every = every;
-        self
-    }
-
-    /// How the staging directory is brought up to date; see [`Store::backup`].
-    #[must_use]
-    pub fn backup(mut self, options: BackupOptions) -> Self {
-        self.backup = options;
-        self
-    }
-}
-
-/// How far an archive is behind its store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lag {
-    /// Events that the store has and the archive has not.
-    pub events: u64,
-    /// For how long there has been an event that the archive has not; zero if there is none.
-    pub time: Duration,
-}
-
-/// What a shipper has done so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ShipperProgress {
-    /// The archive has everything up to here.
-    pub position: Position,
-    /// How often something was shipped.
-    pub times: u64,
-    /// Objects that were written.
-    pub objects: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// How often it has failed since it last succeeded.
-    pub failures: u64,
-    /// What went wrong the last time, in words; `None` since it last succeeded.
-    pub failure: Option<String>,
-    /// Whether it goes on: not after it was stopped, or failed in a way that trying again cannot help.
-    pub running: bool,
-}
 
 /// A thread that keeps an archive up to date with a store. Dropping it stops it, at any point: what was not shipped is shipped
 /// by the next one.
@@ -151,10 +88,14 @@ impl Shipper {
     /// How far the archive is behind.
     #[must_use]
     pub fn lag(&self) -> Lag {
-        let state = self.shared.lock();
-        let events = self.store.last_position().get().saturating_sub(state.progress.position.get());
-        let time = state.behind.filter(|_| events > 0).map_or(Duration::ZERO, |behind| behind.elapsed());
-        Lag { events, time }
+        let (shipped, behind) = {
+            let state = self.shared.lock();
+            (state.progress.position, state.behind)
+        };
+        let view = self.store.view();
+        let events = view.position().get().saturating_sub(shipped.get());
+        let time = behind.filter(|_| events > 0).map_or(Duration::ZERO, |behind| behind.elapsed());
+        Lag { events, bytes: view.log_bytes_after(shipped).ok(), time }
     }
 
     /// What was done so far.
@@ -172,6 +113,7 @@ impl Shipper {
             let left = deadline.saturating_duration_since(Instant::now());
             let done = state.progress.position >= wanted && state.progress.times > 0;
             if done || left.is_zero() || !state.progress.running {
+                state.hurry = false;
                 return done;
             }
             state.hurry = true;
@@ -217,7 +159,9 @@ impl Shared {
                 Ok(shipped) => {
                     self.note(shipped, begun);
                     patience = PATIENCE_MIN;
-                    if !self.wait_for_news(&shipment, shipped.position, begun + options.every) {
+                    if !self.wait_for_news(&shipment, shipped.position)
+                        || !self.wait_until_due(&shipment, shipped.position, begun, options)
+                    {
                         return Ok(());
                     }
                 }
@@ -252,8 +196,8 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Waits until there are events behind a position, and at least until `from`. `false` if it is to stop.
-    fn wait_for_news(&self, shipment: &Shipment, shipped: Position, from: Instant) -> bool {
+    /// Waits until there are events behind a position. `false` if it is to stop.
+    fn wait_for_news(&self, shipment: &Shipment, shipped: Position) -> bool {
         loop {
             // The store of another process cannot be read for a moment, say: then it is looked again.
             let news = shipment.store().wait_beyond(shipped, LOOK_EVERY).unwrap_or(false);
@@ -262,7 +206,7 @@ impl Shared {
                 return false;
             }
             if news {
-                break;
+                return true;
             }
             state.behind = Some(Instant::now());
             let hurry = state.hurry;
@@ -275,7 +219,41 @@ impl Shared {
                 self.lock().hurry = false;
             }
         }
-        self.pause(from, true)
+    }
+
+    /// Waits until what is new is to be shipped. `false` if it is to stop.
+    fn wait_until_due(
+        &self,
+        shipment: &Shipment,
+        shipped: Position,
+        begun: Instant,
+        options: &ShipperOptions,
+    ) -> bool {
+        let due = begun + options.every;
+        loop {
+            let now = Instant::now();
+            // The store of another process is looked at, at least.
+            let _ = shipment.store().wait_beyond(shipment.store().last_position(), Duration::ZERO);
+            let bytes = shipment.store().view().log_bytes_after(shipped).unwrap_or(0);
+            if now >= due || bytes >= options.bytes || self.lock().hurry {
+                // Takes the hurry back.
+                return self.pause(now, true);
+            }
+            if !self.pause_for(due.min(now + LOOK_EVERY)) {
+                return false;
+            }
+        }
+    }
+
+    /// Waits until a moment, or until anything changes. `false` if it is to stop.
+    fn pause_for(&self, until: Instant) -> bool {
+        let state = self.lock();
+        if state.stop || state.hurry {
+            return !state.stop;
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        let waited = self.changed.wait_timeout(state, left);
+        !waited.unwrap_or_else(PoisonError::into_inner).0.stop
     }
 
     /// Waits until a moment, or until somebody is in a hurry, if that matters. `false` if it is to stop.

@@ -10,6 +10,7 @@ use annals_format::{FORMAT_VERSION, names};
 use annals_index::TermKind;
 use annals_types::{Position, Timestamp, Uuid};
 use annals_vfs::{Disk, EntryKind};
+use annals_wal::Segment;
 use std::io;
 
 /// Counts and sizes of a store.
@@ -121,6 +122,38 @@ impl Stats {
 fn compressed(view: &View) -> u64 {
     let segments = view.parts.segments_up_to(view.position());
     segments.filter(|(segment, ..)| matches!(segment.is_compressed(), Ok(true))).count() as u64
+}
+
+impl View {
+    /// How many bytes of the log lie between a position and that of the view: about, since what was written with them, and space that
+    /// compaction has left, is counted by where it lies.
+    ///
+    /// # Errors
+    /// As [`ReadError`] says.
+    pub fn log_bytes_after(&self, position: Position) -> Result<u64, ReadError> {
+        let mut bytes = 0;
+        for (segment, first, last) in self.parts.segments_up_to(self.position()).rev() {
+            if last <= position {
+                break;
+            }
+            let end = match segment.sealed_entry().filter(|entry| entry.last_position() <= last) {
+                Some(entry) => entry.length,
+                None => match segment.last_position_up_to(last)? {
+                    Some(at) => offset_of(segment, at)? + segment.record(at)?.map_or(0, <[u8]>::len) as u64,
+                    None => 0,
+                },
+            };
+            let begin = if first <= position { offset_of(segment, position.next())? } else { 0 };
+            bytes += end.saturating_sub(begin);
+        }
+        Ok(bytes)
+    }
+}
+
+/// Where the event at a position begins in its segment, or the next one that is there; beyond its end if there is none.
+fn offset_of(segment: &Segment, position: Position) -> Result<u64, ReadError> {
+    let at = segment.next_position(position)?.map_or(Ok(None), |at| segment.offset_of(at))?;
+    Ok(at.map_or(u64::MAX, u64::from))
 }
 
 /// How many runs there are, or are missing.

@@ -1,7 +1,10 @@
-//! Archives in memory and in a directory: complete, never half, of one shipper at a time.
+//! Archives in memory, in a directory and in S3: complete, never half, of one shipper at a time.
 
+mod compacted;
+mod erased;
 mod failing;
 mod faulty;
+mod s3;
 mod shipping;
 
 use crate::archive::Archive;

@@ -3,7 +3,8 @@
 use super::{LONG, Place, at, events_of, in_memory};
 use crate::archive::Archive;
 use crate::error::ArchiveError;
-use crate::shipper::{Shipper, ShipperOptions};
+use crate::progress::ShipperOptions;
+use crate::shipper::Shipper;
 use annals::{BackupError, BackupOptions, Options, RestoreTo};
 use std::time::Duration;
 
@@ -92,6 +93,47 @@ fn a_shipper_follows_the_store_and_tells_how_far_it_is_behind() {
     shipper.stop().unwrap();
     place.append(3);
     assert!(place.restored(&archive, RestoreTo::End).len() < place.events().len());
+}
+
+#[test]
+fn how_many_bytes_are_behind_is_told_and_they_are_shipped_before_it_is_time() {
+    let (place, archive) = (Place::new(), in_memory());
+    let hours = ShipperOptions::new().every(Duration::from_secs(10_000));
+    let start = |options: &ShipperOptions, staging| {
+        Shipper::start(place.store.clone(), archive.clone(), place.path(staging), options.clone()).unwrap()
+    };
+    let shipper = start(&hours, "one");
+    place.append(1);
+    assert!(shipper.flush(LONG));
+    let shipped = shipper.progress().position;
+    let before = place.store.view().log_bytes_after(shipped).unwrap();
+    assert_eq!((before, shipper.lag().bytes), (0, Some(0)));
+    let mut data = 0;
+    for _ in 0..30 {
+        place.append(1);
+        let events = place.events();
+        let new = events.iter().filter(|event| event.position > shipped);
+        data = new.map(|event| event.data().unwrap().len() as u64).sum();
+        let bytes = shipper.lag().bytes.unwrap();
+        assert!(bytes > data && bytes < data + (events.len() as u64 + 9) * 1000, "{bytes} for {data}");
+    }
+    assert_eq!(shipper.progress().position, shipped, "it is not time");
+    shipper.stop().unwrap();
+
+    let shipper = start(&hours.bytes(data / 2), "two");
+    assert!(shipper.flush(LONG));
+    let times = shipper.progress().times;
+    place.append(40);
+    let end = place.store.last_position();
+    let begun = std::time::Instant::now();
+    while shipper.progress().position < end {
+        assert!(begun.elapsed() < LONG, "{:?}", shipper.lag());
+        std::thread::sleep(Duration::from_millis(5));
+        // What is below the limit would stay until it is time.
+        place.append(1);
+    }
+    assert!(shipper.progress().times > times);
+    shipper.stop().unwrap();
 }
 
 #[test]
@@ -209,10 +251,11 @@ fn a_store_that_another_process_writes_is_shipped_to_what_is_durable() {
     assert!(place.restored(&archive, RestoreTo::End) == events_of(&place.store));
 }
 
-/// Only where the environment names one: `ANNALS_TEST_S3` is an address as s3://bucket/prefix, and the AWS variables say how to
-/// come to it.
+/// Of a real server, only where the environment names one, and with the feature: `ANNALS_TEST_S3` is an address as s3://bucket/prefix,
+/// and the AWS variables say how to come to it.
+#[cfg(feature = "s3")]
 #[test]
-fn a_store_is_shipped_to_s3_and_restored() {
+fn a_store_is_shipped_to_the_s3_of_the_environment_and_restored() {
     let Ok(url) = std::env::var("ANNALS_TEST_S3") else {
         eprintln!("skipped: ANNALS_TEST_S3 names no object storage");
         return;

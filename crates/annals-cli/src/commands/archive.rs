@@ -7,7 +7,7 @@ use crate::progress;
 use crate::time;
 use crate::tool::Tool;
 use annals::{BackupOptions, RestoreTo};
-use annals_archive::{Archive, Shipped, Shipper, ShipperOptions, ShipperProgress};
+use annals_archive::{Archive, Lag, Shipped, Shipper, ShipperOptions, ShipperProgress};
 use anyhow::Result;
 use serde_json::json;
 use std::path::PathBuf;
@@ -21,8 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Addresses: file:///absolute/path, and s3://bucket/prefix where the program was built with \
-    the feature s3; the environment says how to come there (AWS_ENDPOINT, AWS_REGION, \
-    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY).\n\n\
+    the feature s3; the environment says how to come there (AWS_REGION, AWS_ACCESS_KEY_ID, \
+    AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT, and AWS_ALLOW_HTTP=true without TLS).\n\n\
     Example:\n  annals archive ship file:///archive/shop --store ./shop"
 )]
 pub(crate) struct Args {
@@ -36,7 +36,8 @@ enum Action {
     #[command(
         after_help = "Another process may have the store open for writing. Whoever shipped to the address before is fenced off: it ends \
         with an error.\n\n\
-        JSON, one line each time something was shipped: position (the archive has everything up to it), objects and bytes (written for it).\n\n\
+        JSON, one line each time something was shipped: position (the archive has everything up to it), objects and bytes (written for it), and \
+        but for --once what the archive is behind by now: behind_events, behind_bytes (of the log; null if it cannot be read), behind_seconds.\n\n\
         Example:\n  annals archive ship file:///archive/shop --store ./shop --every 5"
     )]
     Ship {
@@ -48,6 +49,9 @@ enum Action {
         /// Seconds from one time to the next: about how far the archive is behind
         #[arg(long, value_name = "SECONDS", default_value_t = 1)]
         every: u32,
+        /// Ship sooner if so many bytes of the log are new: about what may be lost with the disk
+        #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
+        bytes: u64,
         /// The directory of the copy that is shipped, best on the store's file system [default: that of the store, with
         /// .shipping at its end]
         #[arg(long, value_name = "DIR")]
@@ -84,16 +88,17 @@ enum Action {
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     match &args.action {
-        Action::Ship { url, once, every, staging, no_verify } => {
+        Action::Ship { url, once, every, bytes, staging, no_verify } => {
             let options = ShipperOptions::new()
                 .every(Duration::from_secs((*every).into()))
+                .bytes(*bytes)
                 .backup(BackupOptions::new().verify(!no_verify));
             let staging = staging.clone().unwrap_or_else(|| beside(tool));
             let (store, archive) = (tool.reading()?, Archive::at(url)?);
             let mut out = tool.out();
             if *once {
                 let shipped = Shipper::once(&store, &archive, staging, &options)?;
-                line(&mut out, &shipped)?;
+                line(&mut out, &shipped, None)?;
                 return out.flush();
             }
             let shipper = Shipper::start(store, archive, staging, options)?;
@@ -126,7 +131,7 @@ fn follow(shipper: &Shipper, out: &mut Out) -> Result<()> {
         let now = shipper.progress();
         if now.objects > seen.objects || (now.times > 0 && seen.times == 0) {
             let (objects, bytes) = (now.objects - seen.objects, now.bytes - seen.bytes);
-            line(out, &Shipped { position: now.position, objects, bytes })?;
+            line(out, &Shipped { position: now.position, objects, bytes }, Some(shipper.lag()))?;
             out.flush()?;
         }
         if let Some(failure) = now.failure.as_ref().filter(|_| now.failures > seen.failures && now.running) {
@@ -140,11 +145,18 @@ fn follow(shipper: &Shipper, out: &mut Out) -> Result<()> {
     }
 }
 
-fn line(out: &mut Out, shipped: &Shipped) -> Result<()> {
-    let facts = Facts::new()
+fn line(out: &mut Out, shipped: &Shipped, lag: Option<Lag>) -> Result<()> {
+    let mut facts = Facts::new()
         .number("position", shipped.position)
         .number("objects", shipped.objects)
         .number("bytes", shipped.bytes);
+    if let Some(Lag { events, bytes, time }) = lag {
+        let bytes = bytes.map_or("null".to_owned(), |bytes| bytes.to_string());
+        facts = facts
+            .number("behind_events", events)
+            .number("behind_bytes", bytes)
+            .number("behind_seconds", format_args!("{:.3}", time.as_secs_f64()));
+    }
     out.facts(&facts)
 }
 

@@ -45,7 +45,8 @@ fn a_shipper_that_is_killed_at_any_moment_is_followed_by_another() {
         .spawn()
         .unwrap();
     let mut said = BufReader::new(shipper.stdout.take().unwrap()).lines();
-    assert!(said.next().unwrap().unwrap().contains("\"position\":60"));
+    let first = said.next().unwrap().unwrap();
+    assert!(first.contains("\"position\":60") && first.contains("\"behind_events\":0"), "{first}");
     let more = place.file("more.jsonl", lines(60, 120));
     place.ok(&["import", &more, "--batch", "1"]);
     said.next().unwrap().unwrap();
