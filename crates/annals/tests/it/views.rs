@@ -1,7 +1,7 @@
 //! What a view shows, and what it does not.
 
 use crate::common::{START, World};
-use annals::{AsOf, Expected, NewEvent, Position, Query, Store, Timestamp, View};
+use annals::{AsOf, Expected, NewEvent, Position, Query, Store, Timestamp, Version, View};
 
 /// Nine events in several segments, each recorded a nanosecond after the one before.
 fn nine_moments(world: &World) -> Store {
@@ -65,4 +65,42 @@ fn a_list_of_streams_goes_on_behind_any_name_over_all_parts_of_the_index() {
             assert_eq!(found, expected, "{prefix:?} after {after:?}");
         }
     }
+}
+
+/// Bytes behind each position are at most those behind the one before, and none behind the last.
+fn check_bytes_behind(store: &Store, plain: bool) {
+    let view = store.view();
+    let mut before = view.log_bytes_after(Position::ZERO).unwrap();
+    assert!(before > 0 && before <= store.stats().unwrap().log_bytes);
+    for position in (1..=view.position().get()).map(Position::new) {
+        let behind = view.log_bytes_after(position).unwrap();
+        let event = view.event_at(position).ok().flatten().filter(|_| plain);
+        let data = event.map_or(0, |event| event.data().unwrap().len() as u64);
+        assert!(behind + data <= before, "{position}: {behind} and {data} of {before}");
+        before = behind;
+    }
+    assert_eq!(before, 0);
+}
+
+#[test]
+fn how_many_bytes_of_the_log_lie_behind_a_position_is_told_also_where_events_were_removed() {
+    let world = World::new(71);
+    let store = world.open();
+    for number in 1..=150usize {
+        let event = NewEvent::new("t", vec![b'x'; 200 + number]);
+        store.append(&format!("s-{}", number % 3), Expected::Any, &[event]).unwrap();
+    }
+    store.maintain().unwrap();
+    assert!(store.stats().unwrap().segments > 2);
+    check_bytes_behind(&store, true);
+    let early = store.view().as_of(AsOf::Position(Position::new(40))).unwrap();
+    assert_eq!(early.log_bytes_after(Position::new(40)).unwrap(), 0);
+    let part = early.log_bytes_after(Position::new(20)).unwrap();
+    assert!((20 * 200..20 * 500).contains(&part), "{part}");
+
+    store.retention().truncate("s-1", Version::new(30)).unwrap();
+    assert!(store.compaction().all(true).bytes_per_second(None).run().unwrap().events_removed > 0);
+    check_bytes_behind(&store, false);
+    store.close().unwrap();
+    check_bytes_behind(&world.open(), false);
 }
