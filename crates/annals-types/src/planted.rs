@@ -288,6 +288,8 @@ bugs! {
     StateSavedAfterErasure = "state-saved-after-erasure",
     /// Files of snapshots that were written anew without what is to be forgotten stay beside the new ones.
     ForgottenFilesStay = "forgotten-files-stay",
+    /// Snapshots that a backup took before something was erased stay in it beside a log of afterwards. What was erased is in the backup.
+    BackupKeepsForgottenSnapshots = "backup-keeps-forgotten-snapshots",
     /// A request to erase counts as finished before the ledger is told. After a crash nobody knows any more what was erased.
     ErasureFinishedBeforeLedger = "erasure-finished-before-ledger",
     /// A state of encrypted events is saved in plain. It outlives the key that was to erase it.

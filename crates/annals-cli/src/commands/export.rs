@@ -81,7 +81,7 @@ fn each_line(
     }
     if left_out > 0 {
         note(format_args!(
-            "left out: {left_out} events of $annals.retention that say what was truncated or deleted, by versions and positions of this store"
+            "left out: {left_out} events of the store's own that say what was truncated, deleted, removed or erased, by versions and positions of this store"
         ));
     }
     Ok(events)

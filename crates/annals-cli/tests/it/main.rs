@@ -9,6 +9,7 @@ mod backup;
 mod bad_input;
 mod common;
 mod demo;
+mod erase;
 mod explore;
 mod export;
 mod golden;

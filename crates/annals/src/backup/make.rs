@@ -16,6 +16,7 @@ use super::options::BackupOptions;
 use super::report::{BackupProgress, BackupReport, Progress};
 use super::snapshots::{take_snapshots, verify_snapshots};
 use annals_format::{BackupMark, BackupState, CleanMark, Manifest, SealedSegment, names};
+use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp, Uuid};
 use annals_vfs::{Disk, Env, replace_file};
 use std::collections::BTreeSet;
@@ -66,19 +67,27 @@ fn take_all(
     checks: &mut Checks<'_>,
     look: &mut dyn FnMut() -> Result<Look, BackupError>,
 ) -> Result<Taken, BackupError> {
-    // Snapshots first: of each of them the events are among those that are taken afterwards.
-    let snapshots = take_snapshots(copier)?;
-    let mut copy = LogCopy::new(copier.to, destination.base.as_ref())?;
     let mut looks = 0;
-    let (log, source) = loop {
-        let look = look()?;
-        if let Some(log) = copy.take(&look, copier, checks)? {
-            break (log, look.manifest);
+    let (snapshots, log, source) = loop {
+        let erasures = look()?.manifest.erasures;
+        // Snapshots first: of each of them the events are among those that are taken afterwards.
+        let snapshots = take_snapshots(copier)?;
+        let mut copy = LogCopy::new(copier.to, destination.base.as_ref())?;
+        let (log, source) = loop {
+            let look = look()?;
+            if let Some(log) = copy.take(&look, copier, checks)? {
+                break (log, look.manifest);
+            }
+            looks += 1;
+            if looks >= LOOKS {
+                return Err(BackupError::Restless);
+            }
+        };
+        // What was erased meanwhile is not in this log any more, and may be in snapshots that were taken before.
+        if source.erasures == erasures || planted(Bug::BackupKeepsForgottenSnapshots) {
+            break (snapshots, log, source);
         }
         looks += 1;
-        if looks == LOOKS {
-            return Err(BackupError::Restless);
-        }
     };
     sync_directories(copier.to)?;
     verify_snapshots(copier.to, &source.store_id, checks)?;

@@ -139,13 +139,6 @@ impl WrittenEntry {
     }
 }
 
-/// Whether a caller may append this to the ledger, which is to say that the store would have: so a copy can be made event by event.
-pub(crate) fn is_entry(event: &NewEvent<'_>) -> bool {
-    let (version, content_type) = (event.schema_version, event.content_type);
-    WrittenEntry::read(&event.event_type, version, content_type, &event.data).is_some()
-        || WrittenPart::read(&event.event_type, version, content_type, &event.data).is_some()
-}
-
 fn entry_of(event: &EventRef<'_>) -> Result<Option<WrittenEntry>, ReadError> {
     let data = event.data().map_err(ReadError::Payload)?;
     Ok(WrittenEntry::read(event.event_type, event.schema_version, event.content_type, &data))

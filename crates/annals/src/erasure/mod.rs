@@ -19,5 +19,6 @@ pub use error::{EraseError, Interrupted};
 pub use handle::{Erase, ErasePlan, EraseReport, EraseSegment, EraseTarget};
 
 pub(crate) use execute::erased_at;
+pub(crate) use request::ERASURE_STREAM;
 pub(crate) use states::Gate;
 pub(crate) use under_way::{Concealing, Numbered, UnderWay};

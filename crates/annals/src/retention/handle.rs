@@ -5,6 +5,8 @@ use super::event::{RETENTION_STREAM, RetentionEvent};
 use super::listed::RetentionEntries;
 use super::rules::{Log, Own};
 use crate::batch::Batch;
+use crate::compaction::LEDGER_STREAM;
+use crate::erasure::ERASURE_STREAM;
 use crate::error::{AppendError, ReadError};
 use crate::guards::GUARDS_STREAM;
 use crate::store::Store;
@@ -100,12 +102,15 @@ impl Retention {
         self.append(&RetentionEvent::Rule(scope.clone(), rule.clone()), None)
     }
 
-    /// Whether an event is one of the store's own, of the stream `$annals.retention` or `$annals.guards`, that names versions or
-    /// positions of this store. Where the events that
-    /// are left are copied into another store without those that are hidden, they get other versions there: such an event must
-    /// not be copied with them, for it would hide what is left.
+    /// Whether an event is one of the store's own that names versions or positions of this store: of the stream `$annals.retention`, one
+    /// that truncates or deletes; of `$annals.guards`, `$annals.erasure` and `$annals.ledger`, all. Where the events that are left are copied into another
+    /// store without those that are hidden, they get other versions and positions there: such an event must not be copied with
+    /// them, for it would hide what is left, or tell of what did not happen there.
     #[must_use]
     pub fn is_about_versions(event: &EventRef<'_>) -> bool {
+        if matches!(event.stream, ERASURE_STREAM | LEDGER_STREAM) {
+            return true;
+        }
         if event.stream != RETENTION_STREAM {
             return event.stream == GUARDS_STREAM;
         }

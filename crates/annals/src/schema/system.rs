@@ -1,7 +1,6 @@
 //! Streams of the store's own.
 
 use super::registration::{Registration, SYSTEM_PREFIX};
-use crate::compaction::{LEDGER_STREAM, is_entry};
 use crate::guards::{self, GUARDS_STREAM};
 use annals_types::{ContentType, Invalid, NewEvent};
 
@@ -26,9 +25,6 @@ pub(crate) fn check(stream: &str, event: &NewEvent<'_>) -> Result<bool, Invalid>
     }
     if stream == GUARDS_STREAM {
         return guards::check(event).map(|()| false);
-    }
-    if stream == LEDGER_STREAM {
-        return if is_entry(event) { Ok(false) } else { Err(Invalid::SystemStream) };
     }
     let own = stream == SCHEMAS_STREAM
         && event.event_type == SCHEMA_REGISTERED

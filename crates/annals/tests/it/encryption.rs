@@ -262,3 +262,32 @@ fn rules_without_keys_are_refused() {
     let opened = World::new(8).options().encrypt(Encrypt::Category("user".into())).open("memory");
     assert!(matches!(opened, Err(OpenError::InvalidOption(_))));
 }
+
+#[test]
+fn an_encrypted_payload_is_erased_with_or_without_its_key_and_leaves_no_hash() {
+    for has_key in [true, false] {
+        let world = World::new(20);
+        let keys = keys(&world, &MemoryDisk::new());
+        let store = open(&world, &keys);
+        store.append("user-7", Expected::Any, &[registered()]).unwrap();
+        let log = world.files("log/").pop().unwrap();
+        let image = world.disk().image().remove(&log).unwrap();
+        let at = image.windows(10).position(|window| window == b"registered").unwrap() + 40;
+        let ciphertext = image[at..at + 16].to_vec();
+        if !has_key {
+            keys.destroy("user-7").unwrap();
+        }
+        let report = store.erase(annals::EraseTarget::Stream("user-7".into())).run().unwrap();
+        assert_eq!(report.events_erased, 1);
+        assert!(!holds(&world.disk(), &ciphertext), "the ciphertext is still there");
+        let Err(PayloadError::Erased { erasure, .. }) = events_of(&store)[0].payload.clone() else {
+            panic!("it is there")
+        };
+        let known = if has_key { NAME.len() } else { 0 };
+        assert_eq!((erasure.sha256, erasure.data_bytes as usize), (None, known));
+        let again = store.append("user-7", Expected::Any, &[registered()]).unwrap();
+        assert!(again.already_applied, "it is appended again");
+        store.close().unwrap();
+        assert!(verified(&world.disk()).is_empty());
+    }
+}

@@ -1,5 +1,6 @@
 //! Erasing what events say: gone from every file, told by the ledger, whatever crashes or fails meanwhile.
 
+mod copies;
 mod crashes;
 mod readers;
 mod refusals;

@@ -1,8 +1,8 @@
 //! Readers beside and behind an erasure.
 
 use super::{SECRET, check_erased, erase, files_with, fill, listed, own, tag};
-use crate::common::{World, events_of, verified, write_out};
-use annals::{BackupOptions, Expected, NewEvent, PayloadError, Query, RestoreTo};
+use crate::common::{World, events_of, verified};
+use annals::{Expected, NewEvent, PayloadError, Query};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -62,30 +62,6 @@ fn a_reader_beside_the_writer_does_not_show_it_any_more_once_it_has_looked_for_n
     assert!(reader.wait_beyond(last, Duration::ZERO).unwrap(), "the ledger is news");
     check_erased(&before, &own(&reader), 2, "reader");
     assert_eq!((reader.erasures_under_way(), listed(&reader).len()), (0, 20));
-}
-
-#[test]
-fn copies_have_it_erased_and_a_backup_of_before_is_another_matter() {
-    let directory = tempfile::tempdir().unwrap();
-    let at = |name: &str| directory.path().join(name);
-    let world = World::new(54);
-    let store = world.open();
-    fill(&store, 2, 10);
-    let before = own(&store);
-    erase(&store, tag(2));
-    store.close().unwrap();
-    write_out(&world.disk(), &at("store"));
-    let store = annals::Store::options().background(false).open(at("store")).unwrap();
-    store.backup(at("backup"), &BackupOptions::new(), &mut |_| {}).unwrap();
-    annals::restore(at("backup"), at("restored"), RestoreTo::End, &BackupOptions::new(), &mut |_| {})
-        .unwrap();
-    for name in ["backup", "restored"] {
-        let copy = annals::Store::options().read_only(true).open(at(name)).unwrap();
-        check_erased(&before, &own(&copy), 2, name);
-        assert_eq!(listed(&copy).len(), 10, "{name}");
-    }
-    let found = annals::verify(at("restored"), &mut |_| {}).unwrap();
-    assert!(found.findings.is_empty());
 }
 
 #[test]
