@@ -12,41 +12,50 @@ use annals_format::snapshot::{SnapshotKey, snapshot_hash_seed};
 use annals_types::Version;
 use annals_types::planted::{Bug, planted};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// The snapshots that are to be forgotten: of some streams, from a version of each on. A stream takes about 30 bytes, whatever its name.
+/// The snapshots that are to be forgotten: of some streams, of some versions of each. A stream takes about 40 bytes, whatever its name.
 #[derive(Clone, Debug)]
 pub struct Forget {
     seed: u64,
     /// By the hash of the stream's name: two streams with one hash, which is next to impossible, lose both.
-    from: HashMap<u64, Version>,
+    versions: HashMap<u64, RangeInclusive<Version>>,
 }
 
 impl Forget {
     /// Nothing yet, of a store.
     #[must_use]
     pub fn new(store_id: &StoreId) -> Self {
-        Forget { seed: snapshot_hash_seed(store_id), from: HashMap::new() }
+        Forget { seed: snapshot_hash_seed(store_id), versions: HashMap::new() }
     }
 
     /// The states of a stream at this version and behind it; said again, from the lowest version on.
-    pub fn add(&mut self, stream: &str, from: Version) {
-        let lowest = self.from.entry(self.hash(stream)).or_insert(from);
-        *lowest = from.min(*lowest);
+    pub fn from_on(&mut self, stream: &str, from: Version) {
+        self.widen(stream, from, Version::new(u64::MAX));
+    }
+
+    /// The states of a stream before this version.
+    pub fn before(&mut self, stream: &str, before: Version) {
+        if before > Version::FIRST {
+            self.widen(stream, Version::FIRST, Version::new(before.get() - 1));
+        }
+    }
+
+    fn widen(&mut self, stream: &str, from: Version, to: Version) {
+        let hash = SnapshotKey::new(stream, "", self.seed).stream;
+        let versions = self.versions.entry(hash).or_insert(from..=to);
+        *versions = from.min(*versions.start())..=to.max(*versions.end());
     }
 
     /// Whether there is nothing to forget.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.from.is_empty()
+        self.versions.is_empty()
     }
 
     pub(crate) fn has(&self, key: &SnapshotKey, version: Version) -> bool {
-        self.from.get(&key.stream).is_some_and(|from| version >= *from)
-    }
-
-    fn hash(&self, stream: &str) -> u64 {
-        SnapshotKey::new(stream, "", self.seed).stream
+        self.versions.get(&key.stream).is_some_and(|versions| versions.contains(&version))
     }
 }
 

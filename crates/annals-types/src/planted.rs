@@ -290,6 +290,8 @@ bugs! {
     ForgottenFilesStay = "forgotten-files-stay",
     /// Snapshots that a backup took before something was erased stay in it beside a log of afterwards. What was erased is in the backup.
     BackupKeepsForgottenSnapshots = "backup-keeps-forgotten-snapshots",
+    /// Snapshots of deleted and closed streams are left by compaction. Their states stay on the disk for ever.
+    StatesOfDeletedStay = "states-of-deleted-stay",
     /// A request to erase counts as finished before the ledger is told. After a crash nobody knows any more what was erased.
     ErasureFinishedBeforeLedger = "erasure-finished-before-ledger",
     /// A state of encrypted events is saved in plain. It outlives the key that was to erase it.

@@ -94,7 +94,8 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
         .number("bytes_after", report.bytes_after)
         .number("segments_dropped", report.segments_dropped)
         .number("segments_rewritten", report.segments_rewritten)
-        .number("segments_merged", report.segments_merged);
+        .number("segments_merged", report.segments_merged)
+        .number("snapshots_dropped", report.snapshots_dropped);
     let mut out = tool.out();
     out.facts(&facts)?;
     out.flush()

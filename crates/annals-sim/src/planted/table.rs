@@ -147,6 +147,7 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::StateSavedAfterErasure => store("erasure::states::a_state_that_was_loaded_before"),
         Bug::ForgottenFilesStay => store("erasure::states::snapshots_from_the_first"),
         Bug::BackupKeepsForgottenSnapshots => store("erasure::copies::"),
+        Bug::StatesOfDeletedStay => store("erasure::states::compaction_drops"),
         Bug::ErasureFinishedBeforeLedger => store("erasure::crashes::after_a_loss_of_power"),
         Bug::DestroyedKeyComesBack => store("keys::a_destroyed_key_does_not_come_back"),
         Bug::SnapshotInPlain => store("encryption::a_state_of_one_subject"),

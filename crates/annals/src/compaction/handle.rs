@@ -55,6 +55,8 @@ pub struct CompactionReport {
     pub segments_rewritten: u64,
     /// Segments that became part of another one.
     pub segments_merged: u64,
+    /// Snapshots that went because nobody can need them any more: their streams are deleted, closed or truncated behind them.
+    pub snapshots_dropped: u64,
     /// Whether it was told to end before it was done.
     pub stopped: bool,
 }

@@ -145,6 +145,10 @@ impl<'j> Job<'j> {
             }
         }
         self.store.write_ledger(&[])?;
+        // All of them are looked at, which in the background is only done behind other work.
+        if !report.stopped && (!self.gives_way || report.events_removed > 0) {
+            report.snapshots_dropped = self.store.forget_useless_states()?;
+        }
         Ok(report)
     }
 

@@ -87,9 +87,9 @@ pub enum EraseError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Interrupted {
-    /// The store is being closed.
-    #[error("the store is being closed")]
-    Closed,
+    /// It was told to end, or the store is being closed.
+    #[error("it was told to end")]
+    Stopped,
     /// Merges were quicker, again and again.
     #[error("the files of the log were replaced by others each time that they were written anew")]
     Overtaken,

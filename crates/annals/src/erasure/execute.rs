@@ -79,7 +79,7 @@ impl Store {
             for unit in Unit::rewriting(&parts.index, &left.segments) {
                 let run = job.next_run();
                 let at = core.env.clock.now();
-                let written = unit.write(&run, &mut ErasedAt { chosen, at })?.ok_or(Interrupted::Closed)?;
+                let written = unit.write(&run, &mut ErasedAt { chosen, at })?.ok_or(Interrupted::Stopped)?;
                 let (events, segments) = (written.gone.erased.events, written.rewritten);
                 if events == 0 {
                     written.remove(core);
@@ -101,7 +101,7 @@ impl Store {
         self.with_writer(Committer::roll_over)?;
         while core.next_full().is_some() {
             if !core.may_go_on() {
-                return Err(Interrupted::Closed);
+                return Err(Interrupted::Stopped);
             }
             core.seal_next()?;
         }

@@ -5,7 +5,8 @@ use super::request::Request;
 use super::under_way::hash_of;
 use crate::core::Core;
 use crate::error::ReadError;
-use crate::retention::deletion_of;
+use crate::retention::{deletion_of, lets_go_for_good, useless_before};
+use crate::snapshots::log_error;
 use crate::stats::bytes_in;
 use crate::store::Store;
 use annals_format::names;
@@ -61,7 +62,7 @@ impl Core {
     ) -> Result<u64, Interrupted> {
         let mut forget = Forget::new(&self.store_id);
         for of in requests.flat_map(|request| &request.streams) {
-            forget.add(&of.stream, of.from);
+            forget.from_on(&of.stream, of.from);
         }
         // Without files, nothing has to be opened.
         let none = forget.is_empty() || bytes_in(&*self.env.disk, names::SNAPSHOT_DIR)? == 0;
@@ -69,6 +70,37 @@ impl Core {
             return Ok(0);
         }
         Ok(self.snapshots()?.forget(&forget)?.dropped)
+    }
+}
+
+impl Store {
+    /// Drops the snapshots that nobody can need any more: of streams whose names are closed, of former lives of deleted streams, and those
+    /// so far below a truncation that events behind them are missing. Says how many.
+    pub(crate) fn forget_useless_states(&self) -> Result<u64, ReadError> {
+        let core = self.shared();
+        let view = self.view();
+        let none = !lets_go_for_good(&view)? || bytes_in(&*core.env.disk, names::SNAPSHOT_DIR)? == 0;
+        if none || planted(Bug::StatesOfDeletedStay) {
+            return Ok(0);
+        }
+        let mut forget = Forget::new(&core.store_id);
+        let mut last: Option<(String, Version)> = None;
+        let snapshots = core.snapshots().map_err(log_error)?;
+        // Of one that is damaged nobody knows what it is; it is not used either.
+        for info in snapshots.list("").flatten() {
+            let before = match &last {
+                Some((stream, before)) if *stream == info.stream => *before,
+                _ => useless_before(&view, &info.stream)?,
+            };
+            if info.version < before {
+                forget.before(&info.stream, before);
+            }
+            last = Some((info.stream, before));
+        }
+        if forget.is_empty() {
+            return Ok(0);
+        }
+        Ok(snapshots.forget(&forget).map_err(log_error)?.dropped)
     }
 }
 
@@ -101,5 +133,5 @@ pub(super) fn refuse_lost_states(store: &Store, requests: &[Request]) -> Result<
 }
 
 fn snapshot_error(error: annals_snapshot::SnapshotError) -> EraseError {
-    ReadError::from(crate::snapshots::log_error(error)).into()
+    ReadError::from(log_error(error)).into()
 }

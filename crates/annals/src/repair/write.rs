@@ -4,12 +4,13 @@
 //! they were, with the checksums of a new segment, so there is one way for sound and for damaged segments, and bytes of
 //! the original never look valid here. The manifest is written last; until then there is no store.
 
+use crate::erasure::ERASURE_STREAM;
 use crate::error::OpenError;
 use crate::part::IndexPlan;
 use crate::run_file::write_run_file;
 use annals_format::{
-    Binding, CleanMark, Erasures, FrameBuilder, FrameStamp, Manifest, OpenSegment, RunEntry, SealedSegment,
-    StoreId, names,
+    Binding, CleanMark, ERASURES_UNDER_WAY_MAX, Erasures, FrameBuilder, FrameStamp, Manifest, OpenSegment,
+    RunEntry, SealedSegment, StoreId, names,
 };
 use annals_index::{IndexedEvent, MemoryIndex, TermKind};
 use annals_types::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
@@ -63,6 +64,8 @@ pub(super) struct Destination {
     recorded_at: Timestamp,
     staged: Vec<FrameBuilder>,
     staged_bytes: usize,
+    /// The number of the last request to erase.
+    requested: u64,
     next_file_id: u64,
     sealed: Vec<SealedSegment>,
     runs: Vec<RunEntry>,
@@ -118,6 +121,7 @@ impl Destination {
             staged: Vec::new(),
             staged_bytes: 0,
             next_file_id: 1,
+            requested: 0,
             sealed: Vec::new(),
             runs: Vec::new(),
         })
@@ -182,6 +186,9 @@ impl Destination {
             source: io::Error::other(invalid),
         })?;
         self.versions.push(version);
+        if stream == ERASURE_STREAM {
+            self.requested = version.get();
+        }
         if !stream.is_empty() {
             match self.heads.get_mut(stream) {
                 Some(head) => *head = version,
@@ -291,12 +298,18 @@ impl Destination {
             clean: Some(CleanMark { segment_id, frames_end }),
             removed: None,
             compactions: Vec::new(),
-            erasures: self.inherited.erasures,
+            erasures: self.inherited.erasures.or_else(|| erasures_up_to(self.requested)),
         };
         let disk = &*self.env.disk;
         replace_file(disk, names::MANIFEST, &manifest.encode()).map_err(OpenError::io("write MANIFEST"))?;
         Ok(last)
     }
+}
+
+/// Where no manifest tells which requests to erase are finished: the last ones are gone through again.
+fn erasures_up_to(requested: u64) -> Option<Erasures> {
+    let finished = requested.saturating_sub(ERASURES_UNDER_WAY_MAX);
+    (requested > 0).then_some(Erasures { requested, finished })
 }
 
 /// Marks the directory as one that is being written, and makes the directories in it.

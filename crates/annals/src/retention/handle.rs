@@ -304,6 +304,20 @@ pub(crate) fn deletion_of(view: &View, stream: &str) -> Result<(Version, bool), 
         .map_or((Version::FIRST, false), |own| (own.anew.max(Version::FIRST), own.tombstoned)))
 }
 
+/// Whether any stream may have been truncated, deleted or closed.
+pub(crate) fn lets_go_for_good(view: &View) -> Result<bool, ReadError> {
+    Ok(view.hidden_by()?.is_some())
+}
+
+/// The version from which on states of a stream can be of use.
+pub(crate) fn useless_before(view: &View, stream: &str) -> Result<Version, ReadError> {
+    Ok(own(view, stream)?.map_or(Version::FIRST, |own| match own.tombstoned {
+        true => Version::new(u64::MAX),
+        // The state at the last version before the floor is what is left of those.
+        false => own.anew.max(previous(own.floor)),
+    }))
+}
+
 /// The version of a stream's last event, hidden or not.
 pub(super) fn last_version(view: &View, stream: &str) -> Result<Version, ReadError> {
     let key = TermKey::new(TermKind::Stream, stream, view.parts.hash_seed);

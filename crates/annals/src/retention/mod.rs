@@ -28,7 +28,7 @@ pub(crate) use bounds::Hider;
 pub(crate) use deciding::{Deletion, check_ends};
 pub(crate) use departed::Departed;
 pub(crate) use event::{RETENTION_STREAM, check};
-pub(crate) use handle::deletion_of;
+pub(crate) use handle::{deletion_of, lets_go_for_good, useless_before};
 pub(crate) use hiding::Hiding;
 pub(crate) use rules::{Log, Rules};
 pub(crate) use shared::SharedRules;

@@ -124,7 +124,10 @@ fn what_is_under_way_is_not_shown_by_readers_and_copies_and_can_be_finished_ther
     back_up(&store, &at("backup"));
     store.close().unwrap();
     annals::repair(at("store"), at("repaired"), &mut |_| {}).unwrap();
-    for name in ["store", "backup", "repaired"] {
+    write_out(&disk, &at("bare"));
+    std::fs::remove_file(at("bare").join("MANIFEST")).unwrap();
+    annals::repair(at("bare"), at("found"), &mut |_| {}).unwrap();
+    for name in ["store", "backup", "repaired", "found"] {
         let copy = reading(&at(name));
         assert_eq!(copy.erasures_under_way(), 1, "{name}");
         for (before, after) in before.iter().zip(own(&copy)) {

@@ -162,3 +162,39 @@ fn below_a_floor_a_state_is_not_thrown_away_unless_that_is_said() {
     store.close().unwrap();
     assert_eq!(files_with(&world, SECRET), [] as [String; 0]);
 }
+
+#[test]
+fn compaction_drops_the_states_of_streams_that_are_deleted_closed_or_truncated_behind_them() {
+    let world = World::new(45);
+    let store = world.open();
+    fill(&store, 5, 3);
+    for stream in ["visit-1", "visit-2", "visit-3", "visit-4", "visit-5"] {
+        save(&store, stream);
+    }
+    let retention = store.retention();
+    retention.tombstone("visit-1", Expected::Any).unwrap();
+    retention.delete("visit-2", Expected::Any).unwrap();
+    retention.delete("visit-3", Expected::Any).unwrap();
+    // One that is continued keeps what it has saved since.
+    store.append("visit-3", Expected::NoStream, &[note("anew")]).unwrap();
+    save(&store, "visit-3");
+    store.append("visit-4", Expected::Any, &[note("more")]).unwrap();
+    notes(&store).truncate_below_snapshot("visit-4").unwrap();
+    assert_eq!(["visit-3", "visit-4"].map(|stream| versions(&store, stream)), [[4, 3], [4, 3]]);
+    let report = store.compaction().bytes_per_second(None).run().unwrap();
+    let left = ["visit-1", "visit-2", "visit-3", "visit-4", "visit-5"].map(|stream| versions(&store, stream));
+    assert_eq!(left, [vec![], vec![], vec![4], vec![4, 3], vec![3]]);
+    assert_eq!(report.snapshots_dropped, 3);
+    store.retention().truncate("visit-4", Version::new(4)).unwrap();
+    store.append("visit-4", Expected::Any, &[note("and more")]).unwrap();
+    notes(&store).truncate_below_snapshot("visit-4").unwrap();
+    assert_eq!(store.compaction().bytes_per_second(None).run().unwrap().snapshots_dropped, 1);
+    assert_eq!(versions(&store, "visit-4"), [5, 4]);
+    assert_eq!(load(&store, "visit-4").unwrap().len(), 5);
+    let again = store.compaction().bytes_per_second(None).run().unwrap();
+    assert_eq!(again.snapshots_dropped, 0);
+    store.close().unwrap();
+    let has = |text: &str| files_with(&world, text).iter().any(|path| path.starts_with("snapshots/"));
+    let left = [1, 2, 3, 4, 5].map(|patient| has(&format!("{SECRET}-{patient}-")));
+    assert_eq!(left, [false, false, false, true, true]);
+}
