@@ -196,7 +196,12 @@ impl Account {
         let mut ids = Vec::new();
         if made {
             for position in (self.model.last() + 1..).map(Position::new).take(proposal.facts.len()) {
-                ids.push(match view.event_at(position) {
+                // A call that was to fail does so once.
+                let found = match view.event_at(position) {
+                    Err(ReadError::Io { .. }) => view.event_at(position),
+                    found => found,
+                };
+                ids.push(match found {
                     // A rule hides it from the beginning on, so its id is what the format says.
                     Err(ReadError::Hidden { .. }) => Some(made_id(store, position, recorded_at)?),
                     other => other?.map(|event| event.id),
@@ -278,7 +283,6 @@ impl Account {
 
 /// The id that a store makes for an event.
 fn made_id(store: &Store, position: Position, recorded_at: Timestamp) -> Result<Uuid, Wrong> {
-    // A call that was to fail does so once.
     let store_id = store.stats().or_else(|_| store.stats())?.store_id.into_bytes();
     Ok(Binding::new(&store_id, 0, 0).made_id(position, recorded_at))
 }

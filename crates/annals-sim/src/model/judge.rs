@@ -135,7 +135,7 @@ impl Model {
 
     /// Why a stream is not as it has to be, if it is not.
     fn refuse(&self, stream: &str, expected: Expected, written: bool) -> Option<Verdict> {
-        let actual = self.version(stream);
+        let actual = self.stored_version(stream);
         let deletion = self.rules().deletion(stream, actual);
         if deletion == Some(Deletion::Tombstone) && written {
             return Some(Verdict::Tombstoned { stream: stream.into() });

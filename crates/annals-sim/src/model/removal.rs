@@ -55,7 +55,7 @@ impl Model {
 
     /// The version of a stream's last event that is stored.
     pub(super) fn stored_version(&self, stream: &str) -> u64 {
-        if self.is_forgotten(stream) { 0 } else { self.version(stream) }
+        if !self.removal.gone.is_empty() && self.is_forgotten(stream) { 0 } else { self.version(stream) }
     }
 
     /// The same model of a store that was restored to an earlier moment.

@@ -68,17 +68,23 @@ pub(super) fn script(dice: &mut Dice) -> Script {
         *weight = if dice.one_in(4) { 0 } else { usual };
     }
     weights[0] = usual[0];
-    if dice.one_in(2) {
+    // Stores that grow fast, and are maintained often, so that runs are merged, and merged again.
+    let grows = dice.one_in(3);
+    // Those that let go what they have, again and again, have segments that are worth compacting.
+    let retains = dice.one_in(3);
+    if !retains && dice.one_in(2) {
         // Nothing is ever hidden.
         (weights[RETAIN], weights[COMPACT]) = (0, 0);
     }
-    // Stores that grow fast, and are maintained often, so that runs are merged, and merged again.
-    let grows = dice.one_in(3);
-    if grows {
+    if retains {
+        (weights[RETAIN], weights[COMPACT]) = (usual[RETAIN] + 2, 3 * usual[COMPACT]);
+    }
+    if grows || retains {
         weights[4] = 2 * usual[4];
     }
+    let grows = grows || retains;
     let habits = Habits {
-        streams: *dice.one_of(&[3, 3, 30, 5000]),
+        streams: if retains { 3 } else { *dice.one_of(&[3, 3, 30, 5000]) },
         weights,
         usual: if grows { 6000 } else { *dice.one_of(&[40, 900, 900, 3000]) },
         large: if grows { 8 } else { *dice.one_of(&[20, 60]) },
