@@ -3,13 +3,13 @@
 use super::{disk_of, open};
 use crate::error::OpenError;
 use annals_format::payload::{
-    DICTIONARY_BYTES_MAX, DICTIONARY_HEADER_BYTES, Dictionary, is_encrypted, plain_payload,
+    DICTIONARY_BYTES_MAX, DICTIONARY_HEADER_BYTES, Dictionary, key_of, plain_payload,
 };
 use annals_format::{
     Binding, FRAME_HEADER_BYTES, FormatError, FrameFault, FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader,
     check_frame, first_dictionary,
 };
-use annals_types::{EventRef, PayloadError, PayloadReader, PlainPayload, Position, ReadPayload};
+use annals_types::{EventRef, PayloadError, PayloadReader, PlainPayload, Position, ReadPayload, Uuid};
 use annals_vfs::{File, read_up_to};
 use std::io;
 use std::path::Path;
@@ -81,8 +81,8 @@ impl ReadPayload for Reader {
         plain_payload(record, position, self.0.as_ref(), None)
     }
 
-    fn is_encrypted(&self, record: &[u8]) -> bool {
-        is_encrypted(record)
+    fn key_of(&self, record: &[u8]) -> Option<Uuid> {
+        key_of(record)
     }
 }
 
