@@ -16,6 +16,9 @@ use std::io::{self, IoSlice};
 use std::mem;
 use std::sync::Arc;
 
+/// So many bytes are made durable together. A sync of a whole segment at once would hold up those of who appends.
+const SYNC_BYTES: u64 = 4 << 20;
+
 /// The new file.
 pub(super) struct Output<'d> {
     pub(super) disk: &'d dyn Disk,
@@ -25,6 +28,8 @@ pub(super) struct Output<'d> {
     /// What is not written yet, and where it will begin.
     buffer: Vec<u8>,
     end: u64,
+    /// How far it was synced.
+    synced: u64,
     /// What becomes of frames on their way there.
     frames: Frames,
     /// How many records it has.
@@ -40,7 +45,8 @@ impl<'d> Output<'d> {
     ) -> Result<Self, LogError> {
         let file = disk.create(&name).map_err(LogError::io(format!("create {name}")))?;
         let (header, buffer) = (header.clone(), header.encode().to_vec());
-        Ok(Output { disk, name, header, file, buffer, end: 0, frames: Frames::new(compression), records: 0 })
+        let frames = Frames::new(compression);
+        Ok(Output { disk, name, header, file, buffer, end: 0, synced: 0, frames, records: 0 })
     }
 
     /// Takes those records of a frame that stay: all of them, or none if something fails.
@@ -140,6 +146,10 @@ impl<'d> Output<'d> {
             .map_err(LogError::io(format!("write {name}")))?;
         self.end += written as u64;
         self.buffer.clear();
+        if self.end - self.synced >= SYNC_BYTES {
+            self.file.sync_data().map_err(LogError::io(format!("sync {name}")))?;
+            self.synced = self.end;
+        }
         Ok(written)
     }
 

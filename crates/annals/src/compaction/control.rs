@@ -12,7 +12,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CompactionProgress {
-    /// Bytes of segments that are to be written anew.
+    /// Bytes of segments that were read to find out what goes.
+    pub bytes_surveyed: u64,
+    /// Bytes of segments that are to be written anew, once that is known.
     pub bytes_total: u64,
     /// Bytes of them that were read.
     pub bytes_read: u64,
@@ -77,10 +79,15 @@ impl CompactionControl {
     }
 
     /// Begins to count anew.
-    pub(super) fn begin(&self, bytes_total: u64) {
+    pub(super) fn begin(&self) {
         self.note(|progress| {
-            *progress = CompactionProgress { bytes_total, paused: progress.paused, ..Default::default() };
+            *progress = CompactionProgress { paused: progress.paused, ..Default::default() };
         });
+    }
+
+    /// Some more was surveyed.
+    pub(super) fn surveyed(&self, bytes: u64) {
+        self.note(|progress| progress.bytes_surveyed += bytes);
     }
 
     /// Whether it was told to end.

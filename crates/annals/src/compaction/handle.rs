@@ -209,7 +209,10 @@ impl Compaction {
             segment_bytes: core.segment_bytes,
             options: &options,
             only: None,
-            passed: &|_| job.may_look_on(),
+            passed: &|bytes| {
+                self.control.surveyed(bytes);
+                job.may_look_on()
+            },
         };
         let Some(mut surveyed) = survey_all(&scope)? else {
             return Ok(CompactionReport { stopped: true, ..CompactionReport::default() });

@@ -111,6 +111,7 @@ impl<'j> Job<'j> {
 
     /// Does what has to be done before anything is removed, and takes a view of it.
     pub(super) fn begin(&self) -> Result<View, CompactError> {
+        self.control.begin();
         // Also for the ledger: what was erased is told by who knows the requests.
         self.store.finish_erasures(self)?;
         self.store.write_ledger(&[])?;
@@ -135,7 +136,7 @@ impl<'j> Job<'j> {
         let core = self.store.shared();
         let Surveyed { plan, blocked } = surveyed;
         let units = Unit::all(&core.parts.load_full().index, &plan);
-        self.control.begin(units.iter().map(Unit::bytes).sum());
+        self.control.note(|progress| progress.bytes_total = units.iter().map(Unit::bytes).sum());
         let mut going = Going::new(view, blocked)?;
         let mut report = CompactionReport::default();
         for unit in units {

@@ -46,6 +46,7 @@ fn role() {
     match role.as_str() {
         "write" => crate::kills::write(&path, extra.parse().unwrap(), false),
         "write directly" => crate::kills::write(&path, extra.parse().unwrap(), true),
+        "write compacted" => crate::kills_compacting::write(&path, extra.parse().unwrap()),
         "steps" => crate::calls::steps(&path),
         "direct appends" => crate::calls::direct_appends(&path),
         "open" => crate::kills::open(&path),

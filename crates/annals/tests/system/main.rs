@@ -11,6 +11,7 @@ mod ends;
 mod full_disk;
 mod golden;
 mod kills;
+mod kills_compacting;
 mod leaks;
 mod limits;
 mod order;

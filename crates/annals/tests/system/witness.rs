@@ -3,7 +3,7 @@
 //! Every thread of the writer has a stream of its own. Its events are numbered in their data, and a batch says how
 //! many it has, so that a reader can tell whole batches from halves, and what is missing from what never was.
 
-use annals::{Batch, NewEvent, Query, Store, View};
+use annals::{Batch, EventRef, NewEvent, Query, Store, View};
 use std::collections::BTreeMap;
 
 /// The last batch that each thread was told to be there.
@@ -54,8 +54,24 @@ impl Witness {
     /// Checks that a store has what was acknowledged, in order, in whole batches, and nothing that was never
     /// submitted.
     pub(crate) fn check(&self, store: &Store) {
+        self.check_found(&check_order(&store.view()));
+    }
+
+    /// The same of a store that has other events as well, of which some are gone.
+    pub(crate) fn check_among_others(&self, store: &Store) {
         let view = store.view();
-        let found = check_order(&view);
+        let mut found = BTreeMap::new();
+        for info in view.streams("thread-") {
+            let mut walk = Walk::default();
+            for event in view.read(Query::stream(info.unwrap().stream)).unwrap() {
+                walk.pass(&event.unwrap());
+            }
+            found.extend(walk.end());
+        }
+        self.check_found(&found);
+    }
+
+    fn check_found(&self, found: &BTreeMap<u64, u64>) {
         for (thread, last) in &self.acknowledged {
             let next = found.get(thread).copied().unwrap_or(0);
             assert!(
@@ -68,26 +84,40 @@ impl Witness {
 
 /// Checks that each thread's batches are whole, in order and without a gap; gives the number of the next of each.
 pub(crate) fn check_order(view: &View) -> BTreeMap<u64, u64> {
-    let mut next: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+    let mut walk = Walk::default();
     let mut position = 0;
     for event in view.read(Query::all()).unwrap() {
         let event = event.unwrap();
         position += 1;
         assert_eq!(event.position.get(), position);
+        walk.pass(&event);
+    }
+    assert_eq!(position, view.position().get());
+    walk.end()
+}
+
+/// The batch of each thread that comes next, and how much of it was there.
+#[derive(Default)]
+struct Walk(BTreeMap<u64, (u64, u64)>);
+
+impl Walk {
+    fn pass(&mut self, event: &EventRef<'_>) {
         let thread: u64 = event.stream.strip_prefix("thread-").unwrap().parse().unwrap();
-        let (batch, index) = next.entry(thread).or_default();
+        let (batch, index) = self.0.entry(thread).or_default();
         let wanted = data(thread, *batch, *index);
-        assert_eq!(event.data().unwrap(), wanted.as_bytes(), "at {position}");
+        assert_eq!(event.data().unwrap(), wanted.as_bytes(), "at {}", event.position);
         *index += 1;
         if *index == events_of(thread, *batch) {
             (*batch, *index) = (*batch + 1, 0);
         }
     }
-    assert_eq!(position, view.position().get());
-    for (thread, (batch, index)) in &next {
-        assert_eq!(*index, 0, "half of batch {batch} of thread {thread} is there");
+
+    fn end(self) -> BTreeMap<u64, u64> {
+        for (thread, (batch, index)) in &self.0 {
+            assert_eq!(*index, 0, "half of batch {batch} of thread {thread} is there");
+        }
+        self.0.into_iter().map(|(thread, (batch, _))| (thread, batch)).collect()
     }
-    next.into_iter().map(|(thread, (batch, _))| (thread, batch)).collect()
 }
 
 fn events_of(thread: u64, number: u64) -> u64 {

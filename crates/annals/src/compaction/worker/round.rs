@@ -156,6 +156,7 @@ impl Round<'_> {
         for _ in 0..SURVEYS_MAX {
             let begun = std::cell::Cell::new(Pace::begin());
             let passed = |bytes: u64| {
+                self.job.control.surveyed(bytes);
                 self.job.rest(&begun.get(), bytes);
                 begun.set(Pace::begin());
                 self.job.may_go_on()
