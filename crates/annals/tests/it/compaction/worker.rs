@@ -252,6 +252,9 @@ fn closing_at_any_moment_leaves_a_store_in_order_and_nobody_who_writes() {
         for _ in 0..seed * seed * 3_000 {
             std::hint::spin_loop();
         }
+        if seed == 15 {
+            until_removed(&store, 1);
+        }
         // Closed, or only dropped.
         if seed % 2 == 0 {
             store.close().unwrap();
