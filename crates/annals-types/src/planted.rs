@@ -233,6 +233,16 @@ bugs! {
     RewrittenNameNotSynced = "rewritten-name-not-synced",
     /// Files that compaction has replaced are removed at once. Who reads them finds nothing.
     CompactedRemovedAtOnce = "compacted-removed-at-once",
+    /// What a backup copies is not synced. After a loss of power it is not there, though the backup was told to be.
+    BackupNotSynced = "backup-not-synced",
+    /// The mark of a backup forgets the state before it while the old manifest is still there. After a crash the backup seems to
+    /// have been written by somebody else.
+    BackupMarkForgetsFormer = "backup-mark-forgets-former",
+    /// The marks at the end of a full segment are left out of a backup. The next one takes its own copy for another store's.
+    BackupLeavesOutMarks = "backup-leaves-out-marks",
+    /// A restore says that it has ended before its manifest is there. After a crash the directory is neither a store nor one that a
+    /// restore may go on with.
+    RestoreMarkRemovedEarly = "restore-mark-removed-early",
     /// Once a rule is taken back, what it has let go seems never to have been. States are folded from what is left.
     RemovedNotBelowFloor = "removed-not-below-floor",
     /// A condition that looks back to where events were removed is taken to hold.

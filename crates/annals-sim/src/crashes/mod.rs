@@ -14,6 +14,7 @@
 //! | failed sync, restart without reboot, reader and writer, then power loss (T38, F7, F8) | [`Workload::FailedSync`] |
 //! | a merge: scratch, new run, manifest, removal of its sources (T30, F17) | [`Workload::Rolling`], [`Workload::Groups`] |
 //! | a close that seals the active segment | [`Workload::Closing`] |
+//! | a compaction: new files, manifest, removal of the old ones, the ledger (T30) | [`Workload::Compacting`] |
 //! | conditions that race in a group, decisions | [`Workload::Groups`] |
 //! | a direct write of the log, before, in the middle of and behind it | every fourth seed of every workload |
 //! | crash inside recovery (F6), reader first, append after recovery and read both (T17) | [`judge`] |

@@ -4,10 +4,12 @@ use super::Explorer;
 use crate::account::{Told, decide, submit};
 use crate::check::{Wrong, ensure};
 use crate::dice::Dice;
-use crate::model::{Clauses, Fact, Proposal, Question};
+use crate::model::{Clauses, Fact, Proposal, Question, Says};
 use crate::watch::WatchedDisk;
 use crate::world::{START, World};
-use annals::{Durability, Expected, OpenError, Store, Timestamp, Version};
+use annals::{
+    Durability, Expected, OpenError, RetentionRule, RetentionScope, Store, Timestamp, Version,
+};
 use std::sync::Arc;
 
 /// Small segments, so that many are begun, filled and sealed.
@@ -30,16 +32,19 @@ pub(super) enum Workload {
     Unsynced,
     /// A close that seals the active segment, which is large enough for that, and what comes behind it.
     Closing,
+    /// Events are let go and removed, again and again.
+    Compacting,
 }
 
 impl Workload {
-    pub(super) const ALL: [Workload; 6] = [
+    pub(super) const ALL: [Workload; 7] = [
         Workload::Rolling,
         Workload::First,
         Workload::Groups,
         Workload::FailedSync,
         Workload::Unsynced,
         Workload::Closing,
+        Workload::Compacting,
     ];
 
     fn durability(self) -> Durability {
@@ -60,6 +65,7 @@ impl Workload {
             Workload::Groups => work.groups(),
             Workload::FailedSync => work.failed_sync(),
             Workload::Closing => work.closing(),
+            Workload::Compacting => work.compacting(),
         }
     }
 }
@@ -200,6 +206,45 @@ impl Work<'_> {
             self.submit(&store, &[batch])?;
             self.close(store)?;
         }
+        Ok(())
+    }
+
+    /// Two of three events go, and what stays is compacted again with what has come since. The last time a stream goes as a whole.
+    fn compacting(&mut self) -> Result<(), Wrong> {
+        let mut store = self.open()?;
+        let rule = RetentionRule::new().max_count(3 + self.dice.below(4));
+        self.say(&store, Says::Rule(RetentionScope::Store, rule))?;
+        for round in 0..3 {
+            for number in 0..12 {
+                let batch = proposal(&mut self.dice, 2500);
+                self.submit(&store, &[batch])?;
+                if number % 4 == 3 {
+                    self.maintain(&store)?;
+                }
+            }
+            if round == 2 {
+                let version = self.explorer.account.lock().model.version("s-1");
+                self.say(&store, Says::Tombstoned("s-1".into(), version + 1))?;
+            }
+            self.explorer.account.lock().compacts();
+            let report = store.compaction().all(round > 0).bytes_per_second(None).run();
+            let report = report.map_err(|error| Wrong::Differs(format!("compaction: {error:?}")))?;
+            ensure!(!report.stopped, "nobody has stopped it: {report:?}");
+            self.explorer.account.lock().compacted(&store, true, false)?;
+            if round == 1 {
+                self.close(store)?;
+                store = self.open()?;
+            }
+        }
+        let gone = self.explorer.account.lock().model.gone();
+        ensure!(gone > 40, "only {gone} events were removed");
+        self.close(store)
+    }
+
+    /// Says something of retention.
+    fn say(&self, store: &Store, says: Says) -> Result<(), Wrong> {
+        let told = self.submit(store, &[Proposal { facts: vec![Fact::saying(says)], ..Proposal::default() }])?;
+        ensure!(told == [Told::Decided], "a rule ended with {told:?}");
         Ok(())
     }
 

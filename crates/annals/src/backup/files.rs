@@ -3,6 +3,7 @@
 use super::error::BackupError;
 use super::report::{FilesTaken, Progress};
 use annals_format::Damage;
+use annals_types::planted::{Bug, planted};
 use annals_vfs::{Access, Disk, File, Taken, read_exact_at, read_up_to, write_all_at};
 use std::collections::BTreeSet;
 use std::io::{self, IoSlice};
@@ -160,6 +161,9 @@ impl<'a> Copier<'a> {
                 told = at;
             }
             self.progress.add(most as u64);
+        }
+        if planted(Bug::BackupNotSynced) {
+            return Ok(());
         }
         file.sync_data().map_err(BackupError::io(format!("sync {name} in the copy")))
     }

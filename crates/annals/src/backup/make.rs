@@ -156,6 +156,7 @@ fn publish(
         tail: CleanMark { segment_id, frames_end },
     };
     let former = destination.base.as_ref().map(|base| base.state.clone());
+    let former = former.filter(|_| !planted(Bug::BackupMarkForgetsFormer));
     let states = former.into_iter().chain([state.clone()]).collect();
     destination.write_mark(&BackupMark { store_id: manifest.store_id, states })?;
     let written = replace_file(&*destination.env.disk, names::MANIFEST, &bytes);

@@ -19,6 +19,7 @@ use crate::options::Options;
 use crate::query::AsOf;
 use crate::store::Store;
 use annals_format::{Manifest, names};
+use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp};
 use annals_vfs::{Disk, Env, Lock, replace_file, write_all_at};
 use std::collections::BTreeSet;
@@ -103,12 +104,20 @@ fn run(
     let mut checks = Checks::new(to, options.verify, &look()?.manifest);
     let copied = copy(from, to, asked, &mut copier, &mut checks, &mut look);
     let (manifest, last) = copied.inspect_err(|_| copier.withdraw())?;
+    let unmark = || {
+        let unmarked = to.disk.remove(names::RESTORE).and_then(|()| to.disk.sync_dir(""));
+        unmarked.map_err(BackupError::io("remove the file RESTORE from the new store"))
+    };
+    if planted(Bug::RestoreMarkRemovedEarly) {
+        unmark()?;
+    }
     // Whether it is there is not known if this fails, so nothing is removed then.
     let written = replace_file(&*to.disk, names::MANIFEST, &manifest.encode());
     written.map_err(BackupError::io("write MANIFEST of the new store"))?;
     let position = manifest.durable;
-    let unmarked = to.disk.remove(names::RESTORE).and_then(|()| to.disk.sync_dir(""));
-    unmarked.map_err(BackupError::io("remove the file RESTORE from the new store"))?;
+    if !planted(Bug::RestoreMarkRemovedEarly) {
+        unmark()?;
+    }
     copier.progress.end();
     if let RestoreTo::Position(asked) = moment
         && position < asked

@@ -6,6 +6,7 @@ use annals_format::{
     SEGMENT_HEADER_BYTES, SegmentHeader, check_frame, names,
 };
 use annals_types::Position;
+use annals_types::planted::{Bug, planted};
 use annals_vfs::{Access, Disk, File};
 use annals_wal::Window;
 use std::io;
@@ -104,7 +105,7 @@ impl Scan {
             }
         }
         let fault = fault.map(|damage| damage.in_file(self.name.as_str()));
-        if fault.is_some() {
+        if fault.is_some() && !planted(Bug::BackupLeavesOutMarks) {
             // The log goes on in the next segment, so this one is full. Its copy has to be all of it: that is what it is compared
             // with when it is sealed.
             end = end.map(|_| at);
