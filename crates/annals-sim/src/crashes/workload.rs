@@ -7,9 +7,7 @@ use crate::dice::Dice;
 use crate::model::{Clauses, Fact, Proposal, Question, Says};
 use crate::watch::WatchedDisk;
 use crate::world::{START, World};
-use annals::{
-    Durability, Expected, OpenError, RetentionRule, RetentionScope, Store, Timestamp, Version,
-};
+use annals::{Durability, Expected, OpenError, RetentionRule, RetentionScope, Store, Timestamp, Version};
 use std::sync::Arc;
 
 /// Small segments, so that many are begun, filled and sealed.
@@ -243,7 +241,8 @@ impl Work<'_> {
 
     /// Says something of retention.
     fn say(&self, store: &Store, says: Says) -> Result<(), Wrong> {
-        let told = self.submit(store, &[Proposal { facts: vec![Fact::saying(says)], ..Proposal::default() }])?;
+        let told =
+            self.submit(store, &[Proposal { facts: vec![Fact::saying(says)], ..Proposal::default() }])?;
         ensure!(told == [Told::Decided], "a rule ended with {told:?}");
         Ok(())
     }

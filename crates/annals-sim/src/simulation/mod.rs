@@ -5,6 +5,7 @@
 
 mod calls;
 mod copies;
+mod draws;
 mod looks;
 mod machine;
 mod op;
