@@ -148,10 +148,6 @@ impl Machine {
         let trouble = self.has_trouble(fired);
         self.trouble.disarm();
         ensure!(without_lock(self.vault.disk.image()) == without_lock(before), "the backup was changed");
-        if let Err(BackupError::RemovedAround { .. }) = &result {
-            self.restoring = None;
-            return Ok(());
-        }
         if let Err(error) = &result {
             ensure!(trouble && matches!(error, BackupError::Io { .. }), "restore: {error:?}");
         }

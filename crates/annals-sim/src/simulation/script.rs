@@ -1,8 +1,8 @@
 //! Making a simulation from dice: each one likes other operations, names and sizes than the next.
 
 use super::draws::{
-    STEPS, TAGS, TIMES, TYPES, clauses, conditions, crash, disturbance, expectation, fault, moment, rule, some,
-    times,
+    STEPS, TAGS, TIMES, TYPES, clauses, conditions, crash, disturbance, expectation, fault, moment, rule,
+    some, times,
 };
 use super::op::{Draft, Op, Retain, Script, Until};
 use crate::dice::Dice;

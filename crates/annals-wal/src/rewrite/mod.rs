@@ -109,6 +109,12 @@ impl<'d> Rewrite<'d> {
         Ok(Rewrite { target, sources, source: 0, last_position, output })
     }
 
+    /// Takes only what lies up to a position, in whole batches: where one begins that has an event behind it, the new segment ends.
+    #[must_use]
+    pub fn up_to(self, last: Position) -> Self {
+        Rewrite { last_position: self.last_position.min(last), ..self }
+    }
+
     /// The name of the new file.
     #[must_use]
     pub fn path(&self) -> String {
@@ -127,6 +133,11 @@ impl<'d> Rewrite<'d> {
             && let Some(source) = self.sources.get_mut(self.source)
         {
             match source.next_frame()? {
+                Some(frame) if frame.header.last_position() > self.last_position => {
+                    let end = frame.header.first_position.previous();
+                    self.last_position = self.last_position.min(end);
+                    self.source = self.sources.len();
+                }
                 Some(frame) => {
                     self.output.take(&frame, choose)?;
                     let header = frame.header;

@@ -123,18 +123,6 @@ pub enum BackupError {
         /// The first position that is there.
         first: Position,
     },
-    /// Compaction has removed events around the position, and what is left there is one file, which is taken as a whole.
-    #[error(
-        "events around position {asked} were removed by compaction, so the store can be restored to position {before} or to position {behind}, and to none between them"
-    )]
-    RemovedAround {
-        /// The position asked for.
-        asked: Position,
-        /// The nearest position in front of it that can be restored to.
-        before: Position,
-        /// The nearest one behind it.
-        behind: Position,
-    },
     /// The files of the store were replaced faster than they could be taken.
     #[error(
         "the files of the store were replaced faster than they could be copied; try again when less is written"

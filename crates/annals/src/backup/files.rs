@@ -110,6 +110,13 @@ impl<'a> Copier<'a> {
         }
     }
 
+    /// Makes room for a file that is written by somebody else, and is withdrawn with the others.
+    pub(super) fn begin(&mut self, name: &str) -> Result<(), BackupError> {
+        self.clear(name)?;
+        self.made.insert(name.to_owned());
+        Ok(())
+    }
+
     /// Notes that a file has taken its final name.
     pub(super) fn renamed(&mut self, from: &str, to: &str) {
         self.made.remove(from);

@@ -14,12 +14,15 @@ use annals_format::{
     Corruption, Damage, Manifest, OpenSegment, RunEntry, SEGMENT_HEADER_BYTES, SealedSegment, names,
 };
 use annals_types::Position;
-use annals_vfs::Disk;
+use annals_vfs::Env;
+use annals_wal::{Choice, Rewrite, RewriteTarget};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The files of the log and the index that the copy has.
 pub(super) struct LogCopy<'a> {
+    to: &'a Env,
     base: Option<&'a Base>,
     /// What the base's manifest says of sealed segments, by their numbers.
     sealed: BTreeMap<u64, &'a SealedSegment>,
@@ -56,8 +59,8 @@ pub(super) struct Log {
 }
 
 impl<'a> LogCopy<'a> {
-    pub(super) fn new(to: &dyn Disk, base: Option<&'a Base>) -> Result<Self, BackupError> {
-        let path = PathBuf::from(to.describe());
+    pub(super) fn new(to: &'a Env, base: Option<&'a Base>) -> Result<Self, BackupError> {
+        let path = PathBuf::from(to.disk.describe());
         let (mut grown, mut whole) = (BTreeMap::new(), BTreeSet::new());
         let mut sealed = BTreeMap::new();
         if let Some(base) = base {
@@ -71,8 +74,10 @@ impl<'a> LogCopy<'a> {
             let runs = base.manifest.runs.iter().map(|entry| (names::run(entry.id), entry.length));
             let named: BTreeMap<String, u64> = segments.chain(runs).collect();
             for directory in [names::LOG_DIR, names::INDEX_DIR] {
-                let entries =
-                    to.list(directory).map_err(BackupError::io(format!("list {directory} of the copy")))?;
+                let entries = to
+                    .disk
+                    .list(directory)
+                    .map_err(BackupError::io(format!("list {directory} of the copy")))?;
                 for entry in entries {
                     let name = format!("{directory}/{}", entry.name);
                     if named.get(&name).is_some_and(|length| entry.length >= *length) {
@@ -82,7 +87,7 @@ impl<'a> LogCopy<'a> {
             }
         }
         let (kept, left_out, gone) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        Ok(LogCopy { base, sealed, grown, whole, kept, left_out, gone, path })
+        Ok(LogCopy { to, base, sealed, grown, whole, kept, left_out, gone, path })
     }
 
     /// Takes what of a look is not there yet. `None` if a file was gone: then it is to be looked again.
@@ -92,22 +97,21 @@ impl<'a> LogCopy<'a> {
         copier: &mut Copier<'_>,
         checks: &mut Checks<'_>,
     ) -> Result<Option<Log>, BackupError> {
-        let manifest = &look.manifest;
         let links = copier.links;
         copier.links = links && look.settled;
         self.expect(look, copier, checks);
-        let taken = self.take_all(manifest, look.position, copier, checks);
+        let taken = self.take_all(look, copier, checks);
         copier.links = links;
         taken
     }
 
     fn take_all(
         &mut self,
-        manifest: &Manifest,
-        last: Position,
+        look: &Look,
         copier: &mut Copier<'_>,
         checks: &mut Checks<'_>,
     ) -> Result<Option<Log>, BackupError> {
+        let (manifest, last) = (&look.manifest, look.position);
         let whole = manifest.sealed.partition_point(|entry| entry.last_position() <= last);
         for entry in &manifest.sealed[..whole] {
             if self.take_sealed(entry, copier, checks)? == Got::Gone {
@@ -121,11 +125,7 @@ impl<'a> LogCopy<'a> {
         // Where segments were removed as a whole, the position may lie between two.
         let behind = manifest.sealed.get(whole).filter(|entry| entry.first_position <= last);
         if let Some(entry) = behind.filter(|entry| entry.rewritten.is_some()) {
-            return Err(BackupError::RemovedAround {
-                asked: last,
-                before: entry.first_position.previous(),
-                behind: entry.last_position(),
-            });
+            return self.write_head(look, entry, log, copier);
         }
         let cut = behind.map(|entry| {
             let open = OpenSegment { id: entry.id, salt: entry.salt };
@@ -140,6 +140,40 @@ impl<'a> LogCopy<'a> {
         };
         let taken = self.take_open(manifest, &open, last, &mut log, copier)?;
         Ok((taken == Got::There).then_some(log))
+    }
+
+    /// What a segment of which events were removed has up to the position. It cannot become an open one, where none may be missing,
+    /// so it is written anew.
+    fn write_head(
+        &self,
+        look: &Look,
+        entry: &SealedSegment,
+        mut log: Log,
+        copier: &mut Copier<'_>,
+    ) -> Result<Option<Log>, BackupError> {
+        let is_it = |entry_of: Option<&SealedSegment>| entry_of == Some(entry);
+        let segment = look.parts.segments.iter().find(|segment| is_it(segment.sealed_entry()));
+        // Another file has its place by now.
+        let Some(segment) = segment else { return Ok(None) };
+        let mut salt = [0; 8];
+        self.to.random.fill(&mut salt).map_err(BackupError::io("get random bytes"))?;
+        let target = RewriteTarget {
+            store_id: look.manifest.store_id,
+            id: entry.id,
+            salt: u64::from_le_bytes(salt),
+            edition: entry.edition().saturating_add(1),
+            compaction: entry.rewritten.map_or(0, |rewritten| rewritten.compaction),
+        };
+        copier.begin(&names::edition(target.id, target.edition))?;
+        let rewrite = Rewrite::begin(&*self.to.disk, target, vec![Arc::clone(segment)])?;
+        let mut rewrite = rewrite.up_to(look.position);
+        while rewrite.step(&mut |_| Ok(Choice::Keep))?.goes_on {}
+        if let Some(head) = rewrite.finish()? {
+            copier.counts.copied.add(head.length);
+            log.position = head.last_position();
+            log.sealed.push(head);
+        }
+        Ok(Some(log))
     }
 
     fn take_sealed(

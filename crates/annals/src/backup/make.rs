@@ -15,7 +15,7 @@ use super::log::{Log, LogCopy};
 use super::options::BackupOptions;
 use super::report::{BackupProgress, BackupReport, Progress};
 use super::snapshots::{take_snapshots, verify_snapshots};
-use annals_format::{BackupMark, BackupState, CleanMark, Manifest, SealedSegment, names};
+use annals_format::{BackupMark, BackupState, CleanMark, Manifest, Removed, SealedSegment, names};
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp, Uuid};
 use annals_vfs::{Disk, Env, replace_file};
@@ -72,7 +72,7 @@ fn take_all(
         let erasures = look()?.manifest.erasures;
         // Snapshots first: of each of them the events are among those that are taken afterwards.
         let snapshots = take_snapshots(copier)?;
-        let mut copy = LogCopy::new(copier.to, destination.base.as_ref())?;
+        let mut copy = LogCopy::new(&destination.env, destination.base.as_ref())?;
         let (log, source) = loop {
             let look = look()?;
             if let Some(log) = copy.take(&look, copier, checks)? {
@@ -115,6 +115,10 @@ pub(super) fn manifest_of(source: Manifest, former_generation: u64, log: &Log) -
         open: log.open.clone(),
         runs: log.runs.clone(),
         clean: Some(clean_mark(log.tail)),
+        // A copy that ends before has nothing removed behind its end.
+        removed: source
+            .removed
+            .map(|removed| Removed { through: removed.through.min(log.position), ..removed }),
         ..source
     }
 }

@@ -1,7 +1,7 @@
 //! Making a store of a backup, as of a moment.
 //!
 //! Files that need no cut are linked or copied as they are. The segment in which the log is cut becomes an open one: its frames are
-//! copied as they are, up to the last batch that counts. The store keeps its id, to which every checksum is bound.
+//! copied as they are, up to the last batch that counts. If compaction has removed events of it, what of it counts is written anew. The store keeps its id, to which every checksum is bound.
 
 use super::Look;
 use super::check::Checks;
@@ -202,7 +202,7 @@ fn copy(
     if asked.is_none() {
         snapshots = take_snapshots(copier)?;
     }
-    let mut copy = LogCopy::new(copier.to, None)?;
+    let mut copy = LogCopy::new(to, None)?;
     let mut looks = 0;
     let (log, source) = loop {
         let look = look()?;
