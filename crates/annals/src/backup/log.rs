@@ -9,16 +9,15 @@ use super::check::Checks;
 use super::destination::Base;
 use super::error::BackupError;
 use super::files::{Copier, Got};
+use super::head::{Head, write_head};
 use super::scan::{Scanned, Wanted, scan};
 use annals_format::{
     Corruption, Damage, Manifest, OpenSegment, RunEntry, SEGMENT_HEADER_BYTES, SealedSegment, names,
 };
 use annals_types::Position;
 use annals_vfs::Env;
-use annals_wal::{Choice, Rewrite, RewriteTarget};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// The files of the log and the index that the copy has.
 pub(super) struct LogCopy<'a> {
@@ -125,7 +124,15 @@ impl<'a> LogCopy<'a> {
         // Where segments were removed as a whole, the position may lie between two.
         let behind = manifest.sealed.get(whole).filter(|entry| entry.first_position <= last);
         if let Some(entry) = behind.filter(|entry| entry.rewritten.is_some()) {
-            return self.write_head(look, entry, log, copier);
+            match write_head(self.to, look, entry, copier)? {
+                Head::Gone => return Ok(None),
+                Head::Nothing => {}
+                Head::Written(head) => {
+                    log.position = head.last_position();
+                    log.sealed.push(head);
+                }
+            }
+            return Ok(Some(log));
         }
         let cut = behind.map(|entry| {
             let open = OpenSegment { id: entry.id, salt: entry.salt };
@@ -140,40 +147,6 @@ impl<'a> LogCopy<'a> {
         };
         let taken = self.take_open(manifest, &open, last, &mut log, copier)?;
         Ok((taken == Got::There).then_some(log))
-    }
-
-    /// What a segment of which events were removed has up to the position. It cannot become an open one, where none may be missing,
-    /// so it is written anew.
-    fn write_head(
-        &self,
-        look: &Look,
-        entry: &SealedSegment,
-        mut log: Log,
-        copier: &mut Copier<'_>,
-    ) -> Result<Option<Log>, BackupError> {
-        let is_it = |entry_of: Option<&SealedSegment>| entry_of == Some(entry);
-        let segment = look.parts.segments.iter().find(|segment| is_it(segment.sealed_entry()));
-        // Another file has its place by now.
-        let Some(segment) = segment else { return Ok(None) };
-        let mut salt = [0; 8];
-        self.to.random.fill(&mut salt).map_err(BackupError::io("get random bytes"))?;
-        let target = RewriteTarget {
-            store_id: look.manifest.store_id,
-            id: entry.id,
-            salt: u64::from_le_bytes(salt),
-            edition: entry.edition().saturating_add(1),
-            compaction: entry.rewritten.map_or(0, |rewritten| rewritten.compaction),
-        };
-        copier.begin(&names::edition(target.id, target.edition))?;
-        let rewrite = Rewrite::begin(&*self.to.disk, target, vec![Arc::clone(segment)])?;
-        let mut rewrite = rewrite.up_to(look.position);
-        while rewrite.step(&mut |_| Ok(Choice::Keep))?.goes_on {}
-        if let Some(head) = rewrite.finish()? {
-            copier.counts.copied.add(head.length);
-            log.position = head.last_position();
-            log.sealed.push(head);
-        }
-        Ok(Some(log))
     }
 
     fn take_sealed(

@@ -10,6 +10,7 @@ mod check;
 mod destination;
 mod error;
 mod files;
+mod head;
 mod log;
 mod make;
 mod mark;
