@@ -1,5 +1,6 @@
 //! Events: as they are given to the store, and as they come back.
 
+use crate::buffer::PayloadBuffer;
 use crate::content::ContentType;
 use crate::limits::{
     BATCH_BYTES_MAX, BATCH_EVENTS_MAX, CRITERIA_TERMS_MAX, DATA_BYTES_MAX, EVENT_TYPE_BYTES_MAX,
@@ -311,6 +312,35 @@ impl<'a> EventRef<'a> {
     #[inline]
     pub fn plain(&self) -> Result<PlainPayload<'a>, PayloadError> {
         self.payload.read(self.position)
+    }
+
+    /// The same event with its payload as it is given out, borrowed from the log, or from `buffer` if it has to be made. For whoever reads
+    /// many events: compressed payloads then take no memory of their own. What is given out does not tell any more how it was stored.
+    ///
+    /// ```
+    /// # use annals_types::*;
+    /// # fn sum(events: &[EventRef<'_>]) -> Result<usize, PayloadError> {
+    /// let (mut buffer, mut bytes) = (PayloadBuffer::new(), 0);
+    /// for event in events {
+    ///     bytes += event.plain_in(&mut buffer)?.data()?.len();
+    /// }
+    /// # Ok(bytes)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`EventRef::data`].
+    #[inline]
+    pub fn plain_in<'b>(&self, buffer: &'b mut PayloadBuffer) -> Result<EventRef<'b>, PayloadError>
+    where
+        'a: 'b,
+    {
+        if self.payload.as_plain().is_some() {
+            return Ok(*self);
+        }
+        self.payload.read_in(self.position, buffer)?;
+        let (data, metadata) = buffer.parts();
+        Ok(EventRef { payload: PayloadRef::plain(data, metadata), ..*self })
     }
 
     /// Copies the event out of the log, with its payload as far as it can be had.

@@ -3,6 +3,7 @@
 //! Everything here is a plain value: no input or output, no clock, no randomness. Each word is
 //! defined once, in `docs/glossary.md`; limits stand together in [`limits`].
 
+mod buffer;
 mod content;
 mod event;
 mod expected;
@@ -14,6 +15,7 @@ mod payload;
 pub mod planted;
 mod time;
 
+pub use buffer::PayloadBuffer;
 pub use content::ContentType;
 pub use event::{Event, EventRef, Invalid, NewEvent, Tags};
 pub use expected::{Conflict, Expected};

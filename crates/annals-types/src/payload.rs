@@ -4,6 +4,7 @@
 //! happens when somebody asks for them; or they cannot be had any more, which is then a typed error. So an event can be found,
 //! counted and shown whatever became of its payload.
 
+use crate::buffer::PayloadBuffer;
 use crate::limits::{DATA_BYTES_MAX, METADATA_BYTES_MAX};
 use crate::numbers::Position;
 use crate::time::Timestamp;
@@ -114,6 +115,17 @@ impl<'a> PayloadRef<'a> {
         }
     }
 
+    /// Makes the payload in `buffer`, if it is not plain.
+    #[cold]
+    pub(crate) fn read_in(&self, position: Position, buffer: &mut PayloadBuffer) -> Result<(), PayloadError> {
+        match self.0 {
+            Stored::Other(Other::Coded { record, reader: Some(reader) }) => {
+                reader.0.read_in(position, record, buffer)
+            }
+            _ => self.read(position).map(|plain| buffer.put(&plain)),
+        }
+    }
+
     #[inline]
     pub(crate) fn read(&self, position: Position) -> Result<PlainPayload<'a>, PayloadError> {
         match self.0 {
@@ -211,6 +223,19 @@ pub trait ReadPayload: Send + Sync {
     /// # Errors
     /// Why it cannot be had.
     fn read(&self, position: Position, record: &[u8]) -> Result<PlainPayload<'static>, PayloadError>;
+
+    /// The same in memory that is used again.
+    ///
+    /// # Errors
+    /// As [`ReadPayload::read`].
+    fn read_in(
+        &self,
+        position: Position,
+        record: &[u8],
+        buffer: &mut PayloadBuffer,
+    ) -> Result<(), PayloadError> {
+        self.read(position, record).map(|plain| buffer.put(&plain))
+    }
 
     /// The id of the key that the payload of a record is encrypted under; `None` if it is not encrypted.
     fn key_of(&self, record: &[u8]) -> Option<Uuid>;

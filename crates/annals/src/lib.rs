@@ -108,9 +108,9 @@ pub use annals_snapshot::{
     Infos as SnapshotInfos, Pruned, SnapshotError, SnapshotInfo, Unusable as UnusableSnapshot,
 };
 pub use annals_types::{
-    Compression, Conflict, ContentType, Erasure, Event, EventRef, Expected, Invalid, NewEvent, PayloadError,
-    PayloadRef, PlainPayload, Position, StreamName, Tags, Timestamp, TimestampOutOfRange, Uuid, Version,
-    category_of, check_stream_name, limits,
+    Compression, Conflict, ContentType, Erasure, Event, EventRef, Expected, Invalid, NewEvent, PayloadBuffer,
+    PayloadError, PayloadRef, PlainPayload, Position, StreamName, Tags, Timestamp, TimestampOutOfRange, Uuid,
+    Version, category_of, check_stream_name, limits,
 };
 pub use annals_vfs as vfs;
 pub use backup::{

@@ -5,7 +5,7 @@ use crate::json::{erased, event_out, text};
 use crate::output::Out;
 use crate::table::{self, Column, Table, number};
 use crate::time;
-use annals::{EventRef, Query, View};
+use annals::{EventRef, PayloadBuffer, Query, View};
 use anyhow::Result;
 
 const COLUMNS: &[Column] = &[
@@ -21,11 +21,13 @@ const COLUMNS: &[Column] = &[
 pub(crate) struct Printer {
     table: Option<Table>,
     line: Vec<u8>,
+    buffer: PayloadBuffer,
 }
 
 impl Printer {
     pub(crate) fn new(out: &Out) -> Self {
-        Printer { table: out.is_table().then(|| Table::new(COLUMNS)), line: Vec::new() }
+        let table = out.is_table().then(|| Table::new(COLUMNS));
+        Printer { table, line: Vec::new(), buffer: PayloadBuffer::new() }
     }
 
     /// Writes all events that the query selects; also those before one that cannot be read.
@@ -61,7 +63,7 @@ impl Printer {
             return table.row(out, cells(event));
         }
         self.line.clear();
-        event_out::push(&mut self.line, event)?;
+        event_out::push(&mut self.line, &event.plain_in(&mut self.buffer).unwrap_or(*event))?;
         self.line.push(b'\n');
         out.bytes(&self.line)
     }

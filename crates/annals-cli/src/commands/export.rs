@@ -5,7 +5,7 @@ use crate::json::event_out;
 use crate::output::{Facts, note};
 use crate::progress;
 use crate::tool::Tool;
-use annals::{Query, Retention, View};
+use annals::{PayloadBuffer, Query, Retention, View};
 use anyhow::{Context, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -62,7 +62,7 @@ fn each_line(
     bar: &ProgressBar,
     mut write: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<u64> {
-    let mut line = Vec::new();
+    let (mut line, mut buffer) = (Vec::new(), PayloadBuffer::new());
     let (mut events, mut left_out) = (0, 0);
     for event in view.read(query)? {
         let event = event?;
@@ -71,7 +71,7 @@ fn each_line(
             continue;
         }
         line.clear();
-        event_out::push(&mut line, &event)?;
+        event_out::push(&mut line, &event.plain_in(&mut buffer).unwrap_or(event))?;
         line.push(b'\n');
         write(&line)?;
         events += 1;

@@ -133,6 +133,37 @@ fn what_is_left_can_be_exported_and_imported_with_the_rules_that_fit() {
 }
 
 #[test]
+fn segments_are_compressed_and_made_plain_again_when_that_is_asked_for() {
+    let place = Place::new();
+    for number in 0..16 {
+        let data = format!("{{\"number\":{number},\"said\":\"{}\"}}", "the same again, ".repeat(180));
+        let args = ["append", "--segment-bytes", "16384", "--stream", "talk", "--type", "T", "--data", &data];
+        place.one(&args);
+    }
+    let before = place.ok(&["read", "--stream", "talk"]);
+    assert_eq!(place.one(&["compact"])["segments_rewritten"], 0, "nothing goes");
+    let packed = place.one(&["compact", "--recompress"]);
+    let segments = packed["segments_rewritten"].as_u64().unwrap();
+    assert!(segments >= 2 && packed["bytes_after"].as_u64() < packed["bytes_before"].as_u64(), "{packed}");
+    assert_eq!(place.one(&["stats"])["segments_compressed"], segments);
+    assert_eq!(place.ok(&["read", "--stream", "talk"]), before);
+    let file = place.store().join("log/000000000001.1.seg");
+    let shown = place.ok(&["inspect", file.to_str().unwrap()]);
+    assert!(shown[0]["facts"]["dictionary_bytes"].as_u64() > Some(0), "{}", shown[0]);
+    assert_eq!((&shown[1]["records"], shown[1]["dictionary"].as_u64() > Some(0)), (&json!(0), true));
+    let frame = shown[2]["offset"].to_string();
+    let records = place.ok(&["inspect", file.to_str().unwrap(), "--frame", &frame]);
+    assert!(records[0]["data_bytes"].as_u64() > Some(2000), "{}", records[0]);
+    let plain = place.one(&["compact", "--compression", "none", "--recompress"]);
+    assert_eq!(
+        (&plain["segments_rewritten"], &place.one(&["stats"])["segments_compressed"]),
+        (&json!(segments), &json!(0))
+    );
+    assert_eq!(place.ok(&["read", "--stream", "talk"]), before);
+    assert_eq!(place.one(&["verify"])["ok"], true);
+}
+
+#[test]
 fn limits_of_bytes_and_plans() {
     let place = Place::new();
     let data = format!("\"{}\"", "x".repeat(3000));

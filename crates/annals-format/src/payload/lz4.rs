@@ -28,28 +28,37 @@ pub(super) fn compress(plain: &[&[u8]; 2], dictionary: &[u8], least_gain: usize)
     (block.len() + least_gain < length).then_some(block)
 }
 
-/// What a block was made of, which has so many bytes; `None` if it is not the block of so many.
-pub(super) fn decompress(block: &[u8], length: usize, dictionary: &[u8]) -> Option<Vec<u8>> {
-    // A block of n bytes becomes at most 255 × n: what claims more is not allocated.
-    if length > block.len().saturating_add(TAIL.len()).saturating_mul(255) {
-        return None;
-    }
+/// How much more than what a block was made of a reader needs room for.
+pub(super) const MORE: usize = TAIL.len();
+
+/// Whether a block can have been made of so many bytes: one of n bytes becomes at most 255 × n. What claims more is not allocated.
+pub(super) fn may_become(block: &[u8], length: usize) -> bool {
+    length <= block.len().saturating_add(TAIL.len()).saturating_mul(255)
+}
+
+/// Fills `plain` with what a block was made of, and [`MORE`] bytes behind it; `None` if it was not made of so many.
+pub(super) fn decompress(block: &[u8], plain: &mut [u8], dictionary: &[u8]) -> Option<()> {
     // Most blocks are short, and need no memory of their own.
     let mut whole: SmallVec<[u8; SHORT]> = SmallVec::from_slice(block);
     whole.extend_from_slice(&TAIL);
-    let mut plain = vec![0; length + TAIL.len()];
-    let made = decompress_into_with_dict(&whole, &mut plain, dictionary).ok()?;
-    if made != plain.len() || !plain.ends_with(&TAIL) {
-        return None;
-    }
-    plain.truncate(length);
-    Some(plain)
+    let made = decompress_into_with_dict(&whole, plain, dictionary).ok()?;
+    (made == plain.len() && plain.ends_with(&TAIL)).then_some(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn decompress(block: &[u8], length: usize, dictionary: &[u8]) -> Option<Vec<u8>> {
+        if !may_become(block, length) {
+            return None;
+        }
+        let mut plain = vec![7; length + MORE];
+        super::decompress(block, &mut plain, dictionary)?;
+        plain.truncate(length);
+        Some(plain)
+    }
 
     #[test]
     fn a_block_that_claims_more_than_it_can_be_is_refused_without_memory() {

@@ -14,7 +14,7 @@ mod trainer;
 pub use dictionary::{DICTIONARY_BYTES_MAX, DICTIONARY_HEADER_BYTES, Dictionary};
 pub use rewrite::{
     compress_record, erase_record, is_compressed, is_encrypted, is_repetition, key_of, plain_payload,
-    plain_record,
+    plain_payload_in, plain_record,
 };
 pub(crate) use sealed::SEALED_BYTES_MIN;
 pub use sealed::{Key, KeyState, Keys, NONCE_BYTES, encrypt_record};
@@ -24,9 +24,8 @@ pub use trainer::Trainer;
 use crate::damage::Damage;
 use crate::varint::{put_varint, take_varint};
 use annals_types::limits::{DATA_BYTES_MAX, METADATA_BYTES_MAX};
-use annals_types::{Erasure, PlainPayload};
+use annals_types::{Erasure, PayloadBuffer, PlainPayload};
 use sha2::{Digest, Sha256};
-use std::mem;
 
 /// Codec of data and metadata as they are.
 pub(crate) const CODEC_PLAIN: u8 = 0;
@@ -69,19 +68,20 @@ pub(crate) fn check_compressed(payload: &[u8], offset: u64) -> Result<(), Damage
     }
 }
 
-/// The payload in front of which its lengths stand.
+/// Makes the payload, in front of which its lengths stand, plain in `buffer`.
 fn decompress(
     payload: &[u8],
     dictionary: Option<&Dictionary>,
-) -> Result<PlainPayload<'static>, &'static str> {
+    buffer: &mut PayloadBuffer,
+) -> Result<(), &'static str> {
     let mut block = payload;
     let lengths = Lengths::take(&mut block).ok_or("its lengths are more than an event may have")?;
     let dictionary = dictionary.map_or(&[][..], Dictionary::bytes);
-    let mut metadata =
-        lz4::decompress(block, lengths.total(), dictionary).ok_or("it cannot be decompressed")?;
-    let data =
-        if lengths.metadata == 0 { mem::take(&mut metadata) } else { metadata.split_off(lengths.metadata) };
-    Ok(PlainPayload { data: data.into(), metadata: metadata.into() })
+    let made = lz4::may_become(block, lengths.total()).then(|| {
+        let room = buffer.room(lengths.metadata, lengths.data, lz4::MORE);
+        lz4::decompress(block, room, dictionary)
+    });
+    made.flatten().ok_or("it cannot be decompressed")
 }
 
 /// What stays of a payload that is erased at a time.

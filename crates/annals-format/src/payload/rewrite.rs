@@ -4,7 +4,7 @@ use super::dictionary::Dictionary;
 use super::sealed::{self, KeyState, Keys};
 use super::{Lengths, decompress, erasure_of, lz4};
 use crate::record::{Form, Layout, same_content};
-use annals_types::{Erasure, EventRef, PayloadError, PlainPayload, Position, Uuid};
+use annals_types::{Erasure, EventRef, PayloadBuffer, PayloadError, PlainPayload, Position, Uuid};
 
 /// Metadata and data of a record that has them as they are.
 pub(super) fn plain_parts(record: &[u8]) -> Option<[&[u8]; 2]> {
@@ -75,7 +75,8 @@ pub fn plain_payload(
     let layout = Layout::of(record).ok_or(damaged("its lengths are wrong"))?;
     let payload = &layout.record[layout.payload..];
     if layout.is_compressed() {
-        return decompress(payload, dictionary).map_err(damaged);
+        let mut buffer = PayloadBuffer::new();
+        return decompress(payload, dictionary, &mut buffer).map(|()| buffer.into_plain()).map_err(damaged);
     }
     if layout.is_plain() {
         let (metadata, data) = payload.split_at(layout.metadata);
@@ -96,6 +97,26 @@ pub fn plain_payload(
             Err(PayloadError::Erased { position, erasure: Erasure::from_bytes(left) })
         }
         _ => Err(PayloadError::NoReader { position }),
+    }
+}
+
+/// The same in memory that is used again.
+///
+/// # Errors
+/// As [`plain_payload`].
+pub fn plain_payload_in(
+    record: &[u8],
+    position: Position,
+    dictionary: Option<&Dictionary>,
+    keys: Option<&dyn Keys>,
+    buffer: &mut PayloadBuffer,
+) -> Result<(), PayloadError> {
+    match Layout::of(record) {
+        Some(layout) if layout.is_compressed() => {
+            let made = decompress(&layout.record[layout.payload..], dictionary, buffer);
+            made.map_err(|what| PayloadError::Damaged { position, what })
+        }
+        _ => plain_payload(record, position, dictionary, keys).map(|plain| buffer.put(&plain)),
     }
 }
 

@@ -3,8 +3,10 @@
 use super::Segment;
 use crate::error::LogError;
 use annals_format::first_dictionary;
-use annals_format::payload::{Dictionary, Keys, is_compressed, key_of, plain_payload};
-use annals_types::{EventRef, PayloadError, PayloadReader, PlainPayload, Position, ReadPayload, Uuid};
+use annals_format::payload::{Dictionary, Keys, is_compressed, key_of, plain_payload, plain_payload_in};
+use annals_types::{
+    EventRef, PayloadBuffer, PayloadError, PayloadReader, PlainPayload, Position, ReadPayload, Uuid,
+};
 use annals_vfs::sync::OnceLock;
 use std::sync::Arc;
 
@@ -29,15 +31,31 @@ struct Reader(Arc<Shared>);
 impl ReadPayload for Reader {
     fn read(&self, position: Position, record: &[u8]) -> Result<PlainPayload<'static>, PayloadError> {
         let keys = self.0.keys.get().map(|keys| &**keys);
-        let dictionary = self.0.dictionary.get().and_then(Option::as_ref);
-        if dictionary.is_none() && is_compressed(record) {
-            return Err(PayloadError::Damaged { position, what: "the dictionary of its segment" });
-        }
-        plain_payload(record, position, dictionary, keys)
+        plain_payload(record, position, self.dictionary(position, record)?, keys)
+    }
+
+    fn read_in(
+        &self,
+        position: Position,
+        record: &[u8],
+        buffer: &mut PayloadBuffer,
+    ) -> Result<(), PayloadError> {
+        let keys = self.0.keys.get().map(|keys| &**keys);
+        plain_payload_in(record, position, self.dictionary(position, record)?, keys, buffer)
     }
 
     fn key_of(&self, record: &[u8]) -> Option<Uuid> {
         key_of(record)
+    }
+}
+
+impl Reader {
+    fn dictionary(&self, position: Position, record: &[u8]) -> Result<Option<&Dictionary>, PayloadError> {
+        let dictionary = self.0.dictionary.get().and_then(Option::as_ref);
+        if dictionary.is_none() && is_compressed(record) {
+            return Err(PayloadError::Damaged { position, what: "the dictionary of its segment" });
+        }
+        Ok(dictionary)
     }
 }
 

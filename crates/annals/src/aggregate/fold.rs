@@ -8,7 +8,7 @@ use crate::error::ReadError;
 use crate::query::Query;
 use crate::upcast::upcast_one;
 use crate::view::View;
-use annals_types::{EventRef, Version};
+use annals_types::{EventRef, PayloadBuffer, Version};
 use annals_vfs::sync::Deadline;
 use std::time::Duration;
 
@@ -27,14 +27,16 @@ pub(super) fn fold<A: Aggregate>(
     let deadline = patience.map(Deadline::after);
     let query = Query::stream(loaded.stream.as_str()).from_version(from).to_version(to);
     let chain = view.chain()?;
+    let mut buffer = PayloadBuffer::new();
     // The stored events, also those that upcasting drops: the version is that of the stream.
     for event in view.read(query)? {
         let stored = event?;
+        let plain = stored.plain_in(&mut buffer).unwrap_or(stored);
         let mut was_told = false;
         if chain.is_idle() {
-            was_told = apply(&mut loaded.state, &stored)?;
+            was_told = apply(&mut loaded.state, &plain)?;
         } else {
-            for event in upcast_one(&chain, stored).map_err(ReadError::Upcast)? {
+            for event in upcast_one(&chain, plain).map_err(ReadError::Upcast)? {
                 was_told |= apply(&mut loaded.state, &event.event())?;
             }
         }

@@ -17,7 +17,7 @@ pub use history::{History, HistoryEntry};
 
 use crate::query::Query;
 use crate::view::View;
-use annals_types::{ContentType, EventRef, Version};
+use annals_types::{ContentType, EventRef, PayloadBuffer, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -109,9 +109,11 @@ impl View {
     /// # Errors
     /// As [`DocumentError`] says.
     pub fn document(&self, stream: &str) -> Result<Document, DocumentError> {
-        let mut document = Document::default();
+        let (mut document, mut buffer) = (Document::default(), PayloadBuffer::new());
         for event in self.read_upcast(Query::stream(stream))? {
-            document.apply(&event?.event())?;
+            let event = event?;
+            let event = event.event();
+            document.apply(&event.plain_in(&mut buffer).unwrap_or(event))?;
         }
         Ok(document)
     }

@@ -8,7 +8,7 @@ use annals_format::{
     Binding, FooterBuilder, FrameBuilder, FrameStamp, SEGMENT_HEADER_BYTES, SealedSegment, SegmentHeader,
     first_dictionary, names, reseal,
 };
-use annals_types::{Compression, NewEvent, PayloadError, Position, Timestamp, Version};
+use annals_types::{Compression, NewEvent, PayloadBuffer, PayloadError, Position, Timestamp, Version};
 use annals_vfs::MemoryDisk;
 use annals_wal::{Choice, Rewrite, RewriteTarget, Segment, Step, scan_mapped};
 use std::sync::Arc;
@@ -246,6 +246,23 @@ fn a_dictionary_between_frames_is_damage() {
     assert!(moved.dictionary().unwrap().is_none());
     let again = rewrite_as(&disk, Compression::None, &[moved], |_| true).unwrap_err();
     assert!(again.to_string().contains("dictionary"), "{again}");
+}
+
+#[test]
+fn payloads_that_are_made_in_a_buffer_are_those_that_are_given_out_one_by_one() {
+    let disk = disk();
+    let (entry, plain) = visits(&disk, 300);
+    let packed = open(&disk, &compressed(&disk, &entry, |_| true));
+    let (mut buffer, mut made) = (PayloadBuffer::new(), 0);
+    for expected in &plain.events {
+        let event = packed.event(expected.position).unwrap().unwrap();
+        made += usize::from(event.payload.as_plain().is_none());
+        let event = event.plain_in(&mut buffer).unwrap();
+        let (data, metadata) = event.payload.as_plain().unwrap();
+        assert_eq!((data, metadata), (expected.data().unwrap(), expected.metadata().unwrap()));
+        assert_eq!(event.to_event(), *expected);
+    }
+    assert!(made > 250, "{made}");
 }
 
 #[test]
