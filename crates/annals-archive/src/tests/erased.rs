@@ -1,11 +1,12 @@
 //! What is left of a subject in a store and in all its copies, once its key is destroyed.
 
-use super::in_memory;
+use super::{Place, in_memory};
+use crate::archive::Archive;
 use crate::progress::ShipperOptions;
 use crate::shipper::Shipper;
 use annals::{
-    BackupOptions, Document, Encrypt, Expected, KeyFile, LoadError, NewEvent, Options, PayloadError, Query,
-    RestoreTo, SnapshotPolicy, Store, restore,
+    BackupOptions, Document, Encrypt, EraseTarget, Expected, KeyFile, LoadError, NewEvent, Options,
+    PayloadError, Query, RestoreTo, SnapshotPolicy, Store, restore,
 };
 use std::path::Path;
 
@@ -96,4 +97,28 @@ fn once_a_key_is_destroyed_its_payloads_are_unreadable_in_the_store_and_in_all_i
     }
     assert!(!holds(directory.path(), SECRET.as_bytes()), "nor in any file");
     assert!(holds(directory.path(), b"of nobody"));
+}
+
+#[test]
+fn what_was_erased_from_the_log_is_gone_from_the_archive_when_it_was_shipped_again() {
+    let place = Place::new();
+    let archive = Archive::at(&format!("file://{}", place.path("objects").display())).unwrap();
+    let mut shipment = place.shipment(&archive, "staging");
+    for number in 0..60 {
+        for (stream, text) in [(ERASED, SECRET), ("user-8", "of eight")] {
+            let data = format!(r#"{{"number":{number},"text":"{text}"}}"#);
+            place.store.append(stream, Expected::Any, &[NewEvent::json("told", data)]).unwrap();
+        }
+    }
+    place.append(20);
+    shipment.ship().unwrap();
+    assert!(holds(&place.path("objects"), SECRET.as_bytes()));
+    let target = EraseTarget::Stream(ERASED.into());
+    let report = place.store.erase(target).reason("a letter").bytes_per_second(None).run().unwrap();
+    assert_eq!(report.events, 60, "{report:?}");
+    shipment.ship().unwrap();
+    for directory in ["store", "staging", "objects"] {
+        assert!(!holds(&place.path(directory), SECRET.as_bytes()), "{directory}");
+    }
+    assert!(place.restored(&archive, RestoreTo::End) == place.events());
 }
