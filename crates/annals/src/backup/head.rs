@@ -7,6 +7,7 @@ use super::Look;
 use super::error::BackupError;
 use super::files::Copier;
 use annals_format::{SealedSegment, names};
+use annals_types::Compression;
 use annals_vfs::Env;
 use annals_wal::{Choice, Rewrite, RewriteTarget};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub(super) fn write_head(
         salt: u64::from_le_bytes(salt),
         edition: entry.edition().saturating_add(1),
         compaction: entry.rewritten.map_or(0, |rewritten| rewritten.compaction),
+        compression: if segment.is_compressed()? { Compression::Lz4 } else { Compression::None },
     };
     copier.begin(&names::edition(target.id, target.edition))?;
     let rewrite = Rewrite::begin(&*to.disk, target, vec![Arc::clone(segment)])?;
