@@ -170,6 +170,14 @@ fn uuid_at(bytes: &[u8], at: usize) -> Uuid {
     Uuid::from_bytes(uuid)
 }
 
+/// Makes the checksum of a catalog right; see [`crate::reseal`].
+pub fn reseal_catalog(bytes: &mut [u8]) {
+    if bytes.len() >= HEADER_BYTES {
+        let sum = checksum(bytes);
+        put_u32(bytes, CHECKSUM, sum);
+    }
+}
+
 fn checksum(bytes: &[u8]) -> u32 {
     let mut hasher = Hasher::new();
     hasher.update(&bytes[..CHECKSUM]);

@@ -171,6 +171,14 @@ impl BackupState {
     }
 }
 
+/// Makes the checksum of a file `BACKUP` right; see [`crate::reseal`].
+pub fn reseal_backup_mark(bytes: &mut [u8]) {
+    if bytes.len() >= HEADER_BYTES {
+        let sum = checksum(bytes);
+        put_u32(bytes, CHECKSUM, sum);
+    }
+}
+
 fn checksum(bytes: &[u8]) -> u32 {
     let mut hasher = Hasher::new();
     hasher.update(&bytes[..CHECKSUM]);

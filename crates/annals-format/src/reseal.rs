@@ -5,6 +5,8 @@
 //! rest, as far as the lengths in it lead; all other numbers stay as wrong as they are. They live beside the
 //! layouts that they know.
 
+pub use crate::archive::reseal_catalog as catalog;
+pub use crate::backup::reseal_backup_mark as backup_mark;
 pub use crate::footer::reseal_footer as footer;
 pub use crate::frame::reseal_frame as frame;
 pub use crate::keys::reseal_key_file as key_file;

@@ -129,6 +129,16 @@ fn a_manifest_of_any_bytes_is_decoded_or_refused() {
 }
 
 #[test]
+fn a_mark_of_a_backup_of_any_bytes_is_decoded_or_refused() {
+    replay("backup", MUTATIONS);
+}
+
+#[test]
+fn a_catalog_of_any_bytes_is_decoded_or_refused() {
+    replay("archive", MUTATIONS);
+}
+
+#[test]
 fn a_file_of_any_bytes_can_be_looked_into() {
     replay("inspect", MUTATIONS);
 }

@@ -5,6 +5,7 @@
 //! reached. The targets themselves are in `fuzz/`, which needs a nightly toolchain; every body also runs in ordinary
 //! tests, over the seeds, over what was found, and over mutations of both.
 
+mod backup;
 mod directory;
 mod footer;
 mod frame;
@@ -22,6 +23,7 @@ mod snapshots;
 mod store;
 mod structures;
 
+pub use backup::{archive, backup};
 pub use directory::{directory, manifest_words};
 pub use footer::footer;
 pub use frame::{frame, record};
@@ -40,7 +42,7 @@ pub use store::store;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 14] = [
     ("frame", frame),
     ("record", record),
     ("payload", payload),
@@ -50,6 +52,8 @@ pub const TARGETS: [Target; 12] = [
     ("run", run),
     ("snapshots", snapshots),
     ("manifest", manifest),
+    ("backup", backup),
+    ("archive", archive),
     ("inspect", inspect),
     ("directory", directory),
     ("store", store),

@@ -24,6 +24,8 @@ pub fn seeds(target: &str) -> Vec<Seed> {
         "run" => with_modes(vec![run(), run_without_ids()]),
         "snapshots" => with_modes(super::snapshots::seeds()),
         "manifest" => with_modes(manifests()),
+        "backup" => with_modes(super::backup::marks()),
+        "archive" => with_modes(super::backup::catalogs()),
         "inspect" => with_modes(vec![sealed().0, run(), golden().closed[names::MANIFEST].clone()]),
         "directory" => super::directory::seeds(),
         "store" => super::store::seeds(),
