@@ -2,7 +2,7 @@
 
 use crate::args::store::StoreArgs;
 use crate::output::{Format, Out};
-use annals::{Encrypt, KeyFile, Options, Store};
+use annals::{CompactionOptions, Encrypt, KeyFile, Options, Store};
 use anyhow::Result;
 use std::path::PathBuf;
 
@@ -22,14 +22,25 @@ impl Tool {
         Ok(self.with_keys(Options::new().create(false).read_only(true), false)?.open(&self.store)?)
     }
 
+    /// Opens the store for writing for long, and makes it if it is not there. Once there are rules, it compacts itself meanwhile.
+    pub(crate) fn writing_for_long(&self, args: &StoreArgs) -> Result<Store> {
+        Ok(self.with_keys(args.options(), true)?.open(&self.store)?)
+    }
+
     /// Opens the store for writing, and makes it if it is not there.
     pub(crate) fn writing(&self, args: &StoreArgs) -> Result<Store> {
-        Ok(self.with_keys(args.options(), true)?.open(&self.store)?)
+        self.open_for_writing(args.options())
     }
 
     /// Opens the store for writing, if it is there.
     pub(crate) fn writing_existing(&self) -> Result<Store> {
-        Ok(self.with_keys(Options::new().create(false), true)?.open(&self.store)?)
+        self.open_for_writing(Options::new().create(false))
+    }
+
+    /// A command that does one thing and ends does nothing else meanwhile: what `annals compact` removes, it removes itself, and says.
+    fn open_for_writing(&self, options: Options) -> Result<Store> {
+        let options = options.compaction(CompactionOptions::off());
+        Ok(self.with_keys(options, true)?.open(&self.store)?)
     }
 
     /// The options with the keys. The key file is opened for writing only where keys may have to be created, and made only for a store

@@ -125,7 +125,7 @@ impl Store {
     /// compaction goes on with them.
     #[must_use]
     pub fn erasures_under_way(&self) -> u64 {
-        self.shared().parts.load().erasing.as_ref().map_or(0, |erasing| erasing.count())
+        self.shared().parts.load_full().erasing.as_ref().map_or(0, |erasing| erasing.count())
     }
 }
 

@@ -46,7 +46,7 @@ impl Core {
             parts.erasing = super::UnderWay::of(numbers, None);
             parts.erasures += 1;
         });
-        let erasures = self.parts.load().erasures;
+        let erasures = self.parts.load_full().erasures;
         for of in requests.iter().flat_map(|request| &request.streams) {
             gate.note(hash_of(&of.stream, self.plan.hash_seed), of.from, erasures);
         }

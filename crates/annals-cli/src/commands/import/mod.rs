@@ -61,7 +61,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     input::must_be_files(&args.files)?;
-    let store = tool.writing(&args.store)?;
+    let store = tool.writing_for_long(&args.store)?;
     if !store.ids_indexed() && !args.new_ids {
         bail!(
             "the store was made with --no-ids, so an import that is repeated would append everything again: \

@@ -237,7 +237,7 @@ impl Worker {
 
 impl Seen {
     fn now(core: &Core) -> Self {
-        let parts = core.parts.load();
+        let parts = core.parts.load_full();
         let last_segment = parts.segments.last().map_or(0, |segment| segment.id());
         let (rules, guards) = (core.retention.version(), core.guards.version());
         Seen { segments: parts.segments.len(), last_segment, rules, guards }

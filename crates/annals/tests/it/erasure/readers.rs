@@ -79,8 +79,8 @@ fn writers_and_readers_go_on_while_something_is_erased_again_and_again() {
             }
         });
         let reader = scope.spawn(|| {
-            let mut reads = 0;
-            while !done.load(Ordering::Relaxed) {
+            loop {
+                let last_one = done.load(Ordering::Relaxed);
                 let view = store.view();
                 let (mut last, mut erased, mut shown) = (0, 0, 0);
                 for event in view.read(Query::all()).unwrap() {
@@ -92,9 +92,10 @@ fn writers_and_readers_go_on_while_something_is_erased_again_and_again() {
                     }
                 }
                 assert!(shown == 0 || erased == 0, "{shown} shown and {erased} erased at once");
-                reads += 1;
+                if last_one {
+                    break;
+                }
             }
-            reads
         });
         for patient in [2, 9, 1, 9, 9] {
             erase(&store, tag(patient));
@@ -102,7 +103,7 @@ fn writers_and_readers_go_on_while_something_is_erased_again_and_again() {
         writer.join().unwrap();
         erase(&store, tag(9));
         done.store(true, Ordering::Relaxed);
-        assert!(reader.join().unwrap() > 0);
+        reader.join().unwrap();
     });
     assert_eq!(listed(&store).iter().filter(|event| event.stream == "visit-9").count(), 200);
     let left =
