@@ -10,7 +10,6 @@ use crate::store::Snapshots;
 use annals_format::StoreId;
 use annals_format::snapshot::{SnapshotKey, snapshot_hash_seed};
 use annals_types::Version;
-use annals_types::planted::{Bug, planted};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -94,9 +93,8 @@ impl Snapshots {
                 self.complete_job(&mut maintenance, Kind::Rewrite, &sources, keep.clone())?;
             }
         }
-        if !planted(Bug::ForgottenFilesStay) {
-            self.removal.run(&*self.env.disk)?;
-        }
+        // Again what could not be removed when it was replaced: this must not succeed while it is there.
+        self.removal.run(&*self.env.disk)?;
         self.removal.sync_names(&*self.env.disk)?;
         maintenance.superseded = Some(BTreeMap::new());
         let (dropped, bytes_after) = (maintenance.dropped - dropped, self.files().bytes()?);

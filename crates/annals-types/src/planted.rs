@@ -299,8 +299,6 @@ bugs! {
     SnapshotsOutliveErasure = "snapshots-outlive-erasure",
     /// A state that was loaded before its events were erased is saved afterwards. What was erased is back.
     StateSavedAfterErasure = "state-saved-after-erasure",
-    /// Files of snapshots that were written anew without what is to be forgotten stay beside the new ones.
-    ForgottenFilesStay = "forgotten-files-stay",
     /// Snapshots that a backup took before something was erased stay in it beside a log of afterwards. What was erased is in the backup.
     BackupKeepsForgottenSnapshots = "backup-keeps-forgotten-snapshots",
     /// Snapshots of deleted and closed streams are left by compaction. Their states stay on the disk for ever.

@@ -148,7 +148,6 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::ErasureNotNoted => store("erasure::crashes::what_a_crash_has_left"),
         Bug::SnapshotsOutliveErasure => store("erasure::states::snapshots_from_the_first"),
         Bug::StateSavedAfterErasure => store("erasure::states::a_state_that_was_loaded_before"),
-        Bug::ForgottenFilesStay => store("erasure::states::snapshots_from_the_first"),
         Bug::BackupKeepsForgottenSnapshots => store("erasure::copies::"),
         Bug::StatesOfDeletedStay => store("erasure::states::compaction_drops"),
         Bug::ErasureFinishedBeforeLedger => store("erasure::crashes::after_a_loss_of_power"),

@@ -6,12 +6,12 @@ use super::handle::{CompactError, CompactionReport};
 use super::pace::Pace;
 use super::survey::Surveyed;
 use super::unit::Unit;
+use super::worker::is_open;
 use crate::core::Core;
 use crate::error::ReadError;
 use crate::store::Store;
 use crate::view::View;
 use annals_compaction::PlanOptions;
-use annals_types::planted::{Bug, planted};
 use annals_types::{Compression, Position};
 use annals_vfs::sync::Deadline;
 
@@ -105,8 +105,7 @@ impl<'j> Job<'j> {
 
     fn is_wanted(&self) -> bool {
         let core = self.store.shared();
-        let open = core.may_go_on() || planted(Bug::CompactedAfterClose);
-        open && !(self.gives_way && core.turns.is_asked())
+        is_open(core) && !(self.gives_way && core.turns.is_asked())
     }
 
     /// Does what has to be done before anything is removed, and takes a view of it.

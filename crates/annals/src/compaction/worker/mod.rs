@@ -207,14 +207,19 @@ fn sleep(core: &Core, wait: Duration, seen: Option<Seen>) -> bool {
     let deadline = Deadline::after(wait);
     loop {
         let left = deadline.left();
-        control.rest(left.min(core.compactor.options.every), &|| core.may_go_on());
-        if !control.may_go_on(&|| core.may_go_on()) {
+        control.rest(left.min(core.compactor.options.every), &|| is_open(core));
+        if !control.may_go_on(&|| is_open(core)) {
             return false;
         }
         if left <= core.compactor.options.every || seen != Some(Seen::now(core)) {
             return true;
         }
     }
+}
+
+/// Whether the store is not closed.
+pub(super) fn is_open(core: &Core) -> bool {
+    core.may_go_on() || planted(Bug::CompactedAfterClose)
 }
 
 impl Worker {
