@@ -6,7 +6,7 @@ use crate::part::Part;
 use crate::retention::SharedRules;
 use crate::schema::Schemas;
 use annals_index::TermKey;
-use annals_types::{EventRef, Position, Version};
+use annals_types::{EventRef, PayloadError, Position, Version};
 use annals_wal::Segment;
 use std::ops::Range;
 use std::sync::Arc;
@@ -98,6 +98,16 @@ impl Parts {
         match self.segment_of(position).filter(|segment| covers(segment, position)) {
             Some(segment) => Ok(segment.event(position)?),
             None => Ok(None),
+        }
+    }
+
+    /// What a payload that cannot be read is to whoever cannot go on without it: damage of its segment, if it is that.
+    #[cold]
+    pub(crate) fn payload_error(&self, error: PayloadError) -> ReadError {
+        let segment = self.segment_of(error.position()).filter(|_| error.is_damage());
+        match segment.map(Segment::dictionary) {
+            Some(Err(damage)) => damage.into(),
+            _ => error.into(),
         }
     }
 

@@ -3,7 +3,9 @@
 use super::kinds::Damaged;
 use super::layout::{Frame, manifest, same};
 use super::specimen::Specimen;
-use annals_format::{FOOTER_TRAILER_BYTES, Manifest, SEGMENT_HEADER_BYTES, SegmentHeader, StoreId, names};
+use annals_format::{
+    FOOTER_TRAILER_BYTES, Manifest, SEGMENT_HEADER_BYTES, SealedSegment, SegmentHeader, StoreId, names,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is left of a specimen.
@@ -38,7 +40,7 @@ impl<'a> Left<'a> {
             return false;
         };
         let headers = self.damaged.image.iter().filter_map(|(file, bytes)| {
-            names::parse_segment(file.strip_prefix(names::LOG_DIR)?.strip_prefix('/')?)?;
+            names::parse_edition(file.strip_prefix(names::LOG_DIR)?.strip_prefix('/')?)?;
             SegmentHeader::decode(bytes.first_chunk()?).ok()
         });
         let mut votes: BTreeMap<StoreId, usize> = BTreeMap::new();
@@ -55,7 +57,7 @@ impl<'a> Left<'a> {
     pub(super) fn in_untouched_segments(&self) -> Vec<u64> {
         let whole =
             self.specimen.layout.frames.iter().filter(|frame| !self.touched.contains(frame.file.as_str()));
-        whole.flat_map(|frame| frame.first..frame.next()).collect()
+        whole.flat_map(|frame| frame.positions.iter().copied()).collect()
     }
 
     /// Whether anything is damaged that the store cannot make again: the manifest, or the log.
@@ -118,8 +120,8 @@ impl<'a> Left<'a> {
     /// Whether the manifest, as it is now, leads to a segment.
     fn names(&self, file: &str) -> bool {
         self.manifest.as_ref().is_some_and(|manifest| {
-            let ids = manifest.sealed.iter().map(|segment| segment.id);
-            ids.chain(manifest.open.iter().map(|segment| segment.id)).any(|id| names::segment(id) == file)
+            let open = manifest.open.iter().map(|segment| names::segment(segment.id));
+            manifest.sealed.iter().map(SealedSegment::path).chain(open).any(|name| name == file)
         })
     }
 
@@ -128,8 +130,8 @@ impl<'a> Left<'a> {
     /// # Errors
     /// Why not.
     pub(super) fn may_end_at(&self, position: u64) -> Result<(), String> {
-        let all = self.specimen.truth.len() as u64;
-        if position == all || (self.damaged.earlier && self.specimen.layout.is_boundary(position)) {
+        let all = self.specimen.last;
+        if position == all || (self.damaged.earlier.is_some() && self.specimen.layout.is_boundary(position)) {
             return Ok(());
         }
         if !self.specimen.layout.is_boundary(position) || position > all {
@@ -162,9 +164,11 @@ impl<'a> Left<'a> {
     /// Whether every byte that is touched is one that verify looks at.
     pub(super) fn must_be_found(&self) -> bool {
         let Some(manifest) = &self.manifest else { return true };
-        let (was, is) = (&self.specimen.image, &self.damaged.image);
+        // Runs of an earlier moment, which were merged since, are as they were then.
+        let earlier = self.damaged.earlier.and_then(|moment| self.specimen.older.get(moment));
+        let (was, is) = (earlier.unwrap_or(&self.specimen.image), &self.damaged.image);
         self.touched.iter().any(|file| {
-            let sealed = manifest.sealed.iter().find(|segment| names::segment(segment.id) == **file);
+            let sealed = manifest.sealed.iter().find(|segment| segment.path() == **file);
             let run = manifest.runs.iter().find(|run| names::run(run.id) == **file);
             let covered = sealed.map(|segment| segment.length).or(run.map(|run| run.length));
             let covered = usize::try_from(covered.unwrap_or(0)).unwrap_or(0);

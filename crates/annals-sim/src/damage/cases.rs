@@ -5,7 +5,7 @@
 
 use super::kinds::{Damaged, Kind, Source};
 use super::layout::Layout;
-use super::specimen::{Image, Specimen, foreign, specimens};
+use super::specimen::{Image, Specimen, foreign};
 use crate::dice::Dice;
 use crate::suite::Failure;
 
@@ -32,12 +32,12 @@ struct Series {
 }
 
 impl Cases {
-    /// Makes the specimens and lists what can be done to them.
+    /// Lists what can be done to specimens.
     ///
     /// # Errors
-    /// That the engine cannot make a specimen.
-    pub(super) fn new() -> Result<Self, Failure> {
-        let (specimens, foreign) = (specimens()?, foreign()?);
+    /// That the engine cannot make the store that is foreign to them.
+    pub(super) fn of(specimens: Vec<Specimen>) -> Result<Self, Failure> {
+        let foreign = foreign()?;
         let foreign_layout = Layout::of(&foreign);
         let mut cases = Cases {
             specimens,
@@ -88,7 +88,7 @@ impl Cases {
         };
         let source = self.source(specimen);
         let image = source.specimen.image.clone();
-        let mut damaged = Damaged { image, what: Vec::new(), resealed: false, earlier: false };
+        let mut damaged = Damaged { image, what: Vec::new(), resealed: false, earlier: None };
         source.damage(&mut damaged, kind, file, item, &mut dice);
         if dice.one_in(TWO_IN) {
             let own: Vec<&Series> = self.series.iter().filter(|series| series.specimen == specimen).collect();
@@ -131,6 +131,7 @@ fn divisor(one: u64, other: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::specimen::specimens;
     use super::*;
     use std::collections::BTreeSet;
 
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_few_cases_touch_every_specimen_and_every_kind_of_file() {
-        let cases = Cases::new().unwrap_or_else(|failure| panic!("{failure}"));
+        let cases = specimens().and_then(Cases::of).unwrap_or_else(|failure| panic!("{failure}"));
         let mut touched = BTreeSet::new();
         for case in 0..5_000 {
             let (specimen, damaged) = cases.case(case);

@@ -18,11 +18,14 @@ use std::sync::Arc;
 /// # Errors
 /// The first thing that does not hold.
 pub(super) fn check(specimen: &Specimen, damaged: &Damaged, repaired: bool) -> Result<(), Failure> {
-    let left = Left::new(specimen, damaged);
     if damaged.resealed {
         survive(damaged)?;
         return if repaired { survive_repair(damaged) } else { Ok(()) };
     }
+    if let Some(removed) = &specimen.removed {
+        return removed.check(specimen, damaged, repaired);
+    }
+    let left = Left::new(specimen, damaged);
     let verified = verify(&world(&damaged.image)?);
     inspect_all(&world(&damaged.image)?, damaged);
     let reading = read_only(&left)?;
@@ -96,7 +99,7 @@ pub(super) fn verify(world: &World) -> Result<Verification, OpenError> {
 }
 
 /// Whatever a file is: looking into it ends.
-fn inspect_all(world: &World, damaged: &Damaged) {
+pub(super) fn inspect_all(world: &World, damaged: &Damaged) {
     let env = world.env_over(Arc::new(world.disk.clone()));
     for file in damaged.image.keys() {
         let _ = inspect_in(&*env.disk, file, &mut |_| {});
@@ -137,7 +140,7 @@ fn explain(left: &Left<'_>, witness: &Witness) -> Result<(), Failure> {
     }
 }
 
-fn compare_with_verify(
+pub(super) fn compare_with_verify(
     left: &Left<'_>,
     witness: &Witness,
     verified: &Result<Verification, OpenError>,
@@ -231,7 +234,7 @@ pub(super) fn append(store: &Store) -> Result<Event, String> {
 }
 
 /// A store that is refused is left as it is: who is to find out what happened needs the bytes.
-fn unchanged(world: &World, before: &Image) -> Result<(), Failure> {
+pub(super) fn unchanged(world: &World, before: &Image) -> Result<(), Failure> {
     let after = world.disk.image();
     let names = before.keys().chain(after.keys()).filter(|name| *name != names::LOCK);
     match names.into_iter().find(|name| before.get(*name) != after.get(*name)) {

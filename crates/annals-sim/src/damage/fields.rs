@@ -99,14 +99,18 @@ pub(super) fn fields(image: &Image, layout: &Layout, file: &str) -> Vec<Field> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::compacted::compacted;
     use super::super::specimen::specimens;
     use super::*;
 
     #[test]
     fn sealing_what_was_not_changed_changes_nothing() {
         let mut seen = 0;
-        for specimen in specimens().unwrap_or_default() {
-            for file in specimen.image.keys() {
+        let removed = compacted().unwrap_or_default();
+        for specimen in specimens().unwrap_or_default().into_iter().chain(removed) {
+            // A segment that is laid out ahead has no header yet, and no checksum.
+            let written = specimen.image.iter().filter(|(_, bytes)| bytes.iter().any(|byte| *byte != 0));
+            for file in written.map(|(file, _)| file) {
                 for field in fields(&specimen.image, &specimen.layout, file) {
                     let mut image = specimen.image.clone();
                     field.seal.close(&mut image, file);

@@ -76,8 +76,8 @@ pub(super) struct Damaged {
     pub(super) what: Vec<String>,
     /// Whether checksums were made right again: then the store cannot know what was written.
     pub(super) resealed: bool,
-    /// Whether it is a store in good order, of an earlier moment.
-    pub(super) earlier: bool,
+    /// Of which earlier moment it is, if it was a store in good order before anything else was done to it.
+    pub(super) earlier: Option<usize>,
 }
 
 const BLOCKS: [usize; 2] = [512, 4096];
@@ -267,10 +267,10 @@ impl Source<'_> {
                     return;
                 };
                 to.image = older.clone();
-                to.earlier = item < self.specimen.older.len();
+                to.earlier = (item < self.specimen.older.len()).then_some(item);
                 to.what.push(format!("all files as they were at moment {item}"));
                 // The manifest of now knows of events that were not there then.
-                if let (false, Some(manifest)) = (to.earlier, self.specimen.image.get(names::MANIFEST)) {
+                if let (None, Some(manifest)) = (to.earlier, self.specimen.image.get(names::MANIFEST)) {
                     to.image.insert(names::MANIFEST.into(), manifest.clone());
                     to.what.push("but for the manifest".into());
                 }

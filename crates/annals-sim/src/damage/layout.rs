@@ -21,16 +21,20 @@ pub(super) struct Frame {
     pub(super) records: Vec<Range<usize>>,
     /// Position of the first of them, or of the next one to come.
     pub(super) first: u64,
+    /// The positions of its records.
+    pub(super) positions: Vec<u64>,
     /// The position that it says is durable.
     pub(super) durable: u64,
     /// Whether its segment is sealed; then where the frames of it end.
     pub(super) sealed: Option<usize>,
+    /// Whether compaction has written its segment.
+    pub(super) rewritten: bool,
 }
 
 impl Frame {
     /// The position behind its events.
     pub(super) fn next(&self) -> u64 {
-        self.first + self.records.len() as u64
+        self.positions.last().map_or(self.first, |last| last + 1)
     }
 
     /// Whether an image has these bytes at their place.
@@ -51,7 +55,9 @@ impl Layout {
         let Some(manifest) = manifest(image) else { return Layout { frames } };
         for sealed in &manifest.sealed {
             let end = usize::try_from(sealed.frames_end).unwrap_or(0);
-            walk(image, &names::segment(sealed.id), Some(end), &mut frames);
+            let from = frames.len();
+            walk(image, &sealed.path(), Some(end), &mut frames);
+            frames[from..].iter_mut().for_each(|frame| frame.rewritten = sealed.rewritten.is_some());
         }
         for open in &manifest.open {
             walk(image, &names::segment(open.id), None, &mut frames);
@@ -61,8 +67,7 @@ impl Layout {
 
     /// The frame and the record of a position.
     pub(super) fn record(&self, position: u64) -> Option<(&Frame, usize)> {
-        let frame = self.frames.iter().find(|frame| (frame.first..frame.next()).contains(&position))?;
-        Some((frame, usize::try_from(position - frame.first).ok()?))
+        self.frames.iter().find_map(|frame| Some((frame, frame.positions.binary_search(&position).ok()?)))
     }
 
     /// The positions at which a batch ends, and 0.
@@ -87,7 +92,8 @@ fn walk(image: &Image, file: &str, sealed: Option<usize>, frames: &mut Vec<Frame
         let end = at + usize::try_from(header.length).unwrap_or(0);
         let mut records = Vec::new();
         let stretches = FrameStretches::read(rest, &header, binding, at as u64);
-        let Ok(mut from) = stretches.map(|stretches| at + stretches.records_at()) else { return };
+        let Ok(stretches) = stretches else { return };
+        let mut from = at + stretches.records_at();
         for _ in 0..header.record_count {
             let length = bytes.get(from..).and_then(record_length).unwrap_or(0);
             records.push(from..from + length);
@@ -98,7 +104,9 @@ fn walk(image: &Image, file: &str, sealed: Option<usize>, frames: &mut Vec<Frame
             return;
         }
         let (first, durable) = (header.first_position.get(), header.durable.get());
-        frames.push(Frame { file: file.into(), bytes: at..end, records, first, durable, sealed });
+        let positions = stretches.positions().map(annals::Position::get).collect();
+        let (file, bytes, rewritten) = (file.into(), at..end, false);
+        frames.push(Frame { file, bytes, records, first, positions, durable, sealed, rewritten });
         at = end;
     }
 }

@@ -1,18 +1,23 @@
 //! The suite of damaged stores: small stores of every shape, with bits flipped, blocks, records, frames and files lost,
 //! replaced, swapped, cut, with absurd numbers under right checksums. Whatever is done to a store, what it says is exactly
 //! what was written, or an error that names the file; never a panic, a hang, or more memory than there should be. A repair of
-//! it keeps what is whole, invents nothing, and leaves the original as it is.
+//! it keeps what is whole, invents nothing, and leaves the original as it is. Every eighth case is of a store that was
+//! compacted, or of a backup or a restored copy of one: what was removed there does not come back, and what is damaged is
+//! not taken for removed.
 //!
 //! There is a case for every number. The first ones are spread over all kinds; the more are run, the more of all that can
 //! be done is done.
 
 mod allowed;
+mod answers;
 mod bytes;
 mod cases;
 mod check;
+mod compacted;
 mod fields;
 mod kinds;
 mod layout;
+mod removed;
 mod repaired;
 mod seal;
 mod specimen;
@@ -22,6 +27,8 @@ use crate::dice::Dice;
 use crate::suite::{Failure, Suite};
 use cases::Cases;
 use check::check;
+use compacted::compacted;
+use specimen::specimens;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,7 +44,11 @@ const REPAIRED_IN: u64 = 4;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Damage;
 
-static CASES: LazyLock<Result<Cases, Failure>> = LazyLock::new(Cases::new);
+/// Every so many cases one is of a store of which events were removed. The others are not numbered anew by that.
+const REMOVED_EVERY: u64 = 8;
+
+static CASES: LazyLock<Result<Cases, Failure>> = LazyLock::new(|| Cases::of(specimens()?));
+static CASES_REMOVED: LazyLock<Result<Cases, Failure>> = LazyLock::new(|| Cases::of(compacted()?));
 
 /// The most memory that any case has taken at once.
 static PEAK: AtomicU64 = AtomicU64::new(0);
@@ -56,8 +67,11 @@ impl Suite for Damage {
     }
 
     fn run(&self, case: u64) -> Result<u64, Failure> {
-        let cases = CASES.as_ref().map_err(Clone::clone)?;
-        let (specimen, damaged) = cases.case(case);
+        let (cases, number) = match case % REMOVED_EVERY == REMOVED_EVERY - 1 {
+            true => (&CASES_REMOVED, case / REMOVED_EVERY),
+            false => (&CASES, case - case / REMOVED_EVERY),
+        };
+        let (specimen, damaged) = cases.as_ref().map_err(Clone::clone)?.case(number);
         let repaired = Dice::new(case).fork(1).one_in(REPAIRED_IN);
         let mut result = Ok(Ok(()));
         let taken = allocation_counter::measure(|| {

@@ -47,7 +47,7 @@ pub(super) fn survive_repair(damaged: &Damaged) -> Result<(), Failure> {
 }
 
 /// What came of the repair, and the world with the new store.
-fn repair(
+pub(super) fn repair(
     damaged: &Damaged,
     capacity: Option<u64>,
 ) -> Result<(Result<RepairReport, OpenError>, World), Failure> {
@@ -71,7 +71,7 @@ fn repair(
 }
 
 /// A repair is refused only if nothing tells which store it is.
-fn may_be_refused(left: &Left<'_>, error: &OpenError) -> Result<(), Failure> {
+pub(super) fn may_be_refused(left: &Left<'_>, error: &OpenError) -> Result<(), Failure> {
     let explained =
         matches!(error, OpenError::NotFound { .. } | OpenError::NotAStore { .. } | OpenError::Corrupt(_));
     match explained && !left.is_own() {

@@ -29,6 +29,9 @@ impl Seal {
         let done = match self {
             Seal::Manifest => plain(&mut bytes, None),
             Seal::SegmentHeader => plain(&mut bytes, Some(0..SEGMENT_HEADER_BYTES)),
+            Seal::FrameHeader(frame) | Seal::Record(frame, _) if frame.rewritten => {
+                rewritten(&mut bytes, frame)
+            }
             Seal::FrameHeader(frame) => frame_header(&mut bytes, frame.bytes.start),
             Seal::Record(frame, index) => record(&mut bytes, frame, *index),
             Seal::Footer => footer(&mut bytes),
@@ -72,6 +75,12 @@ fn frame_header(bytes: &mut [u8], at: usize) -> Option<()> {
     let header = bytes.get(at..at + FRAME_HEADER_BYTES)?;
     let sum = checksum(&[&bound, &header[..4], &header[8..]]);
     put(bytes, at + 4, sum)
+}
+
+/// A frame with all that it may have in a segment that compaction has written: a table of positions, a dictionary.
+fn rewritten(bytes: &mut [u8], frame: &Frame) -> Option<()> {
+    let binding = SegmentHeader::decode(bytes.first_chunk()?).ok()?.binding();
+    reseal::frame(bytes.get_mut(frame.bytes.start..)?, binding).map(drop)
 }
 
 fn record(bytes: &mut [u8], frame: &Frame, index: usize) -> Option<()> {

@@ -1,6 +1,7 @@
 //! The stores that are damaged: small ones, of every shape that a store can have on disk.
 
 use super::layout::Layout;
+use super::removed::Removed;
 use crate::answers::all_events;
 use crate::author::Author;
 use crate::suite::Failure;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 /// All files of a store, by their paths.
 pub(super) type Image = BTreeMap<String, Vec<u8>>;
 
-const SEGMENT_BYTES: u64 = 16 << 10;
+pub(super) const SEGMENT_BYTES: u64 = 16 << 10;
 
 /// A store before it is damaged.
 #[derive(Debug)]
@@ -21,10 +22,14 @@ pub(super) struct Specimen {
     pub(super) image: Image,
     /// What it says.
     pub(super) truth: Vec<Event>,
+    /// Its last position.
+    pub(super) last: u64,
     /// The same store at earlier moments.
     pub(super) older: Vec<Image>,
     /// Where its frames and records are.
     pub(super) layout: Layout,
+    /// What else is known of a store of which events may have been removed.
+    pub(super) removed: Option<Removed>,
 }
 
 /// How a specimen is made.
@@ -121,8 +126,9 @@ impl Recipe {
         };
         let image = left.image();
         let copy = world.after(left.crash(Survival::All)).open().map_err(failed)?;
-        let truth = all_events(&copy.view()).map_err(failed)?;
-        Ok(Specimen { name: self.name, layout: Layout::of(&image), image, truth, older })
+        let (last, truth) = (copy.last_position().get(), all_events(&copy.view()).map_err(failed)?);
+        let layout = Layout::of(&image);
+        Ok(Specimen { name: self.name, layout, image, truth, last, older, removed: None })
     }
 
     fn open(&self, world: &World) -> Result<Store, Failure> {
@@ -167,6 +173,6 @@ fn torn(world: &World, store: Store, author: Author, number: u64) -> Result<Memo
     Ok(begun.disk.crash(Survival::Chosen(&mut tear)))
 }
 
-fn failed(error: impl std::fmt::Debug) -> Failure {
+pub(super) fn failed(error: impl std::fmt::Debug) -> Failure {
     Failure::new(format!("a specimen cannot be made: {error:?}"))
 }

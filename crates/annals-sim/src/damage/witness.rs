@@ -48,6 +48,14 @@ impl Witness {
         }
     }
 
+    /// Notes that a read fails.
+    ///
+    /// # Errors
+    /// An error that damage does not explain.
+    pub(super) fn note(&mut self, error: &ReadError) -> Result<(), Failure> {
+        note(&mut self.files, error, false)
+    }
+
     /// Reads a store in every way.
     ///
     /// # Errors

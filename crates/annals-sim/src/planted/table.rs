@@ -5,7 +5,7 @@ use annals_types::planted::Bug;
 
 const SIMULATION: Suite = Suite::Own(&["--seeds", "200"]);
 const CRASHES: Suite = Suite::Own(&["crashes", "--units", "1000"]);
-const DAMAGE: Suite = Suite::Own(&["damage", "--units", "1000"]);
+const DAMAGE: Suite = Suite::Own(&["damage", "--units", "1150"]);
 const FAULTS: Suite = Suite::Own(&["faults", "--units", "800"]);
 
 /// The suites that are tried against a bug when those of its own have not noticed it.

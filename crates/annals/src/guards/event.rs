@@ -1,7 +1,7 @@
 //! Events of the stream `$annals.guards`: where guards stand, and that they are gone.
 
 use annals_compaction::Guard;
-use annals_types::{ContentType, EventRef, Invalid, NewEvent, Position};
+use annals_types::{ContentType, EventRef, Invalid, NewEvent, PayloadError, Position};
 use serde::{Deserialize, Serialize};
 
 /// The stream of guards.
@@ -51,8 +51,15 @@ impl GuardEvent {
     }
 
     /// From an event of the stream; `None` if this program does not know such events.
-    pub(super) fn of(event: &EventRef<'_>) -> Option<Self> {
-        Self::read(event.event_type, event.schema_version, event.content_type, &event.data().ok()?)
+    ///
+    /// # Errors
+    /// That its payload is damaged.
+    pub(super) fn of(event: &EventRef<'_>) -> Result<Option<Self>, PayloadError> {
+        match event.data() {
+            Ok(data) => Ok(Self::read(event.event_type, event.schema_version, event.content_type, &data)),
+            Err(error) if error.is_damage() => Err(error),
+            Err(_) => Ok(None),
+        }
     }
 
     fn read(event_type: &str, version: u32, content_type: ContentType, data: &[u8]) -> Option<Self> {

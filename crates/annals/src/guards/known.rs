@@ -63,7 +63,8 @@ impl SharedGuards {
         for event in whole.read(behind)? {
             let event = event?;
             // A guard that is not understood may keep what would go otherwise.
-            known.take(GuardEvent::of(&event).ok_or_else(|| ReadError::Newer {
+            let said = GuardEvent::of(&event).map_err(|error| whole.parts.payload_error(error))?;
+            known.take(said.ok_or_else(|| ReadError::Newer {
                 file: format!("the guard at position {}", event.position),
                 found: event.schema_version,
                 supported: 1,

@@ -67,7 +67,7 @@ pub(crate) fn check_ends(
         if event.stream != RETENTION_STREAM || planted(Bug::TruncatedBeyondEnd) {
             continue;
         }
-        let said = RetentionEvent::of(&event).ok_or(Invalid::SystemStream)?;
+        let said = RetentionEvent::of(&event).ok().flatten().ok_or(Invalid::SystemStream)?;
         let (stream, before, behind) = match &said {
             RetentionEvent::Rule(scope, rule) => match (scope.name(), rule.before()) {
                 (Some(stream), Some(before)) => (stream, before, 0),

@@ -1,7 +1,7 @@
 //! Events of the stream `$annals.retention`: rules, and what was truncated, deleted or closed.
 
 use annals_compaction::{RetentionRule, RetentionScope, RuleError};
-use annals_types::{ContentType, EventRef, Invalid, NewEvent, Position, Version};
+use annals_types::{ContentType, EventRef, Invalid, NewEvent, PayloadError, Position, Version};
 use serde::{Deserialize, Serialize};
 
 /// The stream of rules.
@@ -96,8 +96,15 @@ impl RetentionEvent {
     }
 
     /// From an event of the stream; `None` if this program does not know such events.
-    pub(crate) fn of(event: &EventRef<'_>) -> Option<Self> {
-        Self::read(event.event_type, event.schema_version, event.content_type, &event.data().ok()?)
+    ///
+    /// # Errors
+    /// That its payload is damaged. What it hides must not be shown, and nobody needs a newer program for it.
+    pub(crate) fn of(event: &EventRef<'_>) -> Result<Option<Self>, PayloadError> {
+        match event.data() {
+            Ok(data) => Ok(Self::read(event.event_type, event.schema_version, event.content_type, &data)),
+            Err(error) if error.is_damage() => Err(error),
+            Err(_) => Ok(None),
+        }
     }
 
     fn read(event_type: &str, version: u32, content_type: ContentType, data: &[u8]) -> Option<Self> {

@@ -115,9 +115,9 @@ impl Retention {
             return event.stream == GUARDS_STREAM;
         }
         match RetentionEvent::of(event) {
-            Some(RetentionEvent::Rule(_, rule)) => rule.before().is_some(),
-            Some(_) => true,
-            None => false,
+            Ok(Some(RetentionEvent::Rule(_, rule))) => rule.before().is_some(),
+            Ok(Some(_)) => true,
+            Ok(None) | Err(_) => false,
         }
     }
 

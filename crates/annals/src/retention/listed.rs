@@ -61,7 +61,7 @@ impl RetentionEntries {
         for event in view.read(query)? {
             let event = event?;
             last = Some(event.version);
-            let said = RetentionEvent::of(&event);
+            let said = RetentionEvent::of(&event).map_err(|error| view.parts.payload_error(error))?;
             let Some(stream) = said.as_ref().and_then(RetentionEvent::stream) else { continue };
             let stands = match view.hidden_by()? {
                 Some((_, rules)) => {

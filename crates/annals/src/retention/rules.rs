@@ -66,10 +66,10 @@ impl Log<'_> {
 
     /// What the event at a position says of retention.
     fn said_at(&self, position: Position) -> Result<Option<RetentionEvent>, ReadError> {
-        Ok(self
-            .event(position)?
-            .filter(|event| event.stream == RETENTION_STREAM)
-            .and_then(|event| RetentionEvent::of(&event)))
+        match self.event(position)?.filter(|event| event.stream == RETENTION_STREAM) {
+            Some(event) => RetentionEvent::of(&event).map_err(|error| self.parts.payload_error(error)),
+            None => Ok(None),
+        }
     }
 
     fn hash(&self, stream: &str) -> u64 {
@@ -101,7 +101,7 @@ impl Rules {
         for event in events {
             let event = event?;
             next.last = event.position;
-            match RetentionEvent::of(&event) {
+            match RetentionEvent::of(&event).map_err(|error| log.parts.payload_error(error))? {
                 Some(said) => next.take(log, said, event.position, &mut changes)?,
                 None => {
                     next.not_known.get_or_insert((event.position, event.schema_version));

@@ -148,7 +148,13 @@ impl Sealed<'_> {
         let mut next = self.entry.first_position;
         let mut sound = true;
         let sparse = self.entry.positions() != self.entry.count;
+        let last = self.entry.last_position();
         let walked = scan_window(window, frames, binding, |step| match step {
+            Step::Record { offset, event } if event.position > last => {
+                sound = false;
+                let what = format!("position {} stands here, and the segment ends at {last}", event.position);
+                found.finding(name, Some(offset), what);
+            }
             Step::Record { offset, event } if event.position == next || (sparse && event.position > next) => {
                 next = event.position;
                 index.skip_to(next);
