@@ -5,6 +5,7 @@
 //! - [`LogWriter`] gives batches their place in the active segment and writes them, through the system's cache or around it.
 //! - [`Segment`] reads events of a live or a sealed segment, through a mapping and without copying.
 //! - [`Rewrite`] writes sealed segments anew without some of their events, or of their payloads.
+//! - [`KeptSegment`] writes such a segment of records that a repair has found.
 //! - [`recover`] decides after a crash what is a torn tail and what is damage.
 //!
 //! It knows positions and bytes. It does not know streams' versions, indexes or the manifest's file: what
@@ -33,7 +34,7 @@ pub use commit::{CommitQueue, Flight, GroupSink, LANES, Pending, SyncGroup};
 pub use error::LogError;
 pub use prepare::{PreparedSegment, prepare_segment};
 pub use recovery::{Case, Finding, Mode, Recovered, RecoveryInput, Visit, recover};
-pub use rewrite::{Choice, Choose, Rewrite, RewriteStep, RewriteTarget};
+pub use rewrite::{Choice, Choose, KeptSegment, Rewrite, RewriteStep, RewriteTarget};
 pub use scan::{Step, find_frame_after, scan_mapped, scan_window};
 pub use seal::seal_segment;
 pub use segment::{Place, Segment, Walk};

@@ -68,16 +68,6 @@ pub enum OpenError {
         /// The destination.
         path: PathBuf,
     },
-    /// The store that is to be repaired was compacted. Repair cannot tell events that were removed from lost ones, and would take all of
-    /// them for lost.
-    #[error(
-        "the store {} was compacted, and repair cannot tell events that were removed from lost ones: restore a backup, or export what can be read of it",
-        path.display()
-    )]
-    Compacted {
-        /// The store's directory.
-        path: PathBuf,
-    },
     /// A repair would write into the store that it reads. Nothing was changed.
     #[error("{} lies within the store that is to be repaired: name a directory outside it", path.display())]
     DestinationWithin {

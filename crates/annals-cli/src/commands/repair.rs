@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 #[command(
     after_help = "The original is only read: keep it until the report has been looked at. Nobody may have it open for\n\
     writing. Positions, versions, ids and times stay as they are; lost positions are kept free, and reading skips them.\n\n\
-    Exit status 4 if positions were lost: the new store is complete and verified all the same.\n\n\
+    What compaction has removed stays removed. Where nothing tells whether events were removed or lost, that is said.\n\n\
+    Exit status 4 if positions were lost, or may have been: the new store is complete otherwise, and verified.\n\n\
     Example:\n  annals repair ./repaired --store ./annals-data"
 )]
 pub(crate) struct Args {
@@ -32,13 +33,25 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     let report = repaired.map_err(|error| explained(error, tool))?;
     let mut out = tool.out();
     for range in &report.lost {
-        lost(&mut out, range)?;
+        lost(&mut out, range, "lost")?;
+    }
+    for range in &report.uncertain {
+        lost(&mut out, range, "removed or lost")?;
     }
     summary(&mut out, &report, &args.destination)?;
     out.flush()?;
-    match report.lost_positions {
-        0 => Ok(()),
-        count => {
+    match (report.lost_positions, report.uncertain_positions) {
+        (0, 0) => Ok(()),
+        (0, count) => {
+            let positions = if count == 1 { "position was" } else { "positions were" };
+            bail!(Damaged(format!(
+                "{count} {positions} removed or lost, and nothing tells which; the new store {} has all that can be \
+                read, and is verified: keep the original {} until the report has been looked at",
+                args.destination.display(),
+                tool.store.display()
+            )))
+        }
+        (count, _) => {
             let positions = if count == 1 { "position was" } else { "positions were" };
             bail!(Damaged(format!(
                 "{count} {positions} lost; the new store {} is complete otherwise, and verified: keep the original {} \
@@ -62,13 +75,14 @@ fn explained(error: OpenError, tool: &Tool) -> Error {
     }
 }
 
-/// One stretch of lost positions: a line of JSON, or a sentence.
-fn lost(out: &mut Out, range: &LostRange) -> Result<()> {
+/// One stretch of positions that are lost, or removed or lost: a line of JSON, or a sentence.
+fn lost(out: &mut Out, range: &LostRange, fate: &str) -> Result<()> {
     let LostRange { first, last, file, offset, what, streams, unassigned } = range;
     if !out.is_table() {
         return out.line(json!({
             "first": first.get(),
             "last": last.get(),
+            "fate": fate,
             "file": file,
             "offset": offset,
             "what": what,
@@ -79,7 +93,7 @@ fn lost(out: &mut Out, range: &LostRange) -> Result<()> {
     let positions = if first == last { first.to_string() } else { format!("{first} to {last}") };
     let streams = if streams.is_empty() { String::new() } else { format!(" ({})", streams.join(", ")) };
     let streams = crate::table::printable(&streams).into_owned();
-    let lost = console::style("lost").red().bold();
+    let lost = console::style(fate).red().bold();
     out.line(format_args!("{lost} {positions}{streams}: {file} at byte {offset}: {what}"))
 }
 
@@ -87,10 +101,12 @@ fn summary(out: &mut Out, report: &RepairReport, destination: &Path) -> Result<(
     let torn = report.torn_tail.as_ref();
     let torn = torn.map(|torn| format!("{} at byte {}: {}", torn.file, torn.offset, torn.what));
     let facts = Facts::new()
-        .number("ok", report.lost_positions == 0)
+        .number("ok", report.lost_positions + report.uncertain_positions == 0)
         .number("events", report.events)
         .number("lost", report.lost_positions)
         .number("lost_before", report.lost_before)
+        .number("removed", report.removed_positions)
+        .number("removed_or_lost", report.uncertain_positions)
         .number("unassigned", report.unassigned)
         .number("last_position", report.last_position)
         .text("destination", destination.display())

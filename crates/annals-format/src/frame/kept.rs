@@ -7,7 +7,7 @@ use super::{
 };
 use crate::binding::Binding;
 use crate::payload::{Dictionary, Trainer, compress_record};
-use crate::record::complete_record;
+use crate::record::{complete_record, encode_lost};
 use crate::wire::{put_i64, put_u32, put_u64};
 use annals_types::limits::BATCH_BYTES_MAX;
 use annals_types::{Invalid, Position, Timestamp, Version};
@@ -58,6 +58,17 @@ impl KeptFrame {
         self.bytes.extend_from_slice(record);
         self.stretches = stretches;
         Ok(())
+    }
+
+    /// Adds the record of an event that was lost, for repairs, as [`KeptFrame::push`] does. The stream is empty if it is not known; then
+    /// the version is to be [`Version::ZERO`].
+    ///
+    /// # Errors
+    /// The limit that the stream's name or the batch does not keep; the frame is then as it was before.
+    pub fn push_lost(&mut self, position: Position, version: Version, stream: &str) -> Result<(), Invalid> {
+        let mut record = Vec::new();
+        encode_lost(&mut record, stream)?;
+        self.push(position, version, &record)
     }
 
     /// Compresses the payloads of its records, where that makes them shorter. What is encrypted, erased or lost stays as it is.

@@ -56,6 +56,11 @@ impl Frames {
         if let Frames::Waiting { frames, .. } = self { frames.len() } else { 0 }
     }
 
+    /// How many bytes of records wait.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        if let Frames::Waiting { bytes, .. } = self { *bytes } else { 0 }
+    }
+
     /// Forgets those that began to wait after so many.
     pub(super) fn take_back(&mut self, before: usize) {
         if let Frames::Waiting { frames, bytes } = self {

@@ -6,8 +6,11 @@
 //! the manifest that names the new file instead of them.
 
 mod frames;
+mod kept;
 mod output;
 mod source;
+
+pub use kept::KeptSegment;
 
 use crate::error::LogError;
 use crate::segment::Segment;

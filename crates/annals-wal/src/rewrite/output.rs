@@ -120,6 +120,18 @@ impl<'d> Output<'d> {
         self.frames.push(kept, &self.header, &mut self.buffer);
     }
 
+    /// Takes records that were made into a frame elsewhere.
+    pub(super) fn take_kept(&mut self, kept: Kept) {
+        self.records += kept.records.record_count() as u64;
+        self.frames.push(kept, &self.header, &mut self.buffer);
+        self.frames.settle(&self.header, &mut self.buffer);
+    }
+
+    /// How long the file gets if nothing more comes, without a footer; more if what waits will be compressed.
+    pub(super) fn length(&self) -> u64 {
+        self.end + (self.buffer.len() + self.frames.waiting_bytes()) as u64
+    }
+
     /// Nothing more comes.
     pub(super) fn complete(&mut self) {
         self.frames.complete(&self.header, &mut self.buffer);

@@ -144,6 +144,16 @@ fn entry_of(event: &EventRef<'_>) -> Result<Option<WrittenEntry>, ReadError> {
     Ok(WrittenEntry::read(event.event_type, event.schema_version, event.content_type, &data))
 }
 
+/// The number of the compaction that an event tells of; 0 if it is not one of the ledger, or cannot be read.
+pub(crate) fn told_compaction(event: &EventRef<'_>) -> u64 {
+    if event.stream != LEDGER_STREAM {
+        return 0;
+    }
+    let part = WrittenPart::of(event).ok().flatten().map(|part| part.compaction);
+    let entry = || entry_of(event).ok().flatten().map(|entry| entry.compaction);
+    part.or_else(entry).unwrap_or(0)
+}
+
 impl Store {
     /// What compaction has removed and erasures have erased, from the first time on. Entries of a newer program that this one does not know are left out.
     ///

@@ -28,7 +28,7 @@ pub(crate) use fate::{Fate, Fates};
 pub(crate) use handle::BYTES_PER_SECOND;
 pub use handle::{CompactError, Compaction, CompactionReport};
 pub(crate) use job::Job;
-pub(crate) use ledger::LEDGER_STREAM;
+pub(crate) use ledger::{LEDGER_STREAM, told_compaction};
 pub use ledger::{LedgerEntry, RemovedEvents};
 pub(crate) use survey::survey;
 pub(crate) use turns::Turns;

@@ -44,9 +44,15 @@ struct Stream {
 pub(super) struct Tracker {
     streams: HashMap<Arc<str>, Stream, RandomState>,
     gaps: Vec<Gap>,
+    /// Whether the beginnings of streams may have been removed, so that a version above 1 at first says nothing.
+    compacted: bool,
 }
 
 impl Tracker {
+    pub(super) fn new(compacted: bool) -> Self {
+        Tracker { compacted, ..Tracker::default() }
+    }
+
     /// A stream's version stands at a position behind the first loss.
     pub(super) fn behind(&mut self, stream: &str, version: Version, position: Position) {
         let here = (version, position);
@@ -74,7 +80,9 @@ impl Tracker {
     }
 
     pub(super) fn finish(mut self) -> Assignment {
-        for (name, known) in &self.streams {
+        let compacted = self.compacted;
+        let has_beginning = |known: &Stream| !compacted || known.before.0 > Version::ZERO;
+        for (name, known) in self.streams.iter().filter(|(_, known)| has_beginning(known)) {
             self.gaps.extend(gap(name, known.before, known.first));
         }
         self.gaps.sort_unstable();
@@ -100,6 +108,14 @@ pub(super) struct Assignment {
 }
 
 impl Assignment {
+    /// The first position from this one on that may be given to a stream.
+    pub(super) fn next_due(&self, position: Position) -> Option<Position> {
+        if !self.due.is_empty() {
+            return Some(position);
+        }
+        self.waiting.last().map(|gap| gap.after.next().max(position))
+    }
+
     /// The stream and version that a lost position gets; `None` if nothing is missing there. Positions come in order.
     pub(super) fn take(&mut self, position: Position) -> Option<(Arc<str>, Version)> {
         while self.waiting.last().is_some_and(|gap| gap.after < position) {

@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 /// What the file of a segment says of itself.
 pub(super) struct Found {
-    /// The number that its name says.
-    pub(super) file_id: u64,
+    /// Its name, relative to the store's directory.
+    pub(super) name: String,
+    /// The edition that its name says.
+    pub(super) edition: u64,
     pub(super) file: Arc<dyn File>,
     pub(super) header: Result<SegmentHeader, FormatError>,
     /// Whether there are only zeros where the header belongs.
@@ -19,8 +21,8 @@ pub(super) struct Found {
 }
 
 /// Opens a file and looks at its header.
-pub(super) fn look(disk: &dyn Disk, id: u64) -> Result<Found, OpenError> {
-    let name = names::segment(id);
+pub(super) fn look(disk: &dyn Disk, id: u64, edition: u64) -> Result<Found, OpenError> {
+    let name = names::edition(id, edition);
     let file = disk.open(&name, Access::Read).map_err(OpenError::io(format!("open {name}")))?;
     let mut bytes = [0; SEGMENT_HEADER_BYTES];
     let mut window = Window::tolerant(&*file).map_err(OpenError::io(format!("look at {name}")))?;
@@ -31,7 +33,7 @@ pub(super) fn look(disk: &dyn Disk, id: u64) -> Result<Found, OpenError> {
     if let Err(error @ FormatError::Newer { .. }) = header {
         return Err(OpenError::format(&name, error));
     }
-    Ok(Found { file_id: id, file, header, blank: bytes == [0; SEGMENT_HEADER_BYTES] })
+    Ok(Found { name, edition, file, header, blank: bytes == [0; SEGMENT_HEADER_BYTES] })
 }
 
 /// Whether there are sound segments, and none of them is of the manifest's store.
@@ -81,7 +83,7 @@ pub(super) fn put_right(
             !files.contains_key(own) && salt(*own).is_none_or(|salt| salt == *stated)
         });
         if let Some((own, _)) = place {
-            notes.push(format!("{} is segment {own} by its header and was taken for it", names::segment(id)));
+            notes.push(format!("{} is segment {own} by its header and was taken for it", found.name));
         }
         files.insert(place.map_or(id, |(own, _)| own), found);
     }

@@ -7,7 +7,7 @@ use annals_format::{Manifest, StoreId, names};
 use annals_index::{Run, RunIdentity, TermKind};
 use annals_types::{EventRef, Position, Version};
 use annals_vfs::{Access, Disk, File, Mapping, read_exact_at, read_up_to};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How many terms, and how many positions, are taken from a run at once.
@@ -24,6 +24,16 @@ struct Candidate {
     named: bool,
 }
 
+/// What the index proves of a position that the log does not have.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// It had an event, of this stream and version.
+    There(Arc<str>, Version),
+    /// It had none any more.
+    Removed,
+    Nothing,
+}
+
 /// The runs of the original, and what the one that was asked last says of lost positions.
 #[derive(Debug)]
 pub(super) struct Known<'d> {
@@ -37,6 +47,10 @@ pub(super) struct Known<'d> {
     loaded: Option<(Position, Position, Position)>,
     lost_at_once: u64,
     streams: BTreeMap<Position, (Arc<str>, Version)>,
+    /// Lost positions in that run of which the stream was not known when it was made.
+    nameless: BTreeSet<Position>,
+    /// Whether all that it says of these positions was loaded.
+    complete: bool,
     /// The run that events are compared with.
     compared: Option<(Position, Option<Run>)>,
 }
@@ -72,6 +86,8 @@ impl<'d> Known<'d> {
             loaded: None,
             lost_at_once: LOST_AT_ONCE,
             streams: BTreeMap::new(),
+            nameless: BTreeSet::new(),
+            complete: false,
             compared: None,
         })
     }
@@ -120,13 +136,38 @@ impl<'d> Known<'d> {
             self.streams.clear();
             let lost = self.lost_from(position, first.plus(identity.count).previous());
             self.loaded = Some((first, position, lost.last().map_or(position, |stretch| stretch.1)));
-            if let Some(run) = self.open(&identity)
-                && let Err(_damaged) = self.load(&run, &lost)
-            {
-                self.streams.clear();
+            self.nameless.clear();
+            self.complete = false;
+            if let Some(run) = self.open(&identity) {
+                match self.load(&run, &lost) {
+                    Ok(()) => self.complete = true,
+                    Err(_damaged) => self.streams.clear(),
+                }
             }
         }
         self.streams.get(&position).cloned()
+    }
+
+    /// What a run that the manifest names proves of a position.
+    pub(super) fn told(&mut self, position: Position) -> Told {
+        if !self.covering(position).is_some_and(|(_, candidate)| candidate.named) {
+            return Told::Nothing;
+        }
+        match self.stream_at(position) {
+            Some((stream, version)) => Told::There(stream, version),
+            // It has all events of its positions.
+            None if self.complete && !self.nameless.contains(&position) => Told::Removed,
+            None => Told::Nothing,
+        }
+    }
+
+    /// The first position from this one on of which a run that the manifest names may tell.
+    pub(super) fn next_told(&self, position: Position) -> Option<Position> {
+        if self.covering(position).is_some_and(|(_, candidate)| candidate.named) {
+            return Some(position);
+        }
+        let mut later = self.runs.range(position.next()..);
+        later.find(|(_, candidate)| candidate.named).map(|(first, _)| *first)
     }
 
     fn covering(&self, position: Position) -> Option<(&Position, &Candidate)> {
@@ -167,6 +208,15 @@ impl<'d> Known<'d> {
         };
         let mut after: Option<String> = None;
         let mut positions = Vec::with_capacity(PAGE);
+        if let Some(postings) = run.find(TermKind::Type, "")? {
+            let (mut from, end) = (run.rank(&postings, first.previous())?, run.rank(&postings, *last)?);
+            while from < end {
+                positions.clear();
+                run.positions(&postings, from, PAGE, &mut positions)?;
+                self.nameless.extend(positions.iter().copied().filter(|position| is_lost(*position)));
+                from += PAGE as u64;
+            }
+        }
         loop {
             let page = run.terms(TermKind::Stream, "", after.as_deref(), PAGE)?;
             for (name, postings) in &page {

@@ -6,29 +6,33 @@
 
 mod assign;
 mod copy;
+mod editions;
 mod evidence;
 mod found;
 mod known;
 mod log;
 mod plausible;
+mod presence;
 mod progress;
 mod report;
 mod salvage;
 mod source;
+mod sparse;
 mod write;
 
 pub use report::{LostRange, RepairProgress, RepairReport, TornBytes};
 
+use crate::compaction::told_compaction;
 use crate::error::OpenError;
 use crate::options::Durability;
 use crate::verify::verify_in;
-use annals_format::{Corruption, names};
-use annals_types::Timestamp;
+use annals_format::{Corruption, Manifest, Removed, names};
 use annals_types::limits::{SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use annals_types::{Position, Timestamp};
 use annals_vfs::{Disk, Env, RealDisk};
 use assign::{Assignment, Tracker};
 use copy::copy;
-use known::Known;
+use known::{Known, Told};
 use log::{each, walk_log};
 use progress::Progress;
 use salvage::Piece;
@@ -127,15 +131,19 @@ fn run(
     let path = PathBuf::from(disk.describe());
     refuse_writer(disk, &path)?;
     let before = picture(disk)?;
-    let source = Source::survey(disk, &path)?;
+    let mut source = Source::survey(disk, &path)?;
     let mut progress = Progress::new(progress, 3 * source.bytes);
-    let mut known = Known::new(disk, &source.store_id, source.manifest.as_ref())?;
-    let first_recorded = find_losses(&source, &mut known, &mut progress)?;
+    let (mut known, mut seen) = look(disk, &source, &mut progress)?;
+    if seen.compaction > 0 && !source.compacted {
+        // Only the ledger tells: of all that was written anew nothing is left. So nothing proves that what is missing was lost.
+        source.compacted = true;
+        (known, seen) = look(disk, &source, &mut progress)?;
+    }
     progress.set(source.bytes);
     let assignment = find_streams(&source, &mut known)?;
 
     let to = destination()?;
-    let inherited = inherit(&source, first_recorded.unwrap_or_else(|| to.clock.now()));
+    let inherited = inherit(&source, &seen, to.clock.now());
     let copied = copy(&source, known, assignment, Destination::begin(&to, inherited)?, &mut progress);
     let mut report = copied?;
     progress.set(2 * source.bytes);
@@ -206,7 +214,19 @@ fn withdraw(disk: &dyn Disk) {
     let _ = disk.remove(names::MANIFEST).and_then(|()| disk.sync_dir(""));
 }
 
-fn inherit(source: &Source, first_recorded: Timestamp) -> Inherited {
+/// What the first walk over the log has met.
+#[derive(Debug, Default)]
+struct Seen {
+    /// When the first event was recorded.
+    first_recorded: Option<Timestamp>,
+    /// Up to here positions may be missing, or are in segments that were written anew.
+    sparse: Position,
+    /// The last compaction that the ledger tells of.
+    compaction: u64,
+}
+
+fn inherit(source: &Source, seen: &Seen, now: Timestamp) -> Inherited {
+    let first_recorded = seen.first_recorded.unwrap_or(now);
     let manifest = source.manifest.as_ref();
     let bytes = manifest.map_or(SEGMENT_BYTES_DEFAULT, |manifest| manifest.segment_bytes);
     let durability = manifest.and_then(|manifest| Durability::from_code(manifest.durability));
@@ -221,38 +241,82 @@ fn inherit(source: &Source, first_recorded: Timestamp) -> Inherited {
         // Where nobody knows, they are looked for.
         has_rules: manifest.is_none_or(|manifest| manifest.has_rules),
         erasures: manifest.and_then(|manifest| manifest.erasures),
+        removed: source.compacted.then(|| removed(manifest, seen)),
+        sparse: seen.sparse,
+        compactions: manifest.map_or_else(Vec::new, |manifest| manifest.compactions.clone()),
     }
 }
 
-/// Reads all of the log for the first time. Gives the recorded_at of the first event.
+/// Compactions go on being numbered behind all that are known of, so that the ledger takes the next one for a new one.
+fn removed(manifest: Option<&Manifest>, seen: &Seen) -> Removed {
+    let none = Removed { events: 0, through: Position::ZERO, compaction: 1 };
+    let told = manifest.and_then(|manifest| manifest.removed).unwrap_or(none);
+    Removed { compaction: told.compaction.max(seen.compaction), ..told }
+}
+
+/// Finds out what is lost, and which runs may be asked about it.
+fn look<'d>(
+    disk: &'d dyn Disk,
+    source: &Source,
+    progress: &mut Progress<'_>,
+) -> Result<(Known<'d>, Seen), OpenError> {
+    // What an old manifest names may be of before a compaction.
+    let manifest = source.manifest.as_ref().filter(|_| source.current);
+    let mut known = Known::new(disk, &source.store_id, manifest)?;
+    let seen = find_losses(source, &mut known, progress)?;
+    Ok((known, seen))
+}
+
+/// Reads all of the log for the first time.
 fn find_losses(
     source: &Source,
     known: &mut Known<'_>,
     progress: &mut Progress<'_>,
-) -> Result<Option<Timestamp>, OpenError> {
-    let mut first = None;
+) -> Result<Seen, OpenError> {
+    let (mut seen, mut in_sparse) = (Seen::default(), false);
     walk_log(source, &mut |piece| {
         match piece {
             Piece::Record { event, .. } => {
-                first.get_or_insert(event.recorded_at);
+                seen.first_recorded.get_or_insert(event.recorded_at);
+                seen.compaction = seen.compaction.max(told_compaction(&event));
+                if in_sparse {
+                    seen.sparse = event.position;
+                }
                 known.compare(&event);
             }
-            Piece::Lost { first, last, .. } => known.lose(first, last),
+            Piece::Unreadable { event, .. } => {
+                seen.first_recorded.get_or_insert(event.recorded_at);
+                seen.sparse = event.position;
+            }
+            Piece::Lost { first, last, .. } => {
+                known.lose(first, last);
+                if in_sparse {
+                    seen.sparse = last;
+                }
+            }
+            Piece::Removed { last, .. } => seen.sparse = last,
+            Piece::Unsure { first, last, .. } => {
+                known.lose(first, last);
+                seen.sparse = last;
+            }
+            Piece::Segment { sparse, .. } => in_sparse = sparse,
             Piece::Done(bytes) => progress.add(bytes),
             Piece::BatchEnd | Piece::Torn(_) => {}
         }
         Ok(())
     })?;
-    Ok(first)
+    Ok(seen)
 }
 
 /// Finds out which streams lost events belonged to: everything behind the first loss, then what was before it.
 fn find_streams(source: &Source, known: &mut Known<'_>) -> Result<Assignment, OpenError> {
     let Some(first_lost) = known.first_lost() else { return Ok(Assignment::default()) };
-    let mut tracker = Tracker::default();
+    let mut tracker = Tracker::new(source.compacted);
     walk_log(source, &mut |piece| {
         match piece {
-            Piece::Record { event, .. } if event.position > first_lost && !event.stream.is_empty() => {
+            Piece::Record { event, .. } | Piece::Unreadable { event, .. }
+                if event.position > first_lost && !event.stream.is_empty() =>
+            {
                 tracker.behind(event.stream, event.version, event.position);
             }
             Piece::Lost { first, last, .. } => each(first, last, |position| {
@@ -261,12 +325,21 @@ fn find_streams(source: &Source, known: &mut Known<'_>) -> Result<Assignment, Op
                 }
                 Ok(())
             })?,
+            Piece::Unsure { first, last, .. } => {
+                let mut from = first;
+                while let Some(position) = known.next_told(from).filter(|position| *position <= last) {
+                    if let Told::There(stream, version) = known.told(position) {
+                        tracker.behind(&stream, version, position);
+                    }
+                    from = position.next();
+                }
+            }
             _ => {}
         }
         Ok(())
     })?;
     walk_log(source, &mut |piece| {
-        if let Piece::Record { event, .. } = piece
+        if let Piece::Record { event, .. } | Piece::Unreadable { event, .. } = piece
             && event.position < first_lost
         {
             tracker.before(event.stream, event.version, event.position);

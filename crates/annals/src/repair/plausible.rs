@@ -27,17 +27,20 @@ impl Reach {
         manifest: Option<&Manifest>,
         notes: &mut Vec<String>,
     ) -> Reach {
+        let gaps = manifest.is_some_and(|manifest| manifest.removed.is_some());
         let mut reach = Reach { end: Position::FIRST, last_id: 0, unknown: unknown(segments, manifest) };
         segments.retain(|segment| {
             let most = reach.before(segment.id);
-            if let Some(first) = segment.first.filter(|first| *first > most) {
+            // What compaction has removed in front of a segment takes no room, and a manifest tells of it.
+            let told = gaps && segment.named;
+            if let Some(first) = segment.first.filter(|first| *first > most && !told) {
                 let name = &segment.name;
                 notes.push(format!(
                     "{name} was not used: it begins with position {first}, further than all segments before it can reach"
                 ));
                 return false;
             }
-            let room = records_in(segment.length()).max(reach.unknown);
+            let room = records_in(segment.file_length()).max(reach.unknown);
             let end = segment.end.unwrap_or_else(|| segment.first.unwrap_or(reach.end).plus(room));
             reach.end = reach.end.max(end);
             reach.last_id = reach.last_id.max(segment.id);
@@ -64,7 +67,7 @@ pub(super) fn records_in(bytes: u64) -> u64 {
 fn unknown(segments: &[SourceSegment], manifest: Option<&Manifest>) -> u64 {
     let bytes = match manifest {
         Some(manifest) => manifest.segment_bytes,
-        None => segments.iter().map(SourceSegment::length).fold(SEGMENT_BYTES_DEFAULT, u64::max),
+        None => segments.iter().map(SourceSegment::file_length).fold(SEGMENT_BYTES_DEFAULT, u64::max),
     };
     records_in(bytes).max(BATCH_EVENTS_MAX as u64)
 }

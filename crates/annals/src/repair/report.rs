@@ -13,6 +13,13 @@ pub struct RepairReport {
     pub lost_positions: u64,
     /// Positions that had been lost before: an earlier repair has kept them free, and so does this one.
     pub lost_before: u64,
+    /// How many positions have no event because compaction had removed it, as the files prove.
+    pub removed_positions: u64,
+    /// Stretches of positions of which nothing tells whether compaction had removed their events or they were lost. The new store
+    /// says of them that they were removed.
+    pub uncertain: Vec<LostRange>,
+    /// How many positions that is.
+    pub uncertain_positions: u64,
     /// Streams whose lost events are known to be theirs have kept their versions. Of this many lost positions it is not
     /// known which streams they belonged to: versions of streams may have ended higher than they do now, and are then
     /// given out again.
@@ -101,6 +108,48 @@ impl RepairReport {
                 }
             }
         }
+    }
+}
+
+impl RepairReport {
+    /// Adds positions that were removed or lost.
+    pub(super) fn leave(&mut self, first: Position, last: Position, cause: &Cause) {
+        let positions = last.next().events_since(first);
+        self.uncertain_positions += positions;
+        if let Some(range) = self.uncertain.last_mut()
+            && (range.last.next(), &range.file, range.offset, &range.what)
+                == (first, &cause.file, cause.offset, &cause.what)
+        {
+            range.last = last;
+            range.unassigned += positions;
+            return;
+        }
+        self.uncertain.push(LostRange {
+            first,
+            last,
+            file: cause.file.clone(),
+            offset: cause.offset,
+            what: cause.what.clone(),
+            streams: Vec::new(),
+            unassigned: positions,
+        });
+    }
+}
+
+impl RepairReport {
+    /// Counts a position as lost that ends a stretch of those that were removed or lost.
+    pub(super) fn take_for_lost(&mut self, position: Position) {
+        let Some(range) = self.uncertain.iter_mut().find(|range| range.last == position) else {
+            // It was removed. The record that holds its place says something else, as nothing else can be written there.
+            self.notes.push(format!("position {position} was removed, and counts as lost in the new store"));
+            return;
+        };
+        let cause = Cause { file: range.file.clone(), offset: range.offset, what: range.what.clone() };
+        range.last = position.previous();
+        range.unassigned -= 1;
+        self.uncertain_positions -= 1;
+        self.uncertain.retain(|range| range.first <= range.last);
+        self.lose(position, &cause, None);
     }
 }
 

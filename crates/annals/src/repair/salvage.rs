@@ -4,13 +4,15 @@
 //! records, one byte after the other: a record is complete in itself, and its checksum is bound to store, segment and
 //! position. So what is found is an event of this log at this position, whatever has become of the frame around it.
 
+use super::presence::{Fate, Presence, Stretches, add};
 use super::report::Cause;
 use super::source::SourceSegment;
 use crate::error::OpenError;
+use annals_format::payload::{Dictionary, is_compressed, plain_record};
 use annals_format::{
-    Binding, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameFault, FrameHeader, FrameStretches,
-    RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, check_frame, may_be_record, parse_record, position_of_record,
-    record_length,
+    Binding, Damage, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameFault, FrameHeader, FrameStretches,
+    RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, check_frame, decode_record, may_be_record, parse_record,
+    position_of_record, record_length,
 };
 use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX};
 use annals_types::{EventRef, Position};
@@ -28,8 +30,21 @@ pub(super) enum Piece<'a> {
     },
     /// The end of a batch, as far as that can be seen.
     BatchEnd,
+    /// A record is sound, but what its payload was compressed with is damaged.
+    Unreadable { event: EventRef<'a>, cause: &'a Cause },
     /// Positions whose records cannot be read.
     Lost { first: Position, last: Position, cause: &'a Cause },
+    /// Positions whose events compaction has removed.
+    Removed { first: Position, last: Position },
+    /// Positions of which nothing in the log tells whether their events were removed or lost.
+    Unsure { first: Position, last: Position, cause: &'a Cause },
+    /// Another segment begins.
+    Segment {
+        /// Whether positions may be missing in it.
+        sparse: bool,
+        /// Whether its payloads were compressed.
+        compressed: bool,
+    },
     /// The log ends here, before bytes that are no part of it.
     Torn(&'a Cause),
     /// So many bytes of a file are done.
@@ -52,7 +67,67 @@ pub(super) struct Salvage<'w, 'f, 's, 'k> {
     pub(super) evidence: Position,
     /// What was wrong last.
     pub(super) cause: Cause,
+    /// Which positions the segment has.
+    pub(super) presence: &'s Presence,
+    /// The same of a frame that is damaged, from its table: which ones, within which.
+    pub(super) table: Option<Table>,
+    /// What its payloads were compressed with; an error if that is damaged.
+    pub(super) dictionary: &'s Result<Option<Dictionary>, Damage>,
     pub(super) sink: &'s mut Sink<'k>,
+}
+
+/// Which positions a frame has, from the first to the last.
+type Table = ((Position, Position), Presence);
+
+/// Where a record lies.
+#[derive(Clone, Copy)]
+struct Place<'s> {
+    segment: &'s SourceSegment,
+    offset: u64,
+}
+
+/// Hands over a record that was verified, with its payload as it is if that was compressed.
+fn give(
+    event: &EventRef<'_>,
+    record: &[u8],
+    place: Place<'_>,
+    dictionary: &Result<Option<Dictionary>, Damage>,
+    sink: &mut Sink<'_>,
+) -> Result<(), OpenError> {
+    if !is_compressed(record) {
+        return sink(Piece::Record { event: *event, bytes: record });
+    }
+    let (binding, position) = (place.segment.binding, event.position);
+    let plain = match dictionary {
+        Ok(dictionary) => {
+            plain_record(record, position, dictionary.as_ref()).map_err(|error| error.to_string())
+        }
+        Err(damage) => Err(format!("what payloads were compressed with is damaged: {damage}")),
+    };
+    let what = match &plain {
+        Ok(Some(plain)) => match decode_record(plain, binding, position) {
+            Some(event) => return sink(Piece::Record { event, bytes: plain }),
+            None => "compressed payload".to_owned(),
+        },
+        Ok(None) => "compressed payload".to_owned(),
+        Err(what) => what.clone(),
+    };
+    let cause = Cause { file: place.segment.name.clone(), offset: place.offset, what };
+    sink(Piece::Unreadable { event: *event, cause: &cause })
+}
+
+/// Hands over positions that were not found.
+pub(super) fn tell(
+    (first, last): (Position, Position),
+    fate: Fate,
+    cause: &Cause,
+    sink: &mut Sink<'_>,
+) -> Result<(), OpenError> {
+    sink(match fate {
+        Fate::There => Piece::Lost { first, last, cause },
+        Fate::Removed => Piece::Removed { first, last },
+        Fate::Unknown => Piece::Unsure { first, last, cause },
+    })
 }
 
 /// How a walk over a segment ended.
@@ -74,7 +149,7 @@ impl Salvage<'_, '_, '_, '_> {
         (self.sink)(Piece::Done(offset.min(limit)))?;
         while offset < limit && self.next < self.until {
             let done = match self.frame(offset, limit)? {
-                Ok(header) if self.in_order(&header) => {
+                Ok(header) if self.in_order(&header) && self.may_be(&header, offset) => {
                     if header.record_count > 0 && header.first_position > self.next {
                         if !behind_damage {
                             self.cause = self.cause_at(offset, "frame that comes next, found a later one");
@@ -124,6 +199,10 @@ impl Salvage<'_, '_, '_, '_> {
         empty || (header.first_position >= self.next && header.last_position() < self.until)
     }
 
+    fn may_be(&self, header: &FrameHeader, offset: u64) -> bool {
+        header.check_place(self.segment.sparse, offset).is_ok()
+    }
+
     fn cause_at(&self, offset: u64, what: impl Into<String>) -> Cause {
         Cause { file: self.segment.name.clone(), offset, what: what.into() }
     }
@@ -164,15 +243,14 @@ impl Salvage<'_, '_, '_, '_> {
             return Ok(());
         }
         if header.first_position > self.next {
-            let (first, last) = (self.next, header.first_position.previous());
-            (self.sink)(Piece::Lost { first, last, cause: &self.cause })?;
+            self.pass(header.first_position)?;
         }
         let length = usize::try_from(header.length).unwrap_or(usize::MAX);
         let failed = OpenError::io(format!("read {}", self.segment.name));
         let bytes = self.window.at(offset, length).map_err(failed)?;
         // The frame was verified, and so was its table.
         let Ok(stretches) = FrameStretches::read(bytes, header, self.binding, offset) else { return Ok(()) };
-        let mut at = stretches.records_at();
+        let (mut at, mut next) = (stretches.records_at(), header.first_position);
         for position in stretches.positions() {
             let record = bytes.get(at..).unwrap_or_default();
             let (Some(length), Ok(event)) =
@@ -180,11 +258,56 @@ impl Salvage<'_, '_, '_, '_> {
             else {
                 break;
             };
-            (self.sink)(Piece::Record { event, bytes: &record[..length] })?;
+            if position > next {
+                (self.sink)(Piece::Removed { first: next, last: position.previous() })?;
+            }
+            next = position.next();
+            let place = Place { segment: self.segment, offset: offset + at as u64 };
+            give(&event, &record[..length], place, self.dictionary, self.sink)?;
             at += length;
         }
         self.next = header.last_position().next();
         (self.sink)(Piece::BatchEnd)
+    }
+
+    /// Says of the positions up to before `next` what became of them.
+    fn pass(&mut self, next: Position) -> Result<(), OpenError> {
+        let first = std::mem::replace(&mut self.next, next);
+        if first >= next {
+            return Ok(());
+        }
+        let (sink, cause, presence) = (&mut *self.sink, &self.cause, self.presence);
+        let mut told = |first, last, fate| tell((first, last), fate, cause, sink);
+        let last = next.previous();
+        // The table of a frame tells only of what lies within that.
+        match &self.table {
+            Some(((from, to), table)) if *from <= last && *to >= first => {
+                if first < *from {
+                    presence.split((first, from.previous()), &mut told)?;
+                }
+                table.split((first.max(*from), last.min(*to)), &mut told)?;
+                if *to < last { presence.split((to.next(), last), &mut told) } else { Ok(()) }
+            }
+            _ => presence.split((first, last), &mut told),
+        }
+    }
+
+    /// What the table of a damaged frame says, if that and the frame's header are sound and nothing else tells.
+    fn table_at(&mut self, offset: u64, end: u64) -> Result<Option<Table>, OpenError> {
+        if !matches!(self.presence, Presence::Untold) {
+            return Ok(None);
+        }
+        let binding = self.binding;
+        let bytes = self.bytes(offset, FRAME_HEADER_BYTES, end)?;
+        let Ok(header) = FrameHeader::decode(bytes, binding, offset) else { return Ok(None) };
+        if header.record_count == 0 || !self.in_order(&header) {
+            return Ok(None);
+        }
+        let bytes = self.bytes(offset, usize::try_from(header.length).unwrap_or(usize::MAX), end)?;
+        let Ok(stretches) = FrameStretches::read(bytes, &header, binding, offset) else { return Ok(None) };
+        let mut told = Stretches::new();
+        add(&mut told, stretches);
+        Ok(Some(((header.first_position, header.last_position()), Presence::Told(told))))
     }
 
     /// Bytes from `offset` on that are no frame: decides what they are, keeps the sound records among them, and says
@@ -203,13 +326,13 @@ impl Salvage<'_, '_, '_, '_> {
         }
         let behind = found.as_ref().map_or(self.until, |(_, header)| header.first_position);
         let proven = behind.min(self.evidence.next());
+        self.table = self.table_at(offset, end)?;
         self.search_records(offset, end, proven)?;
         if found.is_some() && behind == proven && self.next < behind {
             // Told here, so that they go into the batch that they were in.
-            let (first, last) = (self.next, behind.previous());
-            (self.sink)(Piece::Lost { first, last, cause: &self.cause })?;
-            self.next = behind;
+            self.pass(behind)?;
         }
+        self.table = None;
         (self.sink)(Piece::BatchEnd)?;
         if found.is_some() && behind > proven {
             // What follows lies behind something that nothing proves to have been durable.
@@ -302,11 +425,12 @@ impl Salvage<'_, '_, '_, '_> {
         let bytes = self.window.at(at, length).map_err(failed)?;
         let Some(bytes) = bytes.get(..length) else { return Ok(None) };
         let Ok(event) = parse_record(bytes, self.binding, position, at) else { return Ok(None) };
-        if position > self.next {
-            let (first, last) = (self.next, position.previous());
-            (self.sink)(Piece::Lost { first, last, cause: &self.cause })?;
+        let (bytes, event) = (bytes.to_vec(), event.position);
+        self.pass(event)?;
+        let place = Place { segment: self.segment, offset: at };
+        if let Ok(event) = parse_record(&bytes, self.binding, position, at) {
+            give(&event, &bytes, place, self.dictionary, self.sink)?;
         }
-        (self.sink)(Piece::Record { event, bytes })?;
         self.next = position.next();
         Ok(Some(length as u64))
     }

@@ -1,13 +1,15 @@
 //! What there is of the original: its segments in order, by its manifest where that is sound, otherwise by their own
 //! headers; its runs; and what is proven to have been durable.
 
-use super::evidence::durable_in;
-use super::found::{Found, is_of_another_store, look, put_right, store_of};
+use super::editions::{self, choose};
+use super::evidence::{durable_in, reached_in};
+use super::found::{Found, is_of_another_store, put_right, store_of};
 use super::plausible::{Reach, records_in};
+use super::presence::stretches_of;
 use super::report::Cause;
 use crate::catalog::read_manifest;
 use crate::error::OpenError;
-use crate::open::{check_foreign, present_files};
+use crate::open::check_foreign;
 use annals_format::{
     Binding, FOOTER_TRAILER_BYTES, Footer, FormatError, Manifest, OpenSegment, SealedSegment, SegmentHeader,
     StoreId, names,
@@ -26,6 +28,10 @@ pub(super) struct Source {
     pub(super) store_id: StoreId,
     /// `None` if there is none, or none that is sound.
     pub(super) manifest: Option<Manifest>,
+    /// Whether events may have been removed.
+    pub(super) compacted: bool,
+    /// Whether the manifest is there, and is not one of before a compaction.
+    pub(super) current: bool,
     /// In order of positions.
     pub(super) segments: Vec<SourceSegment>,
     /// The last position that is proven to have been durable.
@@ -50,6 +56,14 @@ pub(super) struct SourceSegment {
     pub(super) end: Option<Position>,
     /// Where its frames end, if that is known.
     pub(super) frames_end: Option<u64>,
+    /// How many events it has, if that is known.
+    pub(super) count: Option<u64>,
+    /// How long the manifest says that its file is.
+    pub(super) length: Option<u64>,
+    /// Whether it was written anew, so that positions may be missing.
+    pub(super) sparse: bool,
+    /// Whether a manifest that is current says all this.
+    pub(super) named: bool,
     /// What is to be said of it if its events cannot be found.
     pub(super) missing: Cause,
 }
@@ -59,16 +73,14 @@ impl Source {
         let mut notes = Vec::new();
         refuse_unfinished(disk, path)?;
         let (mut manifest, trouble) = manifest_of(disk, &mut notes)?;
-        refuse_compacted(disk, manifest.as_ref(), path)?;
-        let mut files = BTreeMap::new();
-        for id in present_files(disk, names::LOG_DIR, names::parse_segment)? {
-            files.insert(id, look(disk, id)?);
-        }
+        let mut files = choose(disk, manifest.as_ref(), &mut notes)?;
         if manifest.as_ref().is_some_and(|manifest| is_of_another_store(manifest, &files)) {
             notes.push(
                 "the MANIFEST is that of another store; the segments were taken by their own headers".into(),
             );
             manifest = None;
+            // It did not have a say in which editions are the right ones either.
+            files = choose(disk, None, &mut Vec::new())?;
         }
         let store_id = match &manifest {
             Some(manifest) => manifest.store_id,
@@ -81,11 +93,21 @@ impl Source {
             },
         };
         put_right(store_id, manifest.as_ref(), &mut files, &mut notes);
-        let mut segments = named(manifest.as_ref(), &mut files);
+        let outdated =
+            manifest.as_ref().is_some_and(|manifest| editions::is_outdated(manifest, store_id, &files));
+        if outdated {
+            notes.push("the MANIFEST is older than files that compaction has written".into());
+        }
+        let mut segments = named(manifest.as_ref(), outdated, &mut files);
         segments.extend(unnamed(store_id, manifest.as_ref(), files, &mut notes));
+        leave_out_parts(&mut segments, &mut notes);
+        let removed = manifest.as_ref().is_some_and(|manifest| manifest.removed.is_some());
+        let compacted = removed || outdated || segments.iter().any(|segment| segment.sparse);
+        let current = manifest.is_some() && !outdated;
         let reach = Reach::of(&mut segments, manifest.as_ref(), &mut notes);
-        let bytes = segments.iter().map(SourceSegment::length).sum();
-        let mut source = Source { store_id, manifest, segments, evidence: Position::ZERO, bytes, notes };
+        let bytes = segments.iter().map(SourceSegment::file_length).sum();
+        let evidence = Position::ZERO;
+        let mut source = Source { store_id, manifest, compacted, current, segments, evidence, bytes, notes };
         source.evidence = source.weigh(disk, reach)?;
         Ok(source)
     }
@@ -107,6 +129,10 @@ impl Source {
         }
         let starts = self.segments.iter().filter_map(|segment| segment.first);
         evidence = starts.fold(evidence, |all, first| all.max(first.previous()));
+        // Compaction writes nothing anew that was not durable.
+        let rewritten = self.segments.iter().filter(|segment| segment.sparse);
+        let ends = rewritten.filter_map(|segment| segment.end);
+        evidence = ends.fold(evidence, |all, end| all.max(end.previous()));
         for run in super::known::identities(disk, &self.store_id)? {
             let last = run.first_position.plus(run.count).previous();
             // A run is made of sealed segments only, so that is proof of what was durable.
@@ -134,12 +160,13 @@ impl Source {
 
 impl SourceSegment {
     /// How long its file is.
-    pub(super) fn length(&self) -> u64 {
+    pub(super) fn file_length(&self) -> u64 {
         self.file.as_ref().and_then(|file| file.length().ok()).unwrap_or(0)
     }
 
     fn new(id: u64, binding: Binding, found: Option<Found>) -> (Self, Option<SegmentHeader>) {
-        let name = found.as_ref().map_or_else(|| names::segment(id), |found| names::segment(found.file_id));
+        let name = found.as_ref().map_or_else(|| names::segment(id), |found| found.name.clone());
+        let sparse = found.as_ref().is_some_and(|found| found.edition > 0);
         let what = match &found {
             None => "the file is not there".into(),
             Some(found) => match &found.header {
@@ -162,16 +189,38 @@ impl SourceSegment {
         };
         let first = header.as_ref().map(|header| header.first_position);
         let missing = Cause { file: name.clone(), offset: 0, what };
-        let segment = SourceSegment { id, name, file, binding, first, end: None, frames_end: None, missing };
+        let segment = SourceSegment {
+            id,
+            name,
+            file,
+            binding,
+            first,
+            end: None,
+            frames_end: None,
+            count: None,
+            length: None,
+            sparse,
+            named: false,
+            missing,
+        };
         (segment, header)
     }
 
     fn sealed(store_id: &StoreId, entry: &SealedSegment, found: Option<Found>) -> Self {
-        let (segment, _) = SourceSegment::new(entry.id, entry.binding(store_id), found);
+        let is_missing = found.is_none();
+        let (mut segment, _) = SourceSegment::new(entry.id, entry.binding(store_id), found);
+        if is_missing {
+            segment.name = entry.path();
+            segment.missing.file = entry.path();
+        }
         SourceSegment {
             first: Some(entry.first_position),
             end: Some(entry.last_position().next()),
             frames_end: Some(entry.frames_end),
+            count: Some(entry.count),
+            length: Some(entry.length),
+            sparse: entry.rewritten.is_some(),
+            named: true,
             ..segment
         }
     }
@@ -179,22 +228,31 @@ impl SourceSegment {
     /// A segment that its footer, if it has one, says more of than the manifest.
     fn open(store_id: &StoreId, entry: OpenSegment, found: Option<Found>) -> Self {
         let (mut segment, header) = SourceSegment::new(entry.id, entry.binding(store_id), found);
-        let footer = segment.file.as_ref().and_then(|file| footer_of(&**file, segment.binding));
-        if let (Some(footer), Some(_)) = (footer, header) {
-            segment.first = Some(footer.first_position);
-            segment.end = Some(footer.first_position.plus(footer.count));
-            segment.frames_end = Some(footer.frames_end);
+        let footer = segment.file.as_ref().and_then(|file| footer_of(&**file, segment.binding, None));
+        match (footer, header) {
+            (Some((footer, length)), Some(_)) => {
+                let dense = footer.first_position.plus(footer.count);
+                let last = || {
+                    let file = segment.file.as_ref()?;
+                    stretches_of(&**file, &footer, length, u32::MAX.into())?.last().map(|last| last.1.next())
+                };
+                let end = if segment.sparse { last() } else { Some(dense) };
+                segment.first = Some(footer.first_position);
+                segment.end = end.or_else(|| segment.reached());
+                segment.frames_end = Some(footer.frames_end);
+                segment.count = Some(footer.count);
+            }
+            (None, Some(_)) if segment.sparse => segment.end = segment.reached(),
+            _ => {}
         }
         segment
     }
-}
 
-/// Where compaction has removed events, nothing here can tell a position that was removed from one that was lost, nor whether it has.
-fn refuse_compacted(disk: &dyn Disk, manifest: Option<&Manifest>, path: &Path) -> Result<(), OpenError> {
-    let editions = present_files(disk, names::LOG_DIR, names::parse_edition)?;
-    let compacted = manifest.is_some_and(|manifest| manifest.removed.is_some())
-        || editions.iter().any(|(_, edition)| *edition > 0);
-    if compacted { Err(OpenError::Compacted { path: path.to_owned() }) } else { Ok(()) }
+    /// The position behind the last one that a frame of it tells, where nothing else does.
+    fn reached(&self) -> Option<Position> {
+        let mut window = Window::tolerant(&**self.file.as_ref()?).ok()?;
+        reached_in(&mut window, self.binding, self.first?).map(Position::next)
+    }
 }
 
 fn refuse_unfinished(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
@@ -229,11 +287,26 @@ fn manifest_of(
 }
 
 /// The segments of the manifest. Their files are taken out of `files`.
-fn named(manifest: Option<&Manifest>, files: &mut BTreeMap<u64, Found>) -> Vec<SourceSegment> {
+fn named(
+    manifest: Option<&Manifest>,
+    outdated: bool,
+    files: &mut BTreeMap<u64, Found>,
+) -> Vec<SourceSegment> {
     let Some(manifest) = manifest else { return Vec::new() };
     let mut segments = Vec::new();
     for entry in &manifest.sealed {
-        segments.push(SourceSegment::sealed(&manifest.store_id, entry, files.remove(&entry.id)));
+        let found = files.remove(&entry.id);
+        let newer = found.as_ref().filter(|found| found.edition > entry.edition());
+        let salt = newer.and_then(|found| Some(found.header.as_ref().ok()?.salt));
+        let segment = match salt {
+            // It says all of itself that this manifest does not know yet.
+            Some(salt) => SourceSegment::open(&manifest.store_id, OpenSegment { id: entry.id, salt }, found),
+            None => SourceSegment::sealed(&manifest.store_id, entry, found),
+        };
+        // What it names and is not there may have gone in the compaction.
+        let gone = outdated && segment.file.is_none();
+        let (sparse, named) = (segment.sparse || gone, segment.named && !outdated);
+        segments.push(SourceSegment { sparse, named, ..segment });
     }
     for entry in &manifest.open {
         let found = files.remove(&entry.id);
@@ -255,7 +328,7 @@ fn unnamed(
     let mut segments = Vec::new();
     let from = manifest.map_or(0, |manifest| manifest.next_file_id);
     for (id, found) in files {
-        let name = names::segment(found.file_id);
+        let name = found.name.clone();
         if found.blank {
             continue;
         }
@@ -293,14 +366,33 @@ fn unnamed(
     segments
 }
 
-/// The footer that ends a file, if it is sound.
-fn footer_of(file: &dyn File, binding: Binding) -> Option<Footer> {
-    let length = file.length().ok()?;
+/// Takes out what became part of a segment that was written anew, where no manifest says so.
+fn leave_out_parts(segments: &mut Vec<SourceSegment>, notes: &mut Vec<String>) {
+    let mut reached = Position::FIRST;
+    let mut whole = String::new();
+    segments.retain(|segment| {
+        let part = !segment.named && segment.first.is_some_and(|first| first < reached);
+        if part {
+            notes.push(format!("{} is left over and was not used: it became part of {whole}", segment.name));
+        } else if let Some(end) =
+            segment.end.filter(|_| segment.sparse && !segment.named && segment.file.is_some())
+        {
+            reached = reached.max(end);
+            whole.clone_from(&segment.name);
+        }
+        !part
+    });
+}
+
+/// The footer that ends a file, or its first `length` bytes, if it is sound; and where it ends.
+pub(super) fn footer_of(file: &dyn File, binding: Binding, length: Option<u64>) -> Option<(Footer, u64)> {
+    let length = length.or_else(|| file.length().ok())?;
     let start = length.checked_sub(FOOTER_TRAILER_BYTES as u64)?;
     let mut trailer = [0; FOOTER_TRAILER_BYTES];
     let read: io::Result<()> = annals_vfs::read_exact_at(file, &mut trailer, start);
     read.ok()?;
-    Footer::decode_trailer(&trailer, binding, length)
+    let footer = Footer::decode_trailer(&trailer, binding, length)
         .ok()
-        .filter(|footer| footer.count > 0 && footer.count <= records_in(footer.frames_end))
+        .filter(|footer| footer.count > 0 && footer.count <= records_in(footer.frames_end));
+    footer.map(|footer| (footer, length))
 }

@@ -4,17 +4,18 @@
 //! they were, with the checksums of a new segment, so there is one way for sound and for damaged segments, and bytes of
 //! the original never look valid here. The manifest is written last; until then there is no store.
 
+use super::sparse::{Common, Sparse};
 use crate::erasure::ERASURE_STREAM;
 use crate::error::OpenError;
 use crate::part::IndexPlan;
 use crate::run_file::write_run_file;
 use annals_format::{
-    Binding, CleanMark, ERASURES_UNDER_WAY_MAX, Erasures, FrameBuilder, FrameStamp, Manifest, OpenSegment,
-    RunEntry, SealedSegment, StoreId, names,
+    Binding, CleanMark, CompactionEntry, ERASURES_UNDER_WAY_MAX, Erasures, FrameBuilder, FrameStamp,
+    Manifest, OpenSegment, Removed, RunEntry, SealedSegment, StoreId, names,
 };
 use annals_index::{IndexedEvent, MemoryIndex, TermKind};
 use annals_types::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
-use annals_types::{EventRef, Invalid, Position, Timestamp, Version};
+use annals_types::{EventRef, Position, Timestamp, Version};
 use annals_vfs::{Disk, Env, Lock, replace_file, write_all_at};
 use annals_wal::{
     LogWriter, Mode, RecoveryInput, Segment, Watermark, WriteFailed, prepare_segment, recover, seal_segment,
@@ -44,15 +45,25 @@ pub(super) struct Inherited {
     pub(super) has_rules: bool,
     /// Requests to erase; those that were finished stay so, where that is known.
     pub(super) erasures: Option<Erasures>,
+    /// What compaction has removed; `None` in a store that was never compacted.
+    pub(super) removed: Option<Removed>,
+    /// Up to here positions may be missing, or are in segments that were written anew; [`Position::ZERO`] if none are.
+    pub(super) sparse: Position,
+    /// Compactions that are not in the ledger yet.
+    pub(super) compactions: Vec<CompactionEntry>,
 }
 
 /// The store that is being written.
 #[derive(Debug)]
-pub(super) struct Destination {
-    env: Env,
+pub(super) struct Destination<'d> {
+    env: &'d Env,
     inherited: Inherited,
     hash_seed: u64,
     _lock: Box<dyn Lock>,
+    /// While positions may be missing.
+    sparse: Option<Sparse<'d>>,
+    /// A position that has a lost record only to end a segment.
+    stand_in: Option<Position>,
     writer: LogWriter,
     watermark: Arc<Watermark>,
     active: Option<Active>,
@@ -78,9 +89,9 @@ struct Active {
     index: MemoryIndex,
 }
 
-impl Destination {
+impl<'d> Destination<'d> {
     /// Begins a store in an empty directory.
-    pub(super) fn begin(env: &Env, inherited: Inherited) -> Result<Self, OpenError> {
+    pub(super) fn begin(env: &'d Env, inherited: Inherited) -> Result<Self, OpenError> {
         let disk = &*env.disk;
         let path = || PathBuf::from(disk.describe());
         let entries = disk.list("").map_err(OpenError::io(format!("list {}", path().display())))?;
@@ -92,25 +103,23 @@ impl Destination {
         lay_out(disk).map_err(OpenError::io(format!("create {}", path().display())))?;
         let mut hash_seed = [0; 8];
         env.random.fill(&mut hash_seed).map_err(OpenError::io("get random bytes"))?;
-        let input = RecoveryInput {
-            store_id: &inherited.store_id,
-            open: &[],
-            next: Position::FIRST,
-            durable: Position::ZERO,
-            last_recorded: Timestamp::MIN,
+        let hash_seed = u64::from_le_bytes(hash_seed);
+        let (writer, watermark) = begin_log(env, &inherited, Position::FIRST, Timestamp::MIN)?;
+        let common = Common {
+            store_id: inherited.store_id,
             segment_bytes: inherited.segment_bytes,
-            clean: None,
-            cut: None,
-            direct: false,
+            plan: IndexPlan { hash_seed, ids: inherited.ids_indexed },
+            compaction: inherited.removed.map_or(0, |removed| removed.compaction),
+            through: inherited.sparse,
         };
-        let mut recovered = recover(disk, Mode::Repair, &input, &mut |_, _| Ok(()))?;
-        let watermark = Arc::new(Watermark::new(Position::ZERO));
-        let writer = LogWriter::new(inherited.store_id, &mut recovered, Arc::clone(&watermark));
+        let sparse = (inherited.sparse > Position::ZERO).then(|| Sparse::new(env, common));
         Ok(Destination {
-            env: env.clone(),
+            env,
             inherited,
-            hash_seed: u64::from_le_bytes(hash_seed),
+            hash_seed,
             _lock: lock,
+            sparse,
+            stand_in: None,
             writer,
             watermark,
             active: None,
@@ -137,6 +146,9 @@ impl Destination {
         if stream.is_empty() {
             return true;
         }
+        if let Some(sparse) = &self.sparse {
+            return sparse.head(stream).is_none_or(|head| head.next() == version);
+        }
         let head = self.heads.get(stream).copied().or_else(|| {
             let postings = self.active.as_ref()?.index.find(TermKind::Stream, stream)?;
             Some(postings.last_version())
@@ -150,13 +162,28 @@ impl Destination {
             self.end_batch()?;
         }
         self.recorded_at = event.recorded_at;
-        self.push(event.stream, event.version, |frame| frame.push_record(record))
+        self.push(event.position, (event.stream, event.version), Some(record))
+    }
+
+    /// Another segment of the original begins.
+    pub(super) fn begin_source(&mut self, compressed: bool) -> Result<(), OpenError> {
+        self.end_batch()?;
+        if let Some(sparse) = &mut self.sparse {
+            sparse.begin_source(compressed);
+        }
+        Ok(())
     }
 
     /// Writes what stands for a lost event. If the version does not fit, the stream is not taken for known; says
     /// whether it was.
-    pub(super) fn lose(&mut self, stream: &str, version: Version) -> Result<bool, OpenError> {
-        if self.frame.record_count() >= LOST_FRAME_RECORDS {
+    pub(super) fn lose(
+        &mut self,
+        position: Position,
+        stream: &str,
+        version: Version,
+    ) -> Result<bool, OpenError> {
+        let sparse = self.sparse.as_ref().map_or(0, Sparse::batch_records);
+        if sparse.max(self.frame.record_count()) >= LOST_FRAME_RECORDS {
             self.end_batch()?;
         }
         if self.recorded_at == Timestamp::MIN {
@@ -165,16 +192,29 @@ impl Destination {
         }
         let fits = !stream.is_empty() && self.version_fits(stream, version);
         let (stream, version) = if fits { (stream, version) } else { ("", Version::ZERO) };
-        self.push(stream, version, |frame| frame.push_lost(stream))?;
+        self.push(position, (stream, version), None)?;
         Ok(fits)
     }
 
     fn push(
         &mut self,
-        stream: &str,
-        version: Version,
-        add: impl Fn(&mut FrameBuilder) -> Result<(), Invalid>,
+        position: Position,
+        (stream, version): (&str, Version),
+        record: Option<&[u8]>,
     ) -> Result<(), OpenError> {
+        if self.sparse.as_ref().is_some_and(|sparse| sparse.ends_before(position)) {
+            self.begin_dense(position)?;
+        }
+        if stream == ERASURE_STREAM {
+            self.requested = version.get();
+        }
+        if let Some(sparse) = &mut self.sparse {
+            return sparse.push(position, (stream, version), record, self.recorded_at);
+        }
+        let add = |frame: &mut FrameBuilder| match record {
+            Some(record) => frame.push_record(record),
+            None => frame.push_lost(stream),
+        };
         let mut added = add(&mut self.frame);
         if added.is_err() && self.frame.record_count() > 0 {
             // Lost records may be longer than what they stand for, as far as a whole batch goes.
@@ -186,9 +226,6 @@ impl Destination {
             source: io::Error::other(invalid),
         })?;
         self.versions.push(version);
-        if stream == ERASURE_STREAM {
-            self.requested = version.get();
-        }
         if !stream.is_empty() {
             match self.heads.get_mut(stream) {
                 Some(head) => *head = version,
@@ -200,6 +237,9 @@ impl Destination {
 
     /// Ends the batch: what was kept and lost since the last one becomes a frame.
     pub(super) fn end_batch(&mut self) -> Result<(), OpenError> {
+        if let Some(sparse) = &mut self.sparse {
+            return sparse.end_batch(self.recorded_at);
+        }
         if self.frame.record_count() == 0 {
             return Ok(());
         }
@@ -224,6 +264,16 @@ impl Destination {
         self.staged_bytes += frame.bytes().len();
         self.staged.push(frame);
         if self.staged_bytes >= GROUP_BYTES { self.write_staged() } else { Ok(()) }
+    }
+
+    /// From this position on none is missing.
+    fn begin_dense(&mut self, next: Position) -> Result<(), OpenError> {
+        let Some(sparse) = self.sparse.take() else { return Ok(()) };
+        let (files, stands_in) = sparse.close(next.previous(), self.recorded_at)?;
+        self.stand_in = stands_in.then_some(next.previous());
+        (self.sealed, self.runs, self.next_file_id) = (files.sealed, files.runs, files.next_file_id);
+        (self.writer, self.watermark) = begin_log(self.env, &self.inherited, next, self.recorded_at)?;
+        Ok(())
     }
 
     fn has_room_for(&self, frame: &FrameBuilder) -> bool {
@@ -271,10 +321,30 @@ impl Destination {
         self.next_file_id - 1
     }
 
-    /// Makes everything durable, and writes the manifest: from then on it is a store, closed in good order.
-    pub(super) fn finish(mut self) -> Result<Position, OpenError> {
+    /// Makes everything durable, and writes the manifest: from then on it is a store, closed in good order. `last` is the last
+    /// position of the log, and `removed` says how many were found to be removed. Gives the last position, and one that has a lost
+    /// record only to hold the place of those before it.
+    pub(super) fn finish(
+        mut self,
+        last: Position,
+        removed: u64,
+    ) -> Result<(Position, Option<Position>), OpenError> {
         self.end_batch()?;
         self.write_staged()?;
+        if self.sparse.is_some() && last > Position::ZERO {
+            if self.recorded_at == Timestamp::MIN {
+                self.recorded_at = self.inherited.began;
+            }
+            self.begin_dense(last.next())?;
+            // The log goes on in a segment of its own, which is begun.
+            self.roll(&FrameBuilder::new())?;
+            self.writer.begin_segment().map_err(failed)?;
+        }
+        let removed = self.inherited.removed.map(|told| Removed {
+            events: told.events.max(removed),
+            through: told.through.max(self.inherited.sparse),
+            ..told
+        });
         self.writer.sync().map_err(failed)?;
         self.writer.cut_unused().map_err(OpenError::io("cut the last segment"))?;
         debug_assert_eq!(self.watermark.durable(), self.writer.next_position().previous());
@@ -296,14 +366,39 @@ impl Destination {
             open: self.active.iter().map(|active| active.entry).collect(),
             runs: self.runs,
             clean: Some(CleanMark { segment_id, frames_end }),
-            removed: None,
-            compactions: Vec::new(),
+            removed,
+            compactions: self.inherited.compactions,
             erasures: self.inherited.erasures.or_else(|| erasures_up_to(self.requested)),
         };
         let disk = &*self.env.disk;
         replace_file(disk, names::MANIFEST, &manifest.encode()).map_err(OpenError::io("write MANIFEST"))?;
-        Ok(last)
+        Ok((last, self.stand_in))
     }
+}
+
+/// A log that begins at a position, behind what is sealed already.
+fn begin_log(
+    env: &Env,
+    inherited: &Inherited,
+    next: Position,
+    last_recorded: Timestamp,
+) -> Result<(LogWriter, Arc<Watermark>), OpenError> {
+    let durable = next.previous();
+    let input = RecoveryInput {
+        store_id: &inherited.store_id,
+        open: &[],
+        next,
+        durable,
+        last_recorded,
+        segment_bytes: inherited.segment_bytes,
+        clean: None,
+        cut: None,
+        direct: false,
+    };
+    let mut recovered = recover(&*env.disk, Mode::Repair, &input, &mut |_, _| Ok(()))?;
+    let watermark = Arc::new(Watermark::new(durable));
+    let writer = LogWriter::new(inherited.store_id, &mut recovered, Arc::clone(&watermark));
+    Ok((writer, watermark))
 }
 
 /// Where no manifest tells which requests to erase are finished: the last ones are gone through again.

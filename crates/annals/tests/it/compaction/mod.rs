@@ -12,7 +12,7 @@ use crate::common::{World, events_of};
 use annals::{Event, Expected, NewEvent, RetentionRule, RetentionScope, Store};
 
 /// Streams of a category, of which each has so many events, one batch each, in turn, and between them some of another one.
-fn fill(store: &Store, streams: u64, events: u64) {
+pub(crate) fn fill(store: &Store, streams: u64, events: u64) {
     for number in 1..=events {
         for stream in 1..=streams {
             let data = format!("{{\"number\":{number},\"pad\":{:?}}}", "x".repeat(90));
@@ -25,7 +25,7 @@ fn fill(store: &Store, streams: u64, events: u64) {
 }
 
 /// Has only the newest events of each stream shown.
-fn keep(store: &Store, count: u64) {
+pub(crate) fn keep(store: &Store, count: u64) {
     store
         .retention()
         .set(&RetentionScope::category("session"), &RetentionRule::new().max_count(count))
@@ -37,12 +37,12 @@ fn seen(store: &Store) -> Vec<Event> {
     events_of(store).into_iter().filter(|event| event.stream != "$annals.ledger").collect()
 }
 
-fn compact(store: &Store) -> annals::CompactionReport {
+pub(crate) fn compact(store: &Store) -> annals::CompactionReport {
     store.compaction().all(true).bytes_per_second(None).run().unwrap()
 }
 
 /// A store of several segments whose streams keep their last two events.
-fn filled(seed: u64) -> (World, Store) {
+pub(crate) fn filled(seed: u64) -> (World, Store) {
     let world = World::new(seed);
     let store = world.open();
     fill(&store, 7, 40);

@@ -210,19 +210,6 @@ fn runs_of_segments_from_which_events_went_are_made_again_without_them() {
 }
 
 #[test]
-fn a_store_from_which_events_were_removed_is_not_repaired_as_if_they_were_lost() {
-    let (world, store) = filled(12);
-    compact(&store);
-    store.close().unwrap();
-    let mut image = world.disk().image();
-    let refused = crate::repair::try_repair(&image).unwrap_err();
-    assert!(matches!(refused, annals::OpenError::Compacted { .. }), "{refused}");
-    image.remove("MANIFEST");
-    let refused = crate::repair::try_repair(&image).unwrap_err();
-    assert!(matches!(refused, annals::OpenError::Compacted { .. }), "{refused}");
-}
-
-#[test]
 fn a_stream_loses_nothing_from_its_middle_when_the_segment_of_its_beginning_is_not_worth_it() {
     let world = World::new(13);
     let store = world.open();
