@@ -5,9 +5,8 @@ use super::allowed::Left;
 use super::answers::{Answers, Since};
 use super::check::{append, compare_with_verify, inspect_all, unchanged, verify, world};
 use super::kinds::Damaged;
-use super::layout::manifest;
 use super::repaired::{may_be_refused, repair};
-use super::specimen::{Image, Specimen};
+use super::specimen::Specimen;
 use super::witness::Witness;
 use crate::answers::all_events;
 use crate::suite::Failure;
@@ -55,11 +54,10 @@ impl Removed {
         }
     }
 
-    /// A repair is refused where anything tells of a compaction. Otherwise it invents nothing.
+    /// The new store is sound, and nothing in it was never shown.
     fn check_repair(&self, left: &Left<'_>) -> Result<(), Failure> {
         let (repaired, to) = repair(left.damaged, None)?;
         match repaired {
-            Err(OpenError::Compacted { .. }) if tells_of_compaction(&left.damaged.image) => return Ok(()),
             Err(error) => return may_be_refused(left, &error),
             Ok(_) => {}
         }
@@ -76,14 +74,6 @@ impl Removed {
             Some(event) => Err(Failure::new(format!("repaired, and there is {event:?}"))),
         }
     }
-}
-
-fn tells_of_compaction(image: &Image) -> bool {
-    let edition = |file: &String| {
-        let name = file.strip_prefix(names::LOG_DIR).and_then(|name| name.strip_prefix('/'));
-        name.and_then(names::parse_edition).is_some_and(|(_, edition)| edition > 0)
-    };
-    manifest(image).is_some_and(|manifest| manifest.removed.is_some()) || image.keys().any(edition)
 }
 
 struct Check<'c> {
