@@ -1,6 +1,6 @@
 //! The ways in which calls fail.
 
-use annals::vfs::{Call, Fault};
+use annals::vfs::{Call, Fault, FaultyDisk, When};
 use std::fmt;
 use std::io::ErrorKind;
 
@@ -38,6 +38,19 @@ pub(super) enum How {
 }
 
 impl Kind {
+    /// Lets the `nth` of its calls to a disk fail. That pages are dropped is a matter of the disk below.
+    pub(super) fn arm(&self, disk: &FaultyDisk, nth: u64) {
+        let when = When { calls: self.calls, nth, from_then_on: self.forever };
+        match self.how {
+            How::Fault(fault) => disk.arm(when, fault),
+            How::ShortThen(fault) => {
+                disk.arm(when, Fault::Short(100));
+                disk.arm(When { nth: nth + 1, ..when }, fault);
+            }
+            How::DroppedPages { .. } => {}
+        }
+    }
+
     /// Whether the store must go on as if nothing had happened.
     pub(super) fn is_unnoticed(&self) -> bool {
         matches!(self.how, How::Fault(Fault::Short(_) | INTERRUPTED))
@@ -64,6 +77,18 @@ impl fmt::Display for Kind {
         }
         write!(f, ": {:?}{}", self.how, if self.forever { " from then on" } else { "" })
     }
+}
+
+/// Those of scenes, which are many: each call fails once, and each that changes something also after it is done; or the disk
+/// is gone or full from then on.
+pub(super) fn kinds_of_scenes() -> Vec<Kind> {
+    let kind = |calls, fault, forever| Kind { calls, how: How::Fault(fault), forever };
+    vec![
+        kind(Call::ALL, EIO, false),
+        kind(Call::CHANGING, AFTER, false),
+        kind(Call::CHANGING, ENOSPC, true),
+        kind(Call::ALL, EIO, true),
+    ]
 }
 
 /// All of them.

@@ -6,7 +6,7 @@ use super::kinds::{How, Kind};
 use crate::author::{Author, Written};
 use crate::suite::Failure;
 use crate::world::{START, World};
-use annals::vfs::{Call, Fault, FaultyDisk, When};
+use annals::vfs::{Call, Fault, FaultyDisk};
 use annals::{AppendError, OpenError, Store, Timestamp, verify_in};
 use std::sync::{Arc, LazyLock};
 
@@ -81,14 +81,9 @@ impl<'k> Session<'k> {
     }
 
     fn arm(&mut self, nth: u64) {
-        let when = When { calls: self.kind.calls, nth, from_then_on: self.kind.forever };
         match self.kind.how {
-            How::Fault(fault) => self.disk.arm(when, fault),
-            How::ShortThen(fault) => {
-                self.disk.arm(when, Fault::Short(100));
-                self.disk.arm(When { nth: nth + 1, ..when }, fault);
-            }
             How::DroppedPages { .. } => self.world.disk.fail_sync(nth),
+            _ => self.kind.arm(&self.disk, nth),
         }
         self.armed = true;
     }
