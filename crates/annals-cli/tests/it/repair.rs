@@ -94,6 +94,36 @@ fn what_is_lost_is_listed_and_told_by_the_exit_status() {
 }
 
 #[test]
+fn what_was_removed_is_told_from_what_may_be_lost() {
+    let place = store();
+    place.one(&["retention", "set", "--stream", "s-0", "--max-count", "2"]);
+    place.one(&["compact"]);
+    let kept = place.ok(&["read"]);
+    let to = to(&place);
+    let report = place.one(&["repair", &to]);
+    assert_eq!(
+        (&report["ok"], &report["lost"], &report["removed_or_lost"]),
+        (&true.into(), &0.into(), &0.into())
+    );
+    assert!(report["removed"].as_u64().unwrap() > 5, "{report}");
+
+    fs::remove_dir_all(&to).unwrap();
+    fs::remove_file(place.store().join("MANIFEST")).unwrap();
+    fs::remove_dir_all(place.store().join("index")).unwrap();
+    let rewritten = names_in(&place.store().join("log")).into_iter().find(|name| name.ends_with(".1.seg"));
+    fs::remove_file(place.store().join("log").join(rewritten.unwrap())).unwrap();
+    let run = place.run(&["repair", &to]);
+    let lines = run.json();
+    assert_eq!(lines[0]["fate"], "removed or lost", "{lines:?}");
+    let said = run.failed(4);
+    assert!(said.contains("removed or lost, and nothing tells which"), "{said}");
+    fs::rename(place.store(), place.path("old")).unwrap();
+    fs::rename(&to, place.store()).unwrap();
+    assert!(place.ok(&["read"]).iter().all(|event| kept.contains(event)));
+    assert_eq!(place.one(&["verify"])["ok"], true);
+}
+
+#[test]
 fn as_a_table_each_stretch_is_a_sentence() {
     let place = store();
     damage(&place, 20);
