@@ -11,7 +11,7 @@ use super::witness::Witness;
 use crate::answers::all_events;
 use crate::suite::Failure;
 use crate::world::World;
-use annals::{CompactError, OpenError, ReadError, Store};
+use annals::{CompactError, Event, OpenError, ReadError, Store};
 use annals_format::names;
 
 /// What is known of such a store.
@@ -54,7 +54,7 @@ impl Removed {
         }
     }
 
-    /// The new store is sound, and nothing in it was never shown.
+    /// The new store is sound, and has nothing but what the damaged one has shown or hidden.
     fn check_repair(&self, left: &Left<'_>) -> Result<(), Failure> {
         let (repaired, to) = repair(left.damaged, None)?;
         match repaired {
@@ -68,7 +68,14 @@ impl Removed {
         let store = to.open().map_err(|error| Failure::new(format!("repaired, and refused: {error:?}")))?;
         let kept = all_events(&store.view()).map_err(|error| Failure::new(format!("repaired: {error:?}")))?;
         let known = || self.moments.iter().filter_map(|moment| moment.removed.as_ref()).chain([self]);
-        let invented = kept.iter().find(|event| !known().any(|removed| removed.answers.have_shown(event)));
+        // What a rule hides is still stored, and is shown where the rule, or what it counts, is lost.
+        let is_hidden = |event: &Event| {
+            let position = event.position;
+            left.specimen.layout.record(position.get()).is_some()
+                && left.specimen.truth.binary_search_by_key(&position, |event| event.position).is_err()
+        };
+        let shown = |event: &Event| known().any(|removed| removed.answers.have_shown(event));
+        let invented = kept.iter().find(|event| !shown(event) && !is_hidden(event));
         match invented.filter(|_| left.is_own()) {
             None => Ok(()),
             Some(event) => Err(Failure::new(format!("repaired, and there is {event:?}"))),
