@@ -187,6 +187,33 @@ fn without_a_manifest_what_lies_between_segments_was_removed_or_lost() {
     }
 }
 
+/// The first of them was asked for, and where it was not there nothing of the new store could be read.
+#[test]
+fn a_store_whose_first_rule_may_be_lost_is_read_by_those_that_are_left() {
+    let (world, store) = filled(73);
+    keep(&store, 2);
+    assert!(compact(&store).events_removed > 0);
+    fill(&store, 3, 60);
+    keep(&store, 3);
+    store.maintain().unwrap();
+    let end = store.last_position();
+    store.close().unwrap();
+    let mut bare = world.disk().image();
+    bare.retain(|name, _| name != "MANIFEST" && !name.starts_with("index/"));
+    let mut without_first = 0;
+    for name in segments(&bare) {
+        let mut image = bare.clone();
+        image.remove(&name);
+        let (report, disk) = try_repair(&image).unwrap();
+        let store = World::on(disk, 74).open();
+        let seen = events_of(&store);
+        let rules = seen.iter().filter(|event| event.stream == "$annals.retention");
+        let versions: Vec<_> = rules.map(|event| event.version.get()).collect();
+        without_first += u64::from(versions == [2] && report.last_position == end);
+    }
+    assert!(without_first > 0, "the first rule was never lost");
+}
+
 #[test]
 fn where_the_footer_the_manifest_and_the_index_are_gone_frames_tell_only_of_themselves() {
     let truth = compacted(Compression::None);
