@@ -16,6 +16,9 @@ use annals_wal::LogError;
 /// Bytes that are read and written in a second, unless told otherwise.
 pub(crate) const BYTES_PER_SECOND: u64 = 64 << 20;
 
+/// Runs of the index may be merged while their segments are written anew. More often than that nobody is overtaken.
+const ATTEMPTS_MAX: usize = 64;
+
 /// A compaction of a store, to be planned or run: removes from the disk what rules of retention hide for good. Made by
 /// [`Store::compaction`].
 ///
@@ -97,6 +100,19 @@ impl From<Interrupted> for CompactError {
 impl From<LogError> for CompactError {
     fn from(error: LogError) -> Self {
         CompactError::Read(error.into())
+    }
+}
+
+impl CompactionReport {
+    fn add(&mut self, more: &Self) {
+        self.events_removed += more.events_removed;
+        self.bytes_before += more.bytes_before;
+        self.bytes_after += more.bytes_after;
+        self.segments_dropped += more.segments_dropped;
+        self.segments_rewritten += more.segments_rewritten;
+        self.segments_merged += more.segments_merged;
+        self.snapshots_dropped += more.snapshots_dropped;
+        self.stopped = more.stopped;
     }
 }
 
@@ -202,11 +218,24 @@ impl Compaction {
         self.store.retention().apply()?;
         let job = Job::asked(&self.store, &self.plan, self.bytes_per_second, &self.control);
         let job = Job { compression: self.compression, recompress: self.recompress, ..job };
+        let mut report = CompactionReport::default();
+        for _ in 0..ATTEMPTS_MAX {
+            let (more, overtaken) = self.attempt(&job)?;
+            report.add(&more);
+            if !overtaken {
+                break;
+            }
+        }
+        Ok(report)
+    }
+
+    /// Goes on until all is done, or a merge was quicker.
+    fn attempt(&self, job: &Job<'_>) -> Result<(CompactionReport, bool), CompactError> {
         let view = job.begin()?;
         let options = job.minding_guards(&view)?;
         let scope = Scope {
             view: &view,
-            segment_bytes: core.segment_bytes,
+            segment_bytes: self.store.shared().segment_bytes,
             options: &options,
             only: None,
             passed: &|bytes| {
@@ -215,7 +244,7 @@ impl Compaction {
             },
         };
         let Some(mut surveyed) = survey_all(&scope)? else {
-            return Ok(CompactionReport { stopped: true, ..CompactionReport::default() });
+            return Ok((CompactionReport { stopped: true, ..CompactionReport::default() }, false));
         };
         if self.recompress {
             recompress(&view, self.compression, &mut surveyed.plan)?;

@@ -30,6 +30,16 @@ pub(crate) struct Job<'j> {
     pub(super) gives_way: bool,
 }
 
+/// What became of a unit.
+enum Stepped {
+    /// There is nothing left to do with it.
+    Done,
+    /// It is to end, or a guard was set meanwhile.
+    Ended,
+    /// A merge was quicker: other files have the place of those that were read.
+    Overtaken,
+}
+
 /// One unit of it.
 pub(crate) struct Run<'c> {
     pub(super) core: &'c Core,
@@ -126,22 +136,27 @@ impl<'j> Job<'j> {
         Ok(guards.into_iter().fold(self.options.clone(), PlanOptions::guard))
     }
 
-    /// Does what is planned, from the oldest segments to the newest.
+    /// Does what is planned, from the oldest segments to the newest. Also says whether it has ended because a merge was quicker.
     pub(super) fn carry_out(
         &self,
         view: &View,
         surveyed: Surveyed,
-    ) -> Result<CompactionReport, CompactError> {
+    ) -> Result<(CompactionReport, bool), CompactError> {
         let core = self.store.shared();
         let Surveyed { plan, blocked } = surveyed;
         let units = Unit::all(&core.parts.load_full().index, &plan);
         self.control.note(|progress| progress.bytes_total = units.iter().map(Unit::bytes).sum());
         let mut going = Going::new(view, blocked)?;
         let mut report = CompactionReport::default();
+        let mut overtaken = false;
         for unit in units {
-            if !self.step(core, &unit, &mut going, &mut report)? {
-                report.stopped = true;
-                break;
+            match self.step(core, &unit, &mut going, &mut report)? {
+                Stepped::Done => {}
+                ended => {
+                    report.stopped = true;
+                    overtaken = matches!(ended, Stepped::Overtaken);
+                    break;
+                }
             }
         }
         self.store.write_ledger(&[])?;
@@ -149,24 +164,24 @@ impl<'j> Job<'j> {
         if !report.stopped && (!self.gives_way || report.events_removed > 0) {
             report.snapshots_dropped = self.store.forget_useless_states()?;
         }
-        Ok(report)
+        Ok((report, overtaken))
     }
 
-    /// Compacts one part of the index; `false` if it is to end.
+    /// Compacts one part of the index.
     fn step(
         &self,
         core: &Core,
         unit: &Unit,
         going: &mut Going<'_>,
         report: &mut CompactionReport,
-    ) -> Result<bool, CompactError> {
+    ) -> Result<Stepped, CompactError> {
         let run = self.next_run();
         let number = run.number;
-        let Some(written) = unit.write(&run, going)? else { return Ok(false) };
+        let Some(written) = unit.write(&run, going)? else { return Ok(Stepped::Ended) };
         if written.gone.first.is_none() && written.merged == 0 && !self.recompress {
             // Somebody else was quicker.
             written.remove(core);
-            return Ok(true);
+            return Ok(Stepped::Done);
         }
         let (dropped, rewritten, merged) = (written.dropped, written.rewritten, written.merged);
         let (last, removed) = (written.gone.last, written.gone.events.iter().sum::<u64>());
@@ -175,13 +190,13 @@ impl<'j> Job<'j> {
         let guards = self.minding_guards(&self.store.view()).inspect_err(|_| written.remove(core))?;
         if removed > 0 && guards.guard_of(last).is_some() {
             written.remove(core);
-            return Ok(false);
+            return Ok(Stepped::Ended);
         }
         let published = unit.publish(core, written, number)?;
         drop(changing);
         if !published {
-            // What stays of streams there must not be missing behind it. The rest is for the next time.
-            return Ok(false);
+            // What stays of streams there must not be missing behind it.
+            return Ok(Stepped::Overtaken);
         }
         let entry = core.catalog.lock().manifest().compactions.last().copied();
         if let Some(entry) = entry.filter(|entry| entry.number == number) {
@@ -196,6 +211,6 @@ impl<'j> Job<'j> {
             progress.events_removed += removed;
             progress.position = Position::max(progress.position, last);
         });
-        Ok(true)
+        Ok(Stepped::Done)
     }
 }

@@ -137,7 +137,7 @@ impl Round<'_> {
         let view = self.job.begin()?;
         let options = self.job.minding_guards(&view)?;
         match self.survey(&view, &options, chosen, estimates)? {
-            Some(surveyed) => self.job.carry_out(&view, surveyed),
+            Some(surveyed) => self.job.carry_out(&view, surveyed).map(|(report, _)| report),
             None => Ok(CompactionReport { stopped: true, ..CompactionReport::default() }),
         }
     }
