@@ -57,9 +57,8 @@ impl Removed {
     /// The new store is sound, and has nothing but what the damaged one has shown or hidden.
     fn check_repair(&self, left: &Left<'_>) -> Result<(), Failure> {
         let (repaired, to) = repair(left.damaged, None)?;
-        match repaired {
-            Err(error) => return may_be_refused(left, &error),
-            Ok(_) => {}
+        if let Err(error) = repaired {
+            return may_be_refused(left, &error);
         }
         let found = verify(&to).map_err(|error| Failure::new(format!("repaired, verify: {error:?}")))?;
         if !found.findings.is_empty() {
