@@ -60,7 +60,7 @@ pub struct CompactionReport {
     pub segments_merged: u64,
     /// Snapshots that went because nobody can need them any more: their streams are deleted, closed or truncated behind them.
     pub snapshots_dropped: u64,
-    /// Whether it was told to end before it was done.
+    /// Whether it has ended before it was done: it was told to, or a guard was set meanwhile.
     pub stopped: bool,
 }
 
