@@ -45,7 +45,7 @@ pub use frame::{
 pub use id::position_of_made_id;
 pub use manifest::{
     CleanMark, CompactionEntry, ERASURES_UNDER_WAY_MAX, ErasedRange, Erasures, MANIFEST_HEADER_BYTES,
-    Manifest, OpenSegment, REASONS, Removed, Rewritten, RunEntry, SealedSegment, manifest_length,
+    Manifest, OpenSegment, REASONS, Removed, Rewritten, RunEntry, RunSpan, SealedSegment, manifest_length,
     manifest_sum,
 };
 pub use pages::{PAGE_BYTES, page_checksums, page_count};

@@ -2,9 +2,11 @@
 
 mod compaction;
 mod decode;
+mod runs;
 mod segments;
 
 pub use compaction::{CompactionEntry, ERASURES_UNDER_WAY_MAX, ErasedRange, Erasures, REASONS, Removed};
+pub use runs::{RunEntry, RunSpan};
 pub use segments::{OpenSegment, Rewritten, SealedSegment};
 
 use crate::FORMAT_VERSION;
@@ -38,6 +40,7 @@ const SECTION_REWRITTEN: u32 = 5;
 const SECTION_REMOVED: u32 = 6;
 const SECTION_COMPACTIONS: u32 = 7;
 const SECTION_ERASURES: u32 = 8;
+const SECTION_WINDOWS: u32 = 9;
 
 /// The sections of a closed log, of what was removed and of erasures have one entry; the others have as many as there are.
 const fn has_one_entry(section: u32) -> bool {
@@ -95,21 +98,6 @@ pub struct Manifest {
     pub erasures: Option<Erasures>,
 }
 
-/// A run of the index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RunEntry {
-    /// Its number.
-    pub id: u64,
-    /// The first position that it covers.
-    pub first_position: Position,
-    /// How many positions it covers.
-    pub count: u64,
-    /// Length of the file.
-    pub length: u64,
-    /// The checksum in its trailer, so that a stale file of the same name is never taken for it.
-    pub trailer_checksum: u32,
-}
-
 /// Where the log ended when the store was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CleanMark {
@@ -138,15 +126,7 @@ impl Manifest {
         put_u64(&mut bytes, HASH_SEED, self.hash_seed);
         section(&mut bytes, SECTION_SEALED, &self.sealed, |out, segment| segment.encode(out));
         section(&mut bytes, SECTION_OPEN, &self.open, |out, segment| out.extend([segment.id, segment.salt]));
-        section(&mut bytes, SECTION_RUNS, &self.runs, |out, run| {
-            out.extend([
-                run.id,
-                run.first_position.get(),
-                run.count,
-                run.length,
-                run.trailer_checksum.into(),
-            ]);
-        });
+        section(&mut bytes, SECTION_RUNS, &self.runs, |out, run| run.encode(out));
         if let Some(clean) = &self.clean {
             section(&mut bytes, SECTION_CLEAN, std::slice::from_ref(clean), |out, clean| {
                 out.extend([clean.segment_id, clean.frames_end]);
@@ -161,6 +141,8 @@ impl Manifest {
         section(&mut bytes, SECTION_REMOVED, self.removed.as_slice(), |out, removed| removed.encode(out));
         section(&mut bytes, SECTION_COMPACTIONS, &self.compactions, |out, entry| entry.encode(out));
         section(&mut bytes, SECTION_ERASURES, self.erasures.as_slice(), |out, erasures| erasures.encode(out));
+        let windows: Vec<RunEntry> = self.runs.iter().filter(|run| run.file.is_some()).copied().collect();
+        section(&mut bytes, SECTION_WINDOWS, &windows, |out, run| run.encode_window(out));
         let length = bytes.len() as u64;
         put_u64(&mut bytes, LENGTH, length);
         let checksum = manifest_checksum(&bytes);

@@ -9,12 +9,25 @@ use annals_types::Version;
 #[derive(Clone, Copy, Debug)]
 pub struct Postings {
     pub(crate) count: u64,
+    /// Of a run that is looked at through a window: how many positions its file has, and how many of these lie before the window.
+    pub(crate) stored: u64,
+    pub(crate) before: u64,
     pub(crate) first_version: Version,
     /// Of a memory index: the number of the term. Of a run: what the dictionary says.
     pub(crate) place: u64,
 }
 
 impl Postings {
+    /// All positions that are stored.
+    pub(crate) fn whole(count: u64, first_version: Version, place: u64) -> Self {
+        Postings { count, stored: count, before: 0, first_version, place }
+    }
+
+    /// Whether the positions are not those of a stream.
+    pub(crate) fn is_without_versions(&self) -> bool {
+        self.first_version == Version::ZERO
+    }
+
     /// How many positions there are; at least one.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -30,7 +43,7 @@ impl Postings {
     /// Of a stream: the version of the event at the last position. Otherwise [`Version::ZERO`].
     #[must_use]
     pub fn last_version(&self) -> Version {
-        if self.first_version == Version::ZERO {
+        if self.is_without_versions() {
             return Version::ZERO;
         }
         self.first_version.plus(self.count - 1)
@@ -48,19 +61,19 @@ mod tests {
 
     #[test]
     fn versions_ascend_by_one_from_the_first() {
-        let postings = Postings { count: 3, first_version: Version::new(5), place: 0 };
+        let postings = Postings::whole(3, Version::new(5), 0);
         assert_eq!(postings.last_version(), Version::new(7));
     }
 
     #[test]
     fn terms_that_are_no_streams_have_no_versions() {
-        let postings = Postings { count: 3, first_version: Version::ZERO, place: 0 };
+        let postings = Postings::whole(3, Version::ZERO, 0);
         assert_eq!(postings.last_version(), Version::ZERO);
     }
 
     #[test]
     fn ordinals_end_where_the_positions_do() {
-        let postings = Postings { count: 3, first_version: Version::ZERO, place: 0 };
+        let postings = Postings::whole(3, Version::ZERO, 0);
         assert_eq!(postings.ordinals(1, 1), 1..2);
         assert_eq!(postings.ordinals(1, usize::MAX), 1..3);
         assert!(postings.ordinals(3, 1).is_empty());

@@ -1,7 +1,7 @@
 //! A store's surroundings, which a seed decides: disk in memory, clock that stands, randomness that repeats.
 
 use annals::vfs::{Disk, Env, ManualClock, MemoryDisk, SeededRandom};
-use annals::{OpenError, Options, Store, Timestamp};
+use annals::{CompactionOptions, OpenError, Options, Share, Store, Timestamp};
 use std::sync::Arc;
 
 /// What the clock shows at first, in nanoseconds.
@@ -73,7 +73,10 @@ impl World {
     #[must_use]
     pub fn options_over(&self, disk: Arc<dyn Disk>) -> Options {
         let options = Options::new().env(self.env_over(disk)).segment_bytes(self.segment_bytes);
-        options.index_ids(self.ids).background(false).index_memory(self.index_memory)
+        // Without rests, where it is asked for.
+        let always = Share::of_1000(1000).unwrap_or(Share::QUARTER);
+        let compaction = CompactionOptions::new().bytes_per_second(None).busy(always);
+        options.index_ids(self.ids).background(false).index_memory(self.index_memory).compaction(compaction)
     }
 
     /// The same on the world's own disk.

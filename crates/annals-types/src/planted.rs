@@ -87,6 +87,12 @@ bugs! {
     FirstVersionOfNewestSource = "first-version-of-newest-source",
     /// Positions of ids are taken over as they stand in the source. Ids lead to other events.
     MergedIdsNotRebased = "merged-ids-not-rebased",
+    /// What a run has of a stream before its window is not counted. Versions begin too low.
+    WindowKeepsFirstVersion = "window-keeps-first-version",
+    /// The file of a run goes though another window of it still counts.
+    WindowedFileRemoved = "windowed-file-removed",
+    /// Ids of positions outside of a run's window are found, and merged.
+    IdOutsideOfWindow = "id-outside-of-window",
     /// A damaged run says that there is no such stream instead of being made again.
     DamagedRunSaysNotThere = "damaged-run-says-not-there",
 
@@ -252,6 +258,8 @@ bugs! {
     RemovedNotAgainstCondition = "removed-not-against-condition",
     /// Events of a stream are removed though others before them stay. What is left seems to be whole.
     RemovedFromTheMiddle = "removed-from-the-middle",
+    /// Of a stream what lies between two segments that are looked at is taken to go as well. It stays, and what is behind it goes.
+    GapOfSurveyNotSeen = "gap-of-survey-not-seen",
     /// Guards are stored, and compaction does not mind them. What a consumer has not read yet is gone.
     GuardIgnored = "guard-ignored",
     /// Closing does not wait for the worker that compacts. It goes on in files that may be somebody else's by then.

@@ -10,6 +10,7 @@ use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN
 use annals_types::planted::{Bug, planted};
 use annals_vfs::{Access, Disk, Env, File, read_exact_at, read_up_to, replace_file};
 use annals_wal::{LogError, PreparedSegment, prepare_segment};
+use std::collections::BTreeSet;
 use std::io;
 
 /// Most bytes of a manifest that are read: a hundred million segments' worth is no manifest.
@@ -81,9 +82,21 @@ fn check_length(file: &dyn File, length: u64) -> Result<(), OpenError> {
 pub(crate) struct Compacted<'a> {
     /// Segments that lie side by side.
     pub(crate) old: &'a [SealedSegment],
+    /// What is left of the index beside them: what it has before, and what it has behind.
+    pub(crate) beside: Beside,
     pub(crate) sealed: Vec<SealedSegment>,
     pub(crate) runs: Vec<RunEntry>,
     pub(crate) entry: CompactionEntry,
+}
+
+/// Behind every position.
+pub(crate) const END: Position = Position::new(u64::MAX);
+
+/// The positions beside segments that are replaced: those before the first one, and those from the second one on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside {
+    pub(crate) end_before: Position,
+    pub(crate) first_behind: Position,
 }
 
 /// The manifest in memory and on disk, which are changed together. A change that fails leaves the old one in
@@ -166,15 +179,14 @@ impl Catalog {
         last: Position,
         run: Option<RunEntry>,
     ) -> Result<Vec<u64>, LogError> {
-        let within =
-            |old: &RunEntry| old.first_position <= last && old.first_position.plus(old.count) > first;
-        let gone = self.manifest.runs.iter().filter(|old| within(old)).map(|old| old.id).collect();
+        let within = |old: &RunEntry| old.first_position <= last && old.end() > first;
+        let before = self.run_ids();
         self.change(durable, |manifest| {
             manifest.runs.retain(|old| !within(old));
             let at = manifest.runs.partition_point(|other| other.first_position < first);
             manifest.runs.splice(at..at, run);
         })?;
-        Ok(gone)
+        Ok(self.without_name(before))
     }
 
     /// Whether the manifest that is on disk names a run, after a change that failed. In doubt it does.
@@ -195,26 +207,23 @@ impl Catalog {
         self.change(durable, |_| {})
     }
 
-    /// Puts segments that were written anew, and their runs, in the place of those that they were made of. Returns the numbers of
-    /// the runs whose files can go.
+    /// Puts segments that were written anew, and their runs, in the place of those that they were made of. What runs have beside these
+    /// stays. Returns the numbers of the runs whose files can go.
     pub(crate) fn compacted(
         &mut self,
         durable: Position,
         change: Compacted<'_>,
     ) -> Result<Vec<u64>, LogError> {
-        let Compacted { old, sealed, runs, entry } = change;
-        let (Some(first), Some(last)) = (old.first(), old.last()) else { return Ok(Vec::new()) };
-        let (first, last) = (first.first_position, last.last_position());
-        let within =
-            |run: &RunEntry| run.first_position <= last && run.first_position.plus(run.count) > first;
-        let gone = self.manifest.runs.iter().filter(|run| within(run)).map(|run| run.id).collect();
+        let Compacted { old, beside, sealed, runs, entry } = change;
+        let Some(first) = old.first().map(|segment| segment.first_position) else { return Ok(Vec::new()) };
+        let ids = self.run_ids();
         self.change(durable, |manifest| {
             manifest.sealed.retain(|segment| !old.contains(segment));
             let at = manifest.sealed.partition_point(|segment| segment.first_position < first);
             manifest.sealed.splice(at..at, sealed);
-            manifest.runs.retain(|run| !within(run));
-            let at = manifest.runs.partition_point(|run| run.first_position < first);
-            manifest.runs.splice(at..at, runs);
+            let before = manifest.runs.iter().filter_map(|run| run.within(Position::ZERO, beside.end_before));
+            let behind = manifest.runs.iter().filter_map(|run| run.within(beside.first_behind, END));
+            manifest.runs = before.chain(runs).chain(behind).collect();
             let removed =
                 manifest.removed.unwrap_or(Removed { events: 0, through: Position::ZERO, compaction: 0 });
             manifest.removed = Some(Removed {
@@ -224,7 +233,17 @@ impl Catalog {
             });
             manifest.compactions.push(entry);
         })?;
-        Ok(gone)
+        Ok(self.without_name(ids))
+    }
+
+    fn run_ids(&self) -> BTreeSet<u64> {
+        self.manifest.runs.iter().map(|run| run.id).collect()
+    }
+
+    /// Those of some runs that are not named any more. A file may have been named several times, and still be once.
+    fn without_name(&self, runs: BTreeSet<u64>) -> Vec<u64> {
+        let named = self.run_ids();
+        runs.into_iter().filter(|id| !named.contains(id) || planted(Bug::WindowedFileRemoved)).collect()
     }
 
     /// Records that the ledger has all compactions up to this number, durably.

@@ -76,6 +76,7 @@ pub(crate) fn entry(identity: &RunIdentity) -> RunEntry {
         count: identity.count,
         length: identity.length,
         trailer_checksum: identity.trailer_checksum,
+        file: None,
     }
 }
 

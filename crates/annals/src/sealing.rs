@@ -115,7 +115,7 @@ impl Core {
     }
 
     /// Puts missing runs of single segments, which can be made one by one, in the place of a damaged one of many.
-    fn break_up(&self, part: &Arc<Part>, run: &RunPart) -> Result<(), LogError> {
+    pub(crate) fn break_up(&self, part: &Arc<Part>, run: &RunPart) -> Result<(), LogError> {
         let mut catalog = self.catalog.lock();
         if !self.has_part(part) {
             return Ok(());

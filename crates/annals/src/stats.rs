@@ -11,6 +11,7 @@ use annals_index::TermKind;
 use annals_types::{Position, Timestamp, Uuid};
 use annals_vfs::{Disk, EntryKind};
 use annals_wal::Segment;
+use std::collections::BTreeSet;
 use std::io;
 
 /// Counts and sizes of a store.
@@ -38,7 +39,7 @@ pub struct Stats {
     pub snapshot_bytes: u64,
     /// How many snapshots there are.
     pub snapshots: u64,
-    /// How many runs the index has.
+    /// How many run files the index has.
     pub runs: u64,
     /// How many files of the index are missing or damaged: the events are found all the same, more slowly, and the files
     /// are written again by a store that is open for writing.
@@ -98,8 +99,8 @@ impl Stats {
             index_bytes,
             snapshot_bytes,
             snapshots,
-            runs: runs(view, false),
-            runs_missing: runs(view, true),
+            runs: runs(view),
+            runs_missing: runs_missing(view),
             erasures_under_way: view.parts.erasing.as_ref().map_or(0, |erasing| erasing.count()),
             ids_indexed: core.plan.ids,
             last_position: view.position(),
@@ -156,10 +157,17 @@ fn offset_of(segment: &Segment, position: Position) -> Result<u64, ReadError> {
     Ok(at.map_or(u64::MAX, u64::from))
 }
 
-/// How many runs there are, or are missing.
-fn runs(view: &View, missing: bool) -> u64 {
+/// How many run files there are. One that is looked at through several windows is one.
+fn runs(view: &View) -> u64 {
     let runs = view.parts.index.iter().filter_map(|part| part.as_run());
-    runs.filter(|run| run.is_missing() == missing).count() as u64
+    let sound = runs.filter(|run| !run.is_missing()).filter_map(|run| run.entry());
+    sound.map(|entry| entry.id).collect::<BTreeSet<_>>().len() as u64
+}
+
+/// How many runs are missing.
+fn runs_missing(view: &View) -> u64 {
+    let runs = view.parts.index.iter().filter_map(|part| part.as_run());
+    runs.filter(|run| run.is_missing()).count() as u64
 }
 
 /// Sealed segments say their range; the events of the others are read.

@@ -49,6 +49,11 @@ impl View {
         View { parts, position, occurred: None, taken: position, hiding: None, conceals: false }
     }
 
+    /// The same picture over the files that there are by now: of what is hidden, some may be gone.
+    pub(crate) fn over(&self, parts: Arc<Parts>) -> Self {
+        View { parts, ..self.clone() }
+    }
+
     /// The position of the last event that may be seen.
     #[must_use]
     pub fn position(&self) -> Position {

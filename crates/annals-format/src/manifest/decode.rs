@@ -6,7 +6,7 @@ use super::{
     CHECKSUM, CleanMark, DURABILITY, FLAG_IDS_NOT_INDEXED, FLAG_RULES, FLAGS, GENERATION, HASH_SEED,
     HEADER_BYTES, LENGTH, MAGIC, Manifest, NEXT_FILE_ID, RunEntry, SECTION_CLEAN, SECTION_COMPACTIONS,
     SECTION_ERASURES, SECTION_OPEN, SECTION_REMOVED, SECTION_REWRITTEN, SECTION_RUNS, SECTION_SEALED,
-    STORE_ID, VERSION, has_one_entry, manifest_checksum,
+    SECTION_WINDOWS, STORE_ID, VERSION, has_one_entry, manifest_checksum,
 };
 use crate::FORMAT_VERSION;
 use crate::damage::{Damage, FormatError};
@@ -43,7 +43,7 @@ impl Manifest {
         let count = reader.u64("section entry count")?;
         let Some(wanted) = words_of(kind, version) else {
             // Kinds are only added together with a new format version, which was looked at before.
-            return Err(Damage::new(at, "kind of a manifest section", kind, SECTION_ERASURES).into());
+            return Err(Damage::new(at, "kind of a manifest section", kind, SECTION_WINDOWS).into());
         };
         if words != wanted {
             let (found, expected) = (words as u64, wanted as u64);
@@ -66,11 +66,12 @@ impl Manifest {
             SECTION_OPEN => {
                 self.open.push(OpenSegment { id: reader.u64("segment")?, salt: reader.u64("salt")? });
             }
-            SECTION_RUNS => self.runs.push(decode_run(reader)?),
+            SECTION_RUNS => self.runs.push(RunEntry::decode(reader)?),
             SECTION_REWRITTEN => self.decode_rewritten(reader)?,
             SECTION_REMOVED => self.removed = Some(Removed::decode(reader)?),
             SECTION_COMPACTIONS => self.compactions.push(CompactionEntry::decode(reader)?),
             SECTION_ERASURES => self.erasures = Some(Erasures::decode(reader)?),
+            SECTION_WINDOWS => RunEntry::decode_window(&mut self.runs, reader)?,
             _ => {
                 let (segment_id, frames_end) = (reader.u64("segment")?, reader.u64("end of frames")?);
                 self.clean = Some(CleanMark { segment_id, frames_end });
@@ -227,26 +228,12 @@ fn words_of(kind: u32, version: u32) -> Option<usize> {
         SECTION_SEALED => Some(10),
         SECTION_OPEN | SECTION_CLEAN => Some(2),
         SECTION_RUNS => Some(5),
-        SECTION_REWRITTEN if version >= 4 => Some(4),
+        SECTION_REWRITTEN | SECTION_WINDOWS if version >= 4 => Some(4),
         SECTION_REMOVED if version >= 4 => Some(3),
         SECTION_COMPACTIONS if version >= 4 => Some(compaction::WORDS),
         SECTION_ERASURES if version >= 4 => Some(2),
         _ => None,
     }
-}
-
-fn decode_run(reader: &mut Reader<'_>) -> Result<RunEntry, Damage> {
-    Ok(RunEntry {
-        id: reader.u64("run")?,
-        first_position: Position::new(reader.u64("first position")?),
-        count: reader.u64("event count")?,
-        length: reader.u64("run length")?,
-        trailer_checksum: {
-            let at = reader.offset();
-            let word = reader.u64("run checksum")?;
-            u32::try_from(word).map_err(|_| Damage::new(at, "run checksum", word, u32::MAX))?
-        },
-    })
 }
 
 /// What does not hold between sections lies in none of them.

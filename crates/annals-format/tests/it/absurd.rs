@@ -278,8 +278,8 @@ pub(crate) fn seal_manifest(bytes: &mut [u8]) {
 }
 
 /// Where the sections of [`manifest`] begin: sealed, open, runs, clean, rewritten, removed, compactions,
-/// erasures.
-pub(crate) const SECTIONS: [usize; 8] = [
+/// erasures, windows.
+pub(crate) const SECTIONS: [usize; 9] = [
     96,
     96 + 16 + 160,
     272 + 16 + 32,
@@ -288,6 +288,7 @@ pub(crate) const SECTIONS: [usize; 8] = [
     408 + 16 + 32,
     456 + 16 + 24,
     496 + 16 + 19 * 8,
+    664 + 16 + 16,
 ];
 
 #[test]

@@ -2,8 +2,8 @@
 
 use annals_format::{
     Binding, CleanMark, CompactionEntry, ErasedRange, Erasures, Footer, FooterBuilder, FrameBuilder,
-    FrameFault, FrameHeader, FrameStamp, Manifest, OpenSegment, Removed, Rewritten, RunEntry, SealedSegment,
-    SegmentHeader, TimeRange, check_frame,
+    FrameFault, FrameHeader, FrameStamp, Manifest, OpenSegment, Removed, Rewritten, RunEntry, RunSpan,
+    SealedSegment, SegmentHeader, TimeRange, check_frame,
 };
 use annals_types::{ContentType, Event, EventRef, NewEvent, Position, Timestamp, Uuid, Version};
 
@@ -128,6 +128,7 @@ pub(crate) const SPARSE_POSITIONS: u64 = 7;
 pub(crate) fn manifest_of_version_3() -> Manifest {
     let mut manifest = Manifest { removed: None, compactions: Vec::new(), erasures: None, ..manifest() };
     (manifest.sealed[0].count, manifest.sealed[0].rewritten) = (40, None);
+    manifest.runs[0].file = None;
     manifest
 }
 
@@ -176,6 +177,7 @@ pub(crate) fn manifest() -> Manifest {
             count: 40,
             length: 512,
             trailer_checksum: 0xDEAD_BEEF,
+            file: Some(RunSpan { first_position: Position::new(1), count: 43 }),
         }],
         clean: Some(CleanMark { segment_id: 7, frames_end: 640 }),
         removed: Some(Removed { events: 10, through: Position::new(38), compaction: 5 }),

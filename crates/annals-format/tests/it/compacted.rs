@@ -2,7 +2,9 @@
 
 use crate::absurd::{ABSURD, SECTIONS, put, seal_manifest};
 use crate::common::{manifest, manifest_of_version_3};
-use annals_format::{ErasedRange, Erasures, FormatError, Manifest, Removed, Rewritten, SealedSegment};
+use annals_format::{
+    ErasedRange, Erasures, FormatError, Manifest, Removed, Rewritten, RunEntry, SealedSegment,
+};
 use annals_types::Position;
 
 type Change = fn(&mut Manifest);
@@ -164,6 +166,48 @@ fn a_segment_that_is_not_there_or_is_told_twice_was_not_rewritten() {
     put(&mut twice, 32, 8, length);
     seal_manifest(&mut twice);
     assert!(Manifest::decode(&twice).is_err());
+}
+
+#[test]
+fn a_window_is_of_a_run_that_is_there_and_lies_within_its_file() {
+    let own = manifest().encode();
+    let entry = SECTIONS[8] + 16;
+    // Its run, and where it begins there.
+    for (word, right) in [(0, 2), (1, 1)] {
+        for value in ABSURD.into_iter().filter(|value| *value != right) {
+            let mut bytes = own.clone();
+            put(&mut bytes, entry + word * 8, 8, value);
+            seal_manifest(&mut bytes);
+            assert!(Manifest::decode(&bytes).is_err(), "{value} in word {word}");
+        }
+    }
+    // The file: positions from 1 on, of which 40 are covered.
+    for (first, count) in [(2, 43), (1, 39), (1, 40), (0, 40), (0, u64::MAX), (u64::MAX, 43), (1, u64::MAX)] {
+        let mut bytes = own.clone();
+        put(&mut bytes, entry + 16, 8, first);
+        put(&mut bytes, entry + 24, 8, count);
+        seal_manifest(&mut bytes);
+        let fits = first == 0 && count == u64::MAX;
+        assert_eq!(Manifest::decode(&bytes).is_ok(), fits, "{count} from {first} on");
+    }
+    let mut twice = own.clone();
+    twice.extend_from_slice(&own[entry..entry + 32]);
+    put(&mut twice, SECTIONS[8] + 8, 8, 2);
+    let length = twice.len() as u64;
+    put(&mut twice, 32, 8, length);
+    seal_manifest(&mut twice);
+    assert!(Manifest::decode(&twice).is_err());
+}
+
+#[test]
+fn several_windows_of_one_run_are_read_as_they_were_written() {
+    let mut manifest = manifest();
+    let whole = RunEntry { first_position: Position::new(1), count: 43, file: None, ..manifest.runs[0] };
+    let windows = [(1, 11), (21, 31), (41, 44)];
+    let windows = windows.map(|(first, end)| whole.within(Position::new(first), Position::new(end)));
+    manifest.runs = windows.into_iter().flatten().collect();
+    assert_eq!(manifest.runs.iter().map(|run| run.count).collect::<Vec<_>>(), [10, 10, 3]);
+    assert_eq!(Manifest::decode(&manifest.encode()), Ok(manifest));
 }
 
 #[test]

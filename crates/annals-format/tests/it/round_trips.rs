@@ -136,6 +136,7 @@ fn manifests() -> impl Strategy<Value = Manifest> {
         count,
         length,
         trailer_checksum,
+        file: None,
     });
     let clean = (any::<u64>(), any::<u64>());
     let clean = clean.prop_map(|(segment_id, frames_end)| CleanMark { segment_id, frames_end });

@@ -26,7 +26,7 @@ const _: () = assert!(size_of::<Term>() == 32);
 
 impl Term {
     pub(super) fn postings(&self, number: u32) -> Postings {
-        Postings { count: self.list.count(), first_version: self.first_version, place: number.into() }
+        Postings::whole(self.list.count(), self.first_version, number.into())
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Dictionary<S> {
     pub(super) builder: RunBuilder<S>,
     sources: Vec<Source>,
     first_position: Position,
+    /// Whether some of the sources have not found their next term yet.
+    searches: bool,
     /// The sources whose heads are the term that is being merged, oldest first.
     having: Vec<usize>,
     /// The list of that term, if it is a long one.
@@ -27,6 +29,7 @@ impl<S: FnMut(&[u8]) -> io::Result<()>> Dictionary<S> {
     pub(super) fn new(builder: RunBuilder<S>, sources: Vec<Source>, first_position: Position) -> Self {
         Dictionary {
             builder,
+            searches: sources.iter().any(Source::searches),
             sources,
             first_position,
             having: Vec::new(),
@@ -36,8 +39,13 @@ impl<S: FnMut(&[u8]) -> io::Result<()>> Dictionary<S> {
         }
     }
 
-    /// Merges a term, or a block of a long list. Says whether there was any left.
+    /// Merges a term, or a block of a long list, or looks for the next terms of the sources in one group each. Says whether there was
+    /// anything left.
     pub(super) fn step(&mut self) -> Result<bool, MergeError> {
+        if self.searches {
+            self.search()?;
+            return Ok(true);
+        }
         if let Some(list) = &mut self.list {
             if list.step(&self.sources, &self.having, self.first_position, &mut self.builder)? {
                 self.list = None;
@@ -68,6 +76,15 @@ impl<S: FnMut(&[u8]) -> io::Result<()>> Dictionary<S> {
             self.list = Some(LongList::default());
         }
         Ok(true)
+    }
+
+    fn search(&mut self) -> Result<(), MergeError> {
+        self.searches = false;
+        for source in self.sources.iter_mut().filter(|source| source.searches()) {
+            source.advance()?;
+            self.searches |= source.searches();
+        }
+        Ok(())
     }
 
     /// Finds the sources with the least key.
@@ -132,7 +149,9 @@ impl<S: FnMut(&[u8]) -> io::Result<()>> Dictionary<S> {
             self.builder.term(head.kind, source.name()?, head.postings.first_version(), list)?;
         }
         for number in &self.having {
-            self.sources[*number].advance()?;
+            let source = &mut self.sources[*number];
+            source.advance()?;
+            self.searches |= source.searches();
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The ids of all sources: their hashes, as far as they are known anywhere, with their positions in the new run.
 
 use super::error::MergeError;
-use crate::run::{ReadAhead, Run};
+use crate::run::{IDS_TOGETHER, ReadAhead, Run};
 use crate::write::{HashOrder, Pair, bucket_bits, bucket_of};
 use annals_format::Damage;
 use annals_format::run::{ID_HASH_BITS, TableShape};
@@ -24,8 +24,8 @@ pub(super) struct MergedIds {
 
 struct IdTable {
     run: Arc<Run>,
-    /// How far its positions lie behind those of the new run.
-    base: u64,
+    /// The first position of the new run.
+    first_position: Position,
     /// Buckets of the table that were entered. The last one of them goes up to, and without, entry `end`.
     entered: u64,
     end: u64,
@@ -36,15 +36,15 @@ struct IdTable {
 }
 
 impl MergedIds {
-    pub(super) fn new(sources: &[Arc<Run>], first_position: Position, memory_bytes: usize) -> Self {
-        let ids = sources.iter().fold(0u64, |ids, run| ids.saturating_add(run.id_count()));
+    /// `ids` is how many there are.
+    pub(super) fn new(sources: &[Arc<Run>], first_position: Position, ids: u64, memory_bytes: usize) -> Self {
         let table = |run: &Arc<Run>| IdTable {
-            run: Arc::clone(run),
-            base: if planted(Bug::MergedIdsNotRebased) {
-                0
+            first_position: if planted(Bug::MergedIdsNotRebased) {
+                run.first_position()
             } else {
-                run.first_position().events_since(first_position)
+                first_position
             },
+            run: Arc::clone(run),
             entered: 0,
             end: 0,
             next: 0,
@@ -53,10 +53,33 @@ impl MergedIds {
         };
         MergedIds { bits: bucket_bits(ids, memory_bytes), tables: sources.iter().map(table).collect() }
     }
+}
 
-    /// The shape of the table of all ids.
-    pub(super) fn shape(sources: &[Arc<Run>], count: u64) -> TableShape {
-        TableShape::of_ids(sources.iter().fold(0u64, |ids, run| ids.saturating_add(run.id_count())), count)
+/// Counts the ids of all sources. Of whole runs that is known; of those with a window each id is looked at, a stretch at a time.
+pub(super) struct CountedIds {
+    ids: u64,
+    /// The source that is being counted, and its next entry.
+    source: usize,
+    next: u64,
+}
+
+impl CountedIds {
+    pub(super) fn new() -> Self {
+        CountedIds { ids: 0, source: 0, next: 0 }
+    }
+
+    /// Counts on for a stretch; says how many there are once all are counted.
+    pub(super) fn step(&mut self, sources: &[Arc<Run>]) -> Result<Option<u64>, MergeError> {
+        let Some(run) = sources.get(self.source) else { return Ok(Some(self.ids)) };
+        let (all, end) = (run.id_count(), run.id_count().min(self.next + IDS_TOGETHER));
+        let (counted, next) = if run.is_whole() {
+            (all, all)
+        } else {
+            (run.count_ids_of(self.next..end).map_err(MergeError::damage_in(self.source))?, end)
+        };
+        self.ids = self.ids.saturating_add(counted);
+        (self.source, self.next) = if next >= all { (self.source + 1, 0) } else { (self.source, next) };
+        Ok(None)
     }
 }
 
@@ -80,7 +103,8 @@ impl IdTable {
             (self.entered, self.end, self.next) = (0, 0, 0);
             (self.directory_ahead, self.ahead) = (ReadAhead::default(), ReadAhead::default());
         }
-        let (shape, count) = (self.run.trailer().id_table, self.run.event_count());
+        let (shape, count) = (self.run.trailer().id_table, self.run.trailer().count);
+        let first = self.run.trailer().first_position;
         while self.next < shape.entries {
             while self.next == self.end {
                 self.enter(&shape)?;
@@ -102,7 +126,9 @@ impl IdTable {
                 if hash & UNKNOWN != 0 {
                     return Err(self.damage("hash in the id table", hash, hash & !UNKNOWN));
                 }
-                out.push((hash, self.base + value));
+                if self.run.shows(value) {
+                    out.push((hash, first.plus(value).events_since(self.first_position)));
+                }
                 self.next += 1;
             }
         }

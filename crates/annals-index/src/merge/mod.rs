@@ -9,10 +9,11 @@ mod source;
 use crate::run::{Run, RunIdentity};
 use crate::write::{RunBuilder, RunScope, Scratch, ScratchFiles, Tables};
 use annals_format::StoreId;
+use annals_format::run::TableShape;
 use annals_types::Position;
 use dictionary::Dictionary;
 pub use error::MergeError;
-use ids::MergedIds;
+use ids::{CountedIds, MergedIds};
 use source::Source;
 use std::fmt;
 use std::io;
@@ -40,7 +41,8 @@ pub struct MergeTarget {
 /// Makes one run of several that lie next to each other.
 ///
 /// The new run is byte for byte the one that [`write_run`](crate::write_run) makes of one memory index of all these
-/// events. The sources are read from front to back, three times where their ids are, and stay as they are.
+/// events. The sources are read from front to back, three times where their ids are, and stay as they are. Of a source with a
+/// [window](Run::with_window) there is what is inside; its ids are read once more.
 pub struct Merge {
     phase: Phase,
     first_position: Position,
@@ -50,7 +52,8 @@ pub struct Merge {
 }
 
 enum Phase {
-    Dictionary(Box<Dictionary<Sink>>),
+    /// With what is counted once all terms are merged.
+    Dictionary(Box<Dictionary<Sink>>, Option<CountedIds>),
     Tables(Box<Tables<Sink, MergedIds>>),
     Whole(RunIdentity),
     Failed,
@@ -92,7 +95,7 @@ impl Merge {
         let walked: Result<Vec<Source>, MergeError> =
             (0..).zip(&sources).map(|(number, run)| Source::new(Arc::clone(run), number)).collect();
         let dictionary = Dictionary::new(builder, walked?, first_position);
-        let phase = Phase::Dictionary(Box::new(dictionary));
+        let phase = Phase::Dictionary(Box::new(dictionary), None);
         Ok(Merge { phase, first_position, count: scope.count, runs: sources, memory_bytes })
     }
 
@@ -111,10 +114,17 @@ impl Merge {
 
     fn try_step(&mut self, terms: usize) -> Result<Option<RunIdentity>, MergeError> {
         match &mut self.phase {
-            Phase::Dictionary(dictionary) => {
+            Phase::Dictionary(_, Some(counted)) => {
+                if let Some(ids) = counted.step(&self.runs)? {
+                    self.end_dictionary(ids)?;
+                }
+                Ok(None)
+            }
+            Phase::Dictionary(dictionary, counted) => {
                 for _ in 0..terms {
                     if !dictionary.step()? {
-                        return self.end_dictionary().map(|()| None);
+                        *counted = Some(CountedIds::new());
+                        break;
                     }
                 }
                 Ok(None)
@@ -131,11 +141,11 @@ impl Merge {
         }
     }
 
-    fn end_dictionary(&mut self) -> Result<(), MergeError> {
-        if let Phase::Dictionary(dictionary) = std::mem::replace(&mut self.phase, Phase::Failed) {
-            let ids = MergedIds::new(&self.runs, self.first_position, self.memory_bytes / 2);
-            let shape = MergedIds::shape(&self.runs, self.count);
-            self.phase = Phase::Tables(Box::new(dictionary.builder.end(ids, shape)?));
+    fn end_dictionary(&mut self, ids: u64) -> Result<(), MergeError> {
+        if let Phase::Dictionary(dictionary, _) = std::mem::replace(&mut self.phase, Phase::Failed) {
+            let merged = MergedIds::new(&self.runs, self.first_position, ids, self.memory_bytes / 2);
+            let shape = TableShape::of_ids(ids, self.count);
+            self.phase = Phase::Tables(Box::new(dictionary.builder.end(merged, shape)?));
         }
         Ok(())
     }

@@ -1,4 +1,7 @@
 //! A source of a merge: walks the dictionary of a run from front to back.
+//!
+//! Where a run is looked at through a window, terms that have nothing inside are passed over. There may be many, so the walk comes back
+//! to its caller after each group without any others.
 
 use super::error::MergeError;
 use crate::postings::Postings;
@@ -22,6 +25,8 @@ pub(super) struct Source {
     rests: Vec<u8>,
     key: Vec<u8>,
     head: Option<Head>,
+    /// Whether a group has ended before a term was found.
+    searches: bool,
     groups_ahead: ReadAhead,
     dictionary_ahead: ReadAhead,
     /// Where the group is in the file, for messages.
@@ -33,7 +38,8 @@ struct Waiting {
     kind: TermKind,
     shared: usize,
     rest: Range<usize>,
-    postings: Postings,
+    /// `None` if nothing of it is inside of the window.
+    postings: Option<Postings>,
 }
 
 /// The term that comes next.
@@ -55,6 +61,7 @@ impl Source {
             rests: Vec::new(),
             key: Vec::new(),
             head: None,
+            searches: false,
             groups_ahead: ReadAhead::default(),
             dictionary_ahead: ReadAhead::default(),
             offset: 0,
@@ -63,7 +70,7 @@ impl Source {
         Ok(source)
     }
 
-    /// The term that comes next; none behind the last.
+    /// The term that comes next; none behind the last, and none as long as it is [searched](Source::searches) for.
     #[inline]
     pub(super) fn head(&self) -> Option<&Head> {
         self.head.as_ref()
@@ -82,9 +89,16 @@ impl Source {
             .map_err(|error| self.damage("name of a term", error.valid_up_to() as u64, self.key.len() as u64))
     }
 
-    /// Goes on to the next term.
+    /// Whether the next term has not been found yet: it is to be advanced again before anything is made of the heads.
+    #[inline]
+    pub(super) fn searches(&self) -> bool {
+        self.searches
+    }
+
+    /// Goes on to the next term, or to the end of a group that has none.
     #[inline]
     pub(super) fn advance(&mut self) -> Result<(), MergeError> {
+        self.searches = false;
         while self.passed == self.terms.len() {
             if self.next_group == self.run.trailer().group_count() {
                 self.head = None;
@@ -92,6 +106,18 @@ impl Source {
             }
             self.load().map_err(MergeError::damage_in(self.number))?;
         }
+        while self.passed < self.terms.len() {
+            if self.pass()? {
+                return Ok(());
+            }
+        }
+        (self.head, self.searches) = (None, true);
+        Ok(())
+    }
+
+    /// Passes to the next term of the group; whether it is a head.
+    #[inline]
+    fn pass(&mut self) -> Result<bool, MergeError> {
         let term = &self.terms[self.passed];
         let rest = &self.rests[term.rest.clone()];
         // The first key of a group shares nothing, so that it is compared with the last one of the group before.
@@ -100,9 +126,9 @@ impl Source {
         }
         self.key.truncate(term.shared);
         self.key.extend_from_slice(rest);
-        self.head = Some(Head { kind: term.kind, postings: term.postings });
+        self.head = term.postings.map(|postings| Head { kind: term.kind, postings });
         self.passed += 1;
-        Ok(())
+        Ok(self.head.is_some())
     }
 
     /// Positions of the head by their ordinals, in the place of what is in `out`. They ascend.
@@ -135,7 +161,7 @@ impl Source {
             }
             let start = self.rests.len();
             self.rests.extend_from_slice(term.rest);
-            let postings = self.run.postings(&term.entry, &group)?;
+            let postings = self.run.inside(self.run.postings(&term.entry, &group)?)?;
             let rest = start..self.rests.len();
             self.terms.push(Waiting { kind: term.kind, shared: term.shared, rest, postings });
         }

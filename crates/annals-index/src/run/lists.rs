@@ -23,11 +23,12 @@ impl Run {
         if ordinals.is_empty() {
             return Ok(());
         }
-        if postings.count == 1 {
+        let ordinals = postings.before + ordinals.start..postings.before + ordinals.end;
+        if postings.stored == 1 {
             out.push(first.plus(postings.place));
             return Ok(());
         }
-        if postings.count <= BLOCK {
+        if postings.stored <= BLOCK {
             let mut list = self.short_list(postings)?;
             for ordinal in 0..ordinals.end {
                 let relative = list.next_position()?;
@@ -54,22 +55,22 @@ impl Run {
         Ok(())
     }
 
-    /// How many positions are not greater than `relative`.
+    /// How many of the stored positions are not greater than `relative`, whether inside of the window or not.
     pub(super) fn rank_relative(&self, postings: &Postings, relative: u64) -> Result<u64, Damage> {
-        if postings.count == 1 {
+        if postings.stored == 1 {
             return Ok(u64::from(postings.place <= relative));
         }
-        if postings.count <= BLOCK {
+        if postings.stored <= BLOCK {
             let mut list = self.short_list(postings)?;
-            for ordinal in 0..postings.count {
+            for ordinal in 0..postings.stored {
                 if list.next_position()? > relative {
                     return Ok(ordinal);
                 }
             }
-            return Ok(postings.count);
+            return Ok(postings.stored);
         }
         // The blocks before `low` begin at or before the position, those from `high` on begin after it.
-        let (mut low, mut high) = (0, postings.count.div_ceil(BLOCK));
+        let (mut low, mut high) = (0, postings.stored.div_ceil(BLOCK));
         while low < high {
             let middle = low + (high - low) / 2;
             if self.block_entry(postings, middle)?.first <= relative {
@@ -80,7 +81,7 @@ impl Run {
         }
         let Some(block) = low.checked_sub(1) else { return Ok(0) };
         let mut buffer = [0; BLOCK_POSITIONS];
-        let length = (postings.count - block * BLOCK).min(BLOCK) as usize;
+        let length = (postings.stored - block * BLOCK).min(BLOCK) as usize;
         let relatives = self.block(postings, block, &mut buffer[..length])?;
         let within = relatives.partition_point(|other| *other <= relative);
         Ok(block * BLOCK + within as u64)
@@ -89,7 +90,7 @@ impl Run {
     fn short_list(&self, postings: &Postings) -> Result<ShortList<'_>, Damage> {
         let start = self.place(postings.place);
         // The list ends somewhere in there; its own numbers say where.
-        let end = start.saturating_add(postings.count * LIST_POSITION_BYTES_MAX);
+        let end = start.saturating_add(postings.stored * LIST_POSITION_BYTES_MAX);
         let bytes = self.pages.bytes(start..end.min(self.parts.dictionary.end))?;
         Ok(ShortList::new(bytes, self.trailer.count, start))
     }

@@ -36,7 +36,9 @@ impl Run {
                 let at = self.parts.id_table.start;
                 return Err(Damage::new(at, "position in the id table", relative, self.trailer.count));
             }
-            out.push(self.trailer.first_position.plus(relative));
+            if self.shows(relative) {
+                out.push(self.trailer.first_position.plus(relative));
+            }
         }
         Ok(())
     }
@@ -70,8 +72,8 @@ impl Run {
         self.group(u64::from_le_bytes(*place), at)
     }
 
-    /// What an entry of a group says, within bounds. The place becomes one of the dictionary, unless it is a
-    /// position.
+    /// What an entry of a group says, within bounds, whether inside of the window or not. The place becomes one of the dictionary,
+    /// unless it is a position.
     pub(crate) fn postings(&self, entry: &TermEntry, group: &Group<'_>) -> Result<Postings, Damage> {
         let TermEntry { count, first_version, place } = *entry;
         if count == 0 || count > self.trailer.count {
@@ -87,7 +89,7 @@ impl Run {
         if place >= bound {
             return Err(Damage::new(group.offset, "place of the positions of a term", place, bound));
         }
-        Ok(Postings { count, first_version, place: start + place })
+        Ok(Postings::whole(count, first_version, start + place))
     }
 
     /// Whether a filter leaves it open that there is a key with this hash. Without a filter everything is open.

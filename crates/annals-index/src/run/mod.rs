@@ -6,6 +6,7 @@ mod merging;
 mod pages;
 mod scan;
 mod steps;
+mod window;
 
 use crate::key::{IdKey, TermKey};
 use crate::postings::Postings;
@@ -19,7 +20,9 @@ use annals_vfs::Mapping;
 pub(crate) use merging::ReadAhead;
 use pages::Pages;
 use std::fmt;
+use std::ops::Range;
 pub use steps::Lookup;
+pub(crate) use window::IDS_TOGETHER;
 
 /// What tells a run from all other files: what the manifest says of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +49,8 @@ pub struct Run {
     pages: Pages,
     trailer: RunTrailer,
     parts: RunParts,
+    /// The positions that count, relative to the first of the file.
+    window: Range<u64>,
 }
 
 impl Run {
@@ -83,7 +88,8 @@ impl Run {
             let at = parts.page_table.start;
             return Err(Damage::new(at, "checksum of the page table", found, trailer.pages_checksum).into());
         }
-        Ok(Run { pages: Pages::new(mapping, parts.page_table.clone()), trailer, parts })
+        let window = 0..trailer.count;
+        Ok(Run { pages: Pages::new(mapping, parts.page_table.clone()), trailer, parts, window })
     }
 
     /// Where a term is, `None` if it does not occur.
@@ -135,7 +141,8 @@ impl Run {
         if position < self.trailer.first_position {
             return Ok(0);
         }
-        self.rank_relative(postings, position.events_since(self.trailer.first_position))
+        let rank = self.rank_relative(postings, position.events_since(self.trailer.first_position))?;
+        Ok(rank.saturating_sub(postings.before).min(postings.count))
     }
 
     /// Appends to `out` the positions that may have an id, ascending. The log says whether they do.
@@ -174,13 +181,13 @@ impl Run {
         self.scan_terms(kind, prefix, after, limit)
     }
 
-    /// How many terms of a kind there are.
+    /// How many terms of a kind there are in the file.
     #[must_use]
     pub fn term_count(&self, kind: TermKind) -> u64 {
         self.trailer.terms[kind.index()]
     }
 
-    /// How many events have an id that their producer gave.
+    /// How many events of the file have an id that their producer gave.
     #[must_use]
     pub fn id_count(&self) -> u64 {
         self.trailer.id_table.entries
@@ -189,19 +196,19 @@ impl Run {
     /// How many positions the run covers.
     #[must_use]
     pub fn event_count(&self) -> u64 {
-        self.trailer.count
+        self.window.end - self.window.start
     }
 
     /// The first position that the run covers.
     #[must_use]
     pub fn first_position(&self) -> Position {
-        self.trailer.first_position
+        self.trailer.first_position.plus(self.window.start)
     }
 
     /// The last position that the run covers; the one before its first if it covers none.
     #[must_use]
     pub fn last_position(&self) -> Position {
-        self.trailer.first_position.plus(self.trailer.count).previous()
+        self.trailer.first_position.plus(self.window.end).previous()
     }
 
     /// The seed of its hashes, random and not known outside the store.
@@ -221,7 +228,10 @@ impl Run {
 
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Run").field("trailer", &self.trailer).finish_non_exhaustive()
+        f.debug_struct("Run")
+            .field("trailer", &self.trailer)
+            .field("window", &self.window)
+            .finish_non_exhaustive()
     }
 }
 

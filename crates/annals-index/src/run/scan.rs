@@ -35,10 +35,11 @@ impl Run {
                 if !key.starts_with(&prefix) {
                     return Ok(found);
                 }
+                let Some(postings) = self.inside(self.postings(&term.entry, &group)?)? else { continue };
                 let name = std::str::from_utf8(&key[1..]).map_err(|error| {
                     Damage::new(group.offset, "name of a term", error.valid_up_to() as u64, key.len() as u64)
                 })?;
-                found.push((name.to_owned(), self.postings(&term.entry, &group)?));
+                found.push((name.to_owned(), postings));
                 if found.len() == limit {
                     return Ok(found);
                 }

@@ -125,7 +125,7 @@ impl Run {
             let group = self.group(place, self.parts.term_table.start)?;
             let name = key.name().as_bytes();
             if let Some(entry) = find_in_group(group.entries, key.kind(), name, group.offset)? {
-                return self.postings(&entry, &group).map(Some);
+                return self.inside(self.postings(&entry, &group)?);
             }
         }
         Ok(None)

@@ -9,3 +9,4 @@ mod golden;
 mod merging;
 mod model;
 mod part;
+mod windows;

@@ -16,13 +16,17 @@ use std::sync::mpsc::{Receiver, channel};
 
 /// An event, or one that was lost, of which the stream may be known.
 #[derive(Clone, Debug)]
-struct Happened {
-    event: GivenEvent,
+pub(crate) struct Happened {
+    pub(crate) event: GivenEvent,
     lost: bool,
 }
 
 /// Fills an index with a stretch of events whose versions go on from those in `versions`.
-fn filled(first: u64, events: &[Happened], versions: &mut BTreeMap<String, Version>) -> MemoryIndex {
+pub(crate) fn filled(
+    first: u64,
+    events: &[Happened],
+    versions: &mut BTreeMap<String, Version>,
+) -> MemoryIndex {
     let mut memory = MemoryIndex::new(Position::new(first), 5);
     for (position, happened) in (first..).zip(events) {
         let GivenEvent { stream, event_type, tags, id } = &happened.event;
@@ -47,7 +51,7 @@ fn filled(first: u64, events: &[Happened], versions: &mut BTreeMap<String, Versi
     memory
 }
 
-fn run_of(memory: &MemoryIndex) -> Arc<Run> {
+pub(crate) fn run_of(memory: &MemoryIndex) -> Arc<Run> {
     let (bytes, identity) = run_bytes(memory);
     Arc::new(open(&bytes, &identity).unwrap())
 }
@@ -109,7 +113,7 @@ fn check(first: u64, events: &[Happened], cuts: &[usize], memory_bytes: usize, t
 }
 
 prop_compose! {
-    fn event()(
+    pub(crate) fn event()(
         stream in prop_oneof![
             3 => (0..40u32).prop_map(|number| format!("account-{number}")),
             3 => (0..100_000u32).prop_map(|number| format!("order-{number}")),
@@ -150,7 +154,7 @@ fn happened(events: impl IntoIterator<Item = GivenEvent>) -> Vec<Happened> {
 }
 
 /// Many streams of one event, some of a few, one of half of all, ids for all.
-fn mixed(count: u32) -> Vec<Happened> {
+pub(crate) fn mixed(count: u32) -> Vec<Happened> {
     let event = |number: u32| {
         let stream = match number % 4 {
             0 => format!("single-{number}"),

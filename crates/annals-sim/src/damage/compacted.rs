@@ -13,6 +13,7 @@ use annals::{
     BackupOptions, Compression, EraseTarget, Expected, NewEvent, Position, RestoreTo, RetentionRule,
     RetentionScope, Store, Timestamp, Uuid, Version, restore_in,
 };
+use annals_format::{Manifest, names};
 use std::sync::Arc;
 
 /// Events of a batch.
@@ -39,6 +40,9 @@ pub(super) fn compacted() -> Result<Vec<Specimen>, Failure> {
     let mut making = Making::begin()?;
     making.compact_once()?;
     all.push(making.kill("compacted, killed")?);
+    let mut making = Making::begin()?;
+    making.compact_in_part()?;
+    all.push(making.close("compacted in part, closed")?);
     all.extend(copies()?);
     Ok(all)
 }
@@ -126,6 +130,23 @@ impl Making {
         self.keep()?;
         self.compact()?;
         self.append(6, &["order"])
+    }
+
+    /// Only what lies in front is written anew, so that the run that was about everything is looked at through a window.
+    fn compact_in_part(&mut self) -> Result<(), Failure> {
+        self.store.settle().map_err(failed)?;
+        self.store.retention().truncate("order-1", Version::new(8)).map_err(failed)?;
+        self.store.retention().truncate("order-3", Version::new(8)).map_err(failed)?;
+        self.keep()?;
+        let report = self.store.compact_if_worth().map_err(failed)?;
+        let image = self.world.disk.image();
+        let manifest = image.get(names::MANIFEST).and_then(|bytes| Manifest::decode(bytes).ok());
+        let windows = manifest.is_some_and(|manifest| manifest.runs.iter().any(|run| run.file.is_some()));
+        if report.events_removed == 0 || !windows {
+            return Err(failed(report));
+        }
+        self.keep()?;
+        self.append(2, &["visit-late"])
     }
 
     /// What stays of segments that were compacted is compacted with what has come since.

@@ -4,7 +4,7 @@ use super::layout::{Frame, manifest};
 use super::specimen::Image;
 use annals_format::run::{RUN_TRAILER_BYTES, page_table_checksum};
 use annals_format::{
-    FRAME_HEADER_BYTES, Manifest, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, names, reseal,
+    FRAME_HEADER_BYTES, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, names, reseal,
 };
 use std::ops::Range;
 
@@ -108,10 +108,11 @@ fn footer(bytes: &mut [u8]) -> Option<()> {
 
 /// The manifest names the checksum of the run's trailer.
 fn tell_manifest(image: &mut Image, file: &str, trailer: &[u8; RUN_TRAILER_BYTES]) {
-    let Some(Manifest { runs, .. }) = manifest(image) else { return };
     let Some(mut manifest) = manifest(image) else { return };
-    let Some(index) = runs.iter().position(|run| names::run(run.id) == file) else { return };
-    manifest.runs[index].trailer_checksum =
-        u32::from_le_bytes([trailer[12], trailer[13], trailer[14], trailer[15]]);
+    let checksum = u32::from_le_bytes([trailer[12], trailer[13], trailer[14], trailer[15]]);
+    // It may be looked at through several windows.
+    for run in manifest.runs.iter_mut().filter(|run| names::run(run.id) == file) {
+        run.trailer_checksum = checksum;
+    }
     image.insert(names::MANIFEST.into(), manifest.encode());
 }

@@ -46,6 +46,9 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::MergeLeavesOutLastSource => index("merging::"),
         Bug::FirstVersionOfNewestSource => index("merging::"),
         Bug::MergedIdsNotRebased => index("merging::"),
+        Bug::GapOfSurveyNotSeen => store("compaction::worker::a_stream_does_not_lose"),
+        Bug::WindowedFileRemoved => store("compaction::windows::"),
+        Bug::WindowKeepsFirstVersion | Bug::IdOutsideOfWindow => index("windows::"),
         Bug::DamagedRunSaysNotThere => store("derived::"),
 
         Bug::AppendWithoutSync => log("writer::a_group_of_frames_is_one_write_and_one_sync"),

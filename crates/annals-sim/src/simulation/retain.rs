@@ -42,7 +42,12 @@ impl Machine {
         if let Some(calls) = stop_after {
             self.trouble.stop_compaction(calls, control.clone());
         }
-        let result = self.store.compaction().all(all).bytes_per_second(None).control(&control).run();
+        // As the background thread does it, which leaves runs of the index with windows, and does nothing where it is not worth it.
+        let in_rounds = !all && stop_after.is_none() && !self.poisoned;
+        let result = match in_rounds {
+            true => self.store.compact_if_worth(),
+            false => self.store.compaction().all(all).bytes_per_second(None).control(&control).run(),
+        };
         if self.trouble.stopped() {
             return Ok(());
         }
@@ -65,6 +70,7 @@ impl Machine {
             Err(error) => ensure!(false, "compaction: {error:?}"),
         }
         self.trace.note(&format!("{:?}", result.as_ref().ok()));
-        self.account.lock().compacted(&self.store, result.is_ok(), self.poisoned)
+        let done = result.as_ref().is_ok_and(|report| !in_rounds || report.events_removed > 0);
+        self.account.lock().compacted(&self.store, done, self.poisoned)
     }
 }

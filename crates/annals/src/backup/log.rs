@@ -11,6 +11,7 @@ use super::error::BackupError;
 use super::files::{Copier, Got};
 use super::head::{Head, write_head};
 use super::scan::{Scanned, Wanted, scan};
+use crate::part::identity;
 use annals_format::{
     Corruption, Damage, Manifest, OpenSegment, RunEntry, SEGMENT_HEADER_BYTES, SealedSegment, names,
 };
@@ -189,11 +190,13 @@ impl<'a> LogCopy<'a> {
     ) -> Result<Option<Vec<RunEntry>>, BackupError> {
         let mut taken = Vec::new();
         for entry in &manifest.runs {
-            if entry.first_position.plus(entry.count).previous() > last || self.left_out.contains(&entry.id) {
+            if entry.end().previous() > last || self.left_out.contains(&entry.id) {
                 continue;
             }
             let name = names::run(entry.id);
-            let known = self.base.is_some_and(|base| base.manifest.runs.contains(entry));
+            // It may have been looked at through another window.
+            let same = |other: &RunEntry| identity(other) == identity(entry);
+            let known = self.base.is_some_and(|base| base.manifest.runs.iter().any(same));
             if known && self.whole.contains(&name) && !copier.has_made(&name) {
                 self.count_kept(&name, entry.length, copier);
             } else if !copier.has_made(&name) {

@@ -3,6 +3,7 @@
 use super::fate::{Fate, Fates};
 use super::survey::Blocked;
 use crate::error::ReadError;
+use crate::parts::Parts;
 use crate::query::Query;
 use crate::retention::Departed;
 use crate::view::View;
@@ -10,6 +11,7 @@ use annals_index::{TermKey, TermKind};
 use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Version};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// So many streams are remembered.
 const REMEMBERED: usize = 1 << 16;
@@ -19,8 +21,8 @@ const REMEMBERED: usize = 1 << 16;
 /// Of each stream the first versions go, up to the first event that is not hidden: so those that stay follow each other. If all are
 /// hidden the last one stays, which tells the version from which the stream goes on; unless its name is closed for good.
 #[derive(Debug)]
-pub(super) struct Going<'v> {
-    view: &'v View,
+pub(super) struct Going {
+    view: View,
     /// Whether anything is hidden.
     hides: bool,
     blocked: Blocked,
@@ -28,10 +30,15 @@ pub(super) struct Going<'v> {
     first: HashMap<Box<str>, Version>,
 }
 
-impl<'v> Going<'v> {
+impl Going {
     /// Nothing goes behind what is blocked.
-    pub(super) fn new(view: &'v View, blocked: Blocked) -> Result<Self, ReadError> {
-        Ok(Going { view, hides: view.may_hide()?, blocked, first: HashMap::new() })
+    pub(super) fn new(view: &View, blocked: Blocked) -> Result<Self, ReadError> {
+        Ok(Going { hides: view.may_hide()?, view: view.clone(), blocked, first: HashMap::new() })
+    }
+
+    /// Goes by the files that there are by now. What it says stays the same; those that it has gone by until now can go.
+    pub(super) fn renew(&mut self, parts: Arc<Parts>) {
+        self.view = self.view.over(parts);
     }
 
     /// Whether an event may go, if nothing blocks it.
@@ -81,7 +88,7 @@ impl<'v> Going<'v> {
     }
 }
 
-impl Fates for Going<'_> {
+impl Fates for Going {
     fn of(&mut self, event: &EventRef<'_>) -> Result<Fate, ReadError> {
         Ok(self.goes(event)?.map_or(Fate::Stays, Fate::Goes))
     }

@@ -16,9 +16,6 @@ use annals_wal::LogError;
 /// Bytes that are read and written in a second, unless told otherwise.
 pub(crate) const BYTES_PER_SECOND: u64 = 64 << 20;
 
-/// Runs of the index may be merged while their segments are written anew. More often than that nobody is overtaken.
-const ATTEMPTS_MAX: usize = 64;
-
 /// A compaction of a store, to be planned or run: removes from the disk what rules of retention hide for good. Made by
 /// [`Store::compaction`].
 ///
@@ -100,19 +97,6 @@ impl From<Interrupted> for CompactError {
 impl From<LogError> for CompactError {
     fn from(error: LogError) -> Self {
         CompactError::Read(error.into())
-    }
-}
-
-impl CompactionReport {
-    fn add(&mut self, more: &Self) {
-        self.events_removed += more.events_removed;
-        self.bytes_before += more.bytes_before;
-        self.bytes_after += more.bytes_after;
-        self.segments_dropped += more.segments_dropped;
-        self.segments_rewritten += more.segments_rewritten;
-        self.segments_merged += more.segments_merged;
-        self.snapshots_dropped += more.snapshots_dropped;
-        self.stopped = more.stopped;
     }
 }
 
@@ -204,8 +188,8 @@ impl Compaction {
     /// disturbed. Limits of bytes are [applied](crate::Retention::apply) first. If the store is being compacted in the background, that
     /// makes room at its next step.
     ///
-    /// Each step ends in a manifest, so it can be stopped, and crash, at any point. It needs room for what stays of the segments of
-    /// one run of the index, beside these.
+    /// Each step ends in a manifest, so it can be stopped, and crash, at any point. A step is about one segment, or some small ones, and
+    /// needs room for what stays of them. At the end, runs of the index that still hold names of what went are written anew.
     ///
     /// # Errors
     /// As [`CompactError`] says.
@@ -218,24 +202,11 @@ impl Compaction {
         self.store.retention().apply()?;
         let job = Job::asked(&self.store, &self.plan, self.bytes_per_second, &self.control);
         let job = Job { compression: self.compression, recompress: self.recompress, ..job };
-        let mut report = CompactionReport::default();
-        for _ in 0..ATTEMPTS_MAX {
-            let (more, overtaken) = self.attempt(&job)?;
-            report.add(&more);
-            if !overtaken {
-                break;
-            }
-        }
-        Ok(report)
-    }
-
-    /// Goes on until all is done, or a merge was quicker.
-    fn attempt(&self, job: &Job<'_>) -> Result<(CompactionReport, bool), CompactError> {
         let view = job.begin()?;
         let options = job.minding_guards(&view)?;
         let scope = Scope {
             view: &view,
-            segment_bytes: self.store.shared().segment_bytes,
+            segment_bytes: core.segment_bytes,
             options: &options,
             only: None,
             passed: &|bytes| {
@@ -244,11 +215,15 @@ impl Compaction {
             },
         };
         let Some(mut surveyed) = survey_all(&scope)? else {
-            return Ok((CompactionReport { stopped: true, ..CompactionReport::default() }, false));
+            return Ok(CompactionReport { stopped: true, ..CompactionReport::default() });
         };
         if self.recompress {
             recompress(&view, self.compression, &mut surveyed.plan)?;
         }
-        job.carry_out(&view, surveyed)
+        let mut report = job.carry_out(view, surveyed)?;
+        if !report.stopped {
+            report.stopped = !core.trim_runs(&|_| true, &|| job.may_go_on())?;
+        }
+        Ok(report)
     }
 }

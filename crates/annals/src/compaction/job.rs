@@ -15,6 +15,9 @@ use annals_compaction::PlanOptions;
 use annals_types::{Compression, Position};
 use annals_vfs::sync::Deadline;
 
+/// So many steps are told to the ledger together.
+const LEDGER_EVERY: usize = 16;
+
 /// How a store is compacted this time.
 pub(crate) struct Job<'j> {
     pub(super) store: &'j Store,
@@ -28,16 +31,6 @@ pub(crate) struct Job<'j> {
     pub(super) recompress: bool,
     /// Whether it makes room for one that was asked for.
     pub(super) gives_way: bool,
-}
-
-/// What became of a unit.
-enum Stepped {
-    /// There is nothing left to do with it.
-    Done,
-    /// It is to end, or a guard was set meanwhile.
-    Ended,
-    /// A merge was quicker: other files have the place of those that were read.
-    Overtaken,
 }
 
 /// One unit of it.
@@ -94,7 +87,7 @@ impl<'j> Job<'j> {
     }
 
     /// Whether it is not to end. Waits as long as it is paused.
-    pub(super) fn may_go_on(&self) -> bool {
+    pub(crate) fn may_go_on(&self) -> bool {
         self.control.may_go_on(&|| self.is_wanted())
     }
 
@@ -136,52 +129,66 @@ impl<'j> Job<'j> {
         Ok(guards.into_iter().fold(self.options.clone(), PlanOptions::guard))
     }
 
-    /// Does what is planned, from the oldest segments to the newest. Also says whether it has ended because a merge was quicker.
-    pub(super) fn carry_out(
-        &self,
-        view: &View,
-        surveyed: Surveyed,
-    ) -> Result<(CompactionReport, bool), CompactError> {
+    /// Does what is planned, from the oldest segments to the newest.
+    ///
+    /// The view is given away: as long as somebody has it, no file that it shows is removed.
+    pub(super) fn carry_out(&self, view: View, surveyed: Surveyed) -> Result<CompactionReport, CompactError> {
         let core = self.store.shared();
         let Surveyed { plan, blocked } = surveyed;
-        let units = Unit::all(&core.parts.load_full().index, &plan);
+        let units = Unit::all(&core.parts.load_full().index, &plan, core.segment_bytes);
         self.control.note(|progress| progress.bytes_total = units.iter().map(Unit::bytes).sum());
-        let mut going = Going::new(view, blocked)?;
+        let going = Going::new(&view, blocked)?;
+        drop(view);
         let mut report = CompactionReport::default();
-        let mut overtaken = false;
-        for unit in units {
-            match self.step(core, &unit, &mut going, &mut report)? {
-                Stepped::Done => {}
-                ended => {
-                    report.stopped = true;
-                    overtaken = matches!(ended, Stepped::Overtaken);
-                    break;
-                }
-            }
-        }
+        report.stopped = !self.carry_out_all(core, units, going, &mut report)?;
         self.store.write_ledger(&[])?;
         // All of them are looked at, which in the background is only done behind other work.
         if !report.stopped && (!self.gives_way || report.events_removed > 0) {
             report.snapshots_dropped = self.store.forget_useless_states()?;
         }
-        Ok((report, overtaken))
+        Ok(report)
     }
 
-    /// Compacts one part of the index.
+    /// `false` if it has ended before.
+    fn carry_out_all(
+        &self,
+        core: &Core,
+        units: Vec<Unit>,
+        mut going: Going,
+        report: &mut CompactionReport,
+    ) -> Result<bool, CompactError> {
+        let Some(last) = units.last().map(Unit::last_position) else { return Ok(true) };
+        let held = core.hold_merges(Position::FIRST, last);
+        for unit in units {
+            held.advance(unit.first_position());
+            // What stays of streams there must not be missing behind it.
+            if !self.step(core, &unit, &mut going, report)? {
+                return Ok(false);
+            }
+            going.renew(core.parts.load_full());
+            // Until the ledger has them, each manifest has all of them.
+            if core.catalog.lock().manifest().compactions.len() >= LEDGER_EVERY {
+                self.store.write_ledger(&[])?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Compacts some segments. `false` if it is to end, or a guard was set meanwhile.
     fn step(
         &self,
         core: &Core,
         unit: &Unit,
-        going: &mut Going<'_>,
+        going: &mut Going,
         report: &mut CompactionReport,
-    ) -> Result<Stepped, CompactError> {
+    ) -> Result<bool, CompactError> {
         let run = self.next_run();
         let number = run.number;
-        let Some(written) = unit.write(&run, going)? else { return Ok(Stepped::Ended) };
+        let Some(written) = unit.write(&run, going)? else { return Ok(false) };
         if written.gone.first.is_none() && written.merged == 0 && !self.recompress {
-            // Somebody else was quicker.
+            // Nothing goes: what blocks it became known behind the survey.
             written.remove(core);
-            return Ok(Stepped::Done);
+            return Ok(true);
         }
         let (dropped, rewritten, merged) = (written.dropped, written.rewritten, written.merged);
         let (last, removed) = (written.gone.last, written.gone.events.iter().sum::<u64>());
@@ -190,14 +197,10 @@ impl<'j> Job<'j> {
         let guards = self.minding_guards(&self.store.view()).inspect_err(|_| written.remove(core))?;
         if removed > 0 && guards.guard_of(last).is_some() {
             written.remove(core);
-            return Ok(Stepped::Ended);
+            return Ok(false);
         }
-        let published = unit.publish(core, written, number)?;
+        unit.publish(core, written, number)?;
         drop(changing);
-        if !published {
-            // What stays of streams there must not be missing behind it.
-            return Ok(Stepped::Overtaken);
-        }
         let entry = core.catalog.lock().manifest().compactions.last().copied();
         if let Some(entry) = entry.filter(|entry| entry.number == number) {
             report.bytes_before += entry.bytes_before;
@@ -211,6 +214,6 @@ impl<'j> Job<'j> {
             progress.events_removed += removed;
             progress.position = Position::max(progress.position, last);
         });
-        Ok(Stepped::Done)
+        Ok(true)
     }
 }

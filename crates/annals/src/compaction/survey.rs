@@ -4,7 +4,7 @@
 //! because too little of it would go or somebody has not read it, keeps the hidden events of the same streams in all segments behind
 //! it. If these are much, the segment is written anew for their sake.
 //!
-//! A survey may be of some segments only. Then the first event of a stream that is stored tells whether the others keep something of it.
+//! A survey may be of some segments only. The others keep what they have, and what goes of a stream must not have a gap there.
 
 use super::going::Going;
 use crate::error::ReadError;
@@ -12,8 +12,10 @@ use crate::query::Query;
 use crate::range::Range;
 use crate::view::View;
 use annals_compaction::{Action, Kept, Plan, PlanOptions, SegmentFigures, plan};
-use annals_types::{EventRef, Position};
+use annals_types::planted::{Bug, planted};
+use annals_types::{EventRef, Position, Version};
 use annals_wal::Segment;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 /// How often all events are read for a plan at most. Whatever still keeps others then is for the next time.
@@ -54,7 +56,13 @@ struct Keeping {
     blocked: Blocked,
     credit: HashMap<Position, u64>,
     /// Streams of which something is hidden that was met, by the hashes of their names.
-    met: HashMap<u64, Box<str>>,
+    met: HashMap<u64, Met>,
+}
+
+/// A stream of which something goes, and the version with which that has to go on.
+struct Met {
+    stream: Box<str>,
+    next: Version,
 }
 
 /// Events between two calls of [`Scope::passed`].
@@ -141,7 +149,7 @@ impl Scope<'_> {
         &self,
         segment: &Segment,
         figures: &mut SegmentFigures,
-        going: &mut Going<'_>,
+        going: &mut Going,
         keeping: &mut Keeping,
     ) -> Result<Option<BTreeSet<u64>>, ReadError> {
         let mut hidden = BTreeSet::new();
@@ -158,8 +166,8 @@ impl Scope<'_> {
             }
             let hash = going.hash(event.stream);
             hidden.insert(hash);
-            if self.only.is_some() && keeping.met.get(&hash).is_none_or(|met| **met != *event.stream) {
-                self.note_first(&event, hash, keeping)?;
+            if self.only.is_some() {
+                self.note(&event, hash, keeping)?;
             }
             let bytes = segment.room_of(event.position)?;
             match keeping.blocked.get(&hash) {
@@ -174,17 +182,30 @@ impl Scope<'_> {
         Ok(more.then_some(hidden))
     }
 
-    /// A stream of which something is hidden is met for the first time: if there are events of it before this one, they lie where
-    /// nobody looks, and stay.
-    fn note_first(&self, event: &EventRef<'_>, hash: u64, keeping: &mut Keeping) -> Result<(), ReadError> {
-        keeping.met.entry(hash).or_insert_with(|| event.stream.into());
+    /// What goes of a stream has to go on where it ended before. Where it does not, something between lies where nobody looks, and
+    /// stays; so does what lies before the first that is met.
+    fn note(&self, event: &EventRef<'_>, hash: u64, keeping: &mut Keeping) -> Result<(), ReadError> {
+        let next = event.version.next();
+        let met = match keeping.met.entry(hash) {
+            Entry::Vacant(new) => {
+                new.insert(Met { stream: event.stream.into(), next });
+                None
+            }
+            Entry::Occupied(met) => Some(met.into_mut()).filter(|met| *met.stream == *event.stream),
+        };
+        let expected = met.map(|met| std::mem::replace(&mut met.next, next));
+        if expected == Some(event.version) || (expected.is_some() && planted(Bug::GapOfSurveyNotSeen)) {
+            return Ok(());
+        }
+        let query = Query::stream(event.stream).limit(1);
+        let query = expected.into_iter().fold(query, Query::from_version);
         let stored = View::new(self.view.parts.clone(), self.view.taken);
-        let first = stored.read(Query::stream(event.stream).limit(1))?.next().transpose()?;
+        let first = stored.read(query)?.next().transpose()?;
         let Some(first) = first.map(|first| first.position).filter(|first| *first < event.position) else {
             return Ok(());
         };
-        let segment = self.view.parts.segment_of(first);
-        keeping.blocked.insert(hash, segment.map_or(first, Segment::first_position));
+        let segment = self.view.parts.segment_of(first).map_or(first, Segment::first_position);
+        keeping.blocked.entry(hash).and_modify(|from| *from = segment.min(*from)).or_insert(segment);
         Ok(())
     }
 }

@@ -1,15 +1,15 @@
-//! One part of the index and its segments, written anew.
+//! Some segments side by side, written anew.
 //!
-//! A run of the index cannot be changed, and answers for all of its segments. So these are the unit of work: those from which
-//! something goes are written anew, all of them get runs of their own, and one manifest puts them in the place of the old ones. What
-//! is written before that takes room beside them; if there is none, it is removed and nothing has happened.
+//! A unit is what is exchanged at once: a segment, or some small ones, together with runs of their own, in the place of what there was.
+//! The runs that they were in keep what they have of the segments beside them ([`RunEntry`]). So a unit is small however large a
+//! store is. What is written takes room beside the old files; if there is none, it is removed and nothing has happened.
 
 use super::fate::{Fate, Fates};
 use super::handle::CompactError;
 use super::job::Run;
 use crate::core::Core;
 use crate::error::ReadError;
-use crate::part::{Part, insert_stored};
+use crate::part::{Part, RunPart, insert_stored};
 use crate::run_file::write_run_file;
 use annals_compaction::{Action, Plan};
 use annals_format::{ErasedRange, REASONS, RunEntry, SealedSegment, names};
@@ -24,26 +24,10 @@ use std::sync::Arc;
 /// So many events are indexed in one step.
 const INDEXED_TOGETHER: u64 = 512;
 
-/// Parts of the index that lie side by side, mostly one, and what is to be done with their segments, in their order.
+/// Segments that lie side by side, in groups, each of which becomes one segment, or nothing is left of it.
 #[derive(Debug, Default)]
 pub(crate) struct Unit {
-    pub(super) parts: Vec<Arc<Part>>,
-    groups: Vec<Group>,
-}
-
-#[derive(Debug)]
-enum Group {
-    /// It stays as it is.
-    Keep(Arc<Segment>),
-    /// They become one, or nothing is left of them.
-    Write(Vec<Arc<Segment>>),
-}
-
-/// A segment of a part that was written anew.
-#[derive(Debug)]
-pub(super) enum Piece {
-    Old(Arc<Segment>),
-    New(SealedSegment),
+    groups: Vec<Vec<Arc<Segment>>>,
 }
 
 /// What went.
@@ -65,10 +49,10 @@ impl Default for Gone {
     }
 }
 
-/// Files that are in no manifest yet.
+/// Files that are in no manifest yet: segments, and the run of each.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
-    pub(super) pieces: Vec<Piece>,
+    pub(super) sealed: Vec<SealedSegment>,
     pub(super) runs: Vec<RunEntry>,
     pub(crate) gone: Gone,
     pub(super) dropped: u64,
@@ -77,70 +61,77 @@ pub(crate) struct Written {
 }
 
 impl Unit {
-    /// The parts of which something is to be written anew. Those that share a segment that is to be are one unit.
-    pub(super) fn all(parts: &[Arc<Part>], plan: &Plan) -> Vec<Self> {
+    /// Everything that a plan has written anew, from the oldest to the newest. Small segments side by side are one unit, up to so many
+    /// bytes.
+    pub(super) fn all(parts: &[Arc<Part>], plan: &Plan, unit_bytes: u64) -> Vec<Self> {
         let newest = plan.segments.iter().rev().find(|segment| segment.figures.sealed);
         let newest = newest.map(|segment| segment.figures.segment_id);
         let actions: HashMap<u64, &Action> =
             plan.segments.iter().map(|segment| (segment.figures.segment_id, &segment.action)).collect();
-        Self::by(parts, &actions, newest)
+        // The newest one tells where the log goes on, so something of it stays.
+        let keeps = |id: u64, action: &Action| {
+            matches!(action, Action::Keep(_)) || (*action == Action::Drop && newest == Some(id))
+        };
+        Self::by(parts, unit_bytes, &|id| actions.get(&id).copied().filter(|action| !keeps(id, action)))
     }
 
-    /// The parts with these segments, which are to be written anew.
-    pub(crate) fn rewriting(parts: &[Arc<Part>], segments: &HashSet<u64>) -> Vec<Self> {
-        let actions = segments.iter().map(|segment| (*segment, &Action::Rewrite)).collect();
-        Self::by(parts, &actions, None)
+    /// The segments with these numbers, to be written anew.
+    pub(crate) fn rewriting(parts: &[Arc<Part>], segments: &HashSet<u64>, unit_bytes: u64) -> Vec<Self> {
+        Self::by(parts, unit_bytes, &|id| segments.contains(&id).then_some(&Action::Rewrite))
     }
 
-    fn by(parts: &[Arc<Part>], actions: &HashMap<u64, &Action>, newest: Option<u64>) -> Vec<Self> {
+    fn by<'a>(parts: &[Arc<Part>], unit_bytes: u64, action: &dyn Fn(u64) -> Option<&'a Action>) -> Vec<Self> {
         let mut units: Vec<Unit> = Vec::new();
         // The neighbours with which the last segment becomes one.
         let mut neighbours: Option<&Range<usize>> = None;
-        for part in parts {
-            let Some(run) = part.as_run() else { break };
-            for (number, segment) in run.segments().iter().enumerate() {
-                let action = actions.get(&segment.id()).copied();
-                let own = if let Some(Action::Merge(own)) = action { Some(own) } else { None };
-                let continued = own.is_some() && own == neighbours;
-                neighbours = own;
-                if number == 0 && !continued {
-                    units.push(Unit::default());
-                }
-                let Some(unit) = units.last_mut() else { continue };
-                if number == 0 {
-                    unit.parts.push(Arc::clone(part));
-                }
-                let segment = Arc::clone(segment);
-                // The newest one tells where the log goes on, so something of it stays.
-                let drops = matches!(action, Some(Action::Drop)) && newest != Some(segment.id());
-                match (unit.groups.last_mut(), action) {
-                    (Some(Group::Write(sources)), _) if continued => sources.push(segment),
-                    (_, Some(Action::Merge(_) | Action::Rewrite)) => {
-                        unit.groups.push(Group::Write(vec![segment]))
-                    }
-                    _ if drops => unit.groups.push(Group::Write(vec![segment])),
-                    _ => unit.groups.push(Group::Keep(segment)),
-                }
+        // Whether the last segment is in the last unit.
+        let mut adjacent = false;
+        let runs = parts.iter().map_while(|part| part.as_run());
+        for segment in runs.flat_map(RunPart::segments) {
+            let Some(action) = action(segment.id()) else {
+                (neighbours, adjacent) = (None, false);
+                continue;
+            };
+            let own = if let Action::Merge(own) = action { Some(own) } else { None };
+            let continued = own.is_some() && own == neighbours;
+            neighbours = own;
+            let joins = |unit: &&mut Unit| adjacent && (continued || unit.bytes() < unit_bytes);
+            match units.last_mut().filter(joins) {
+                Some(unit) => unit.add(segment, continued),
+                None => units.push(Unit { groups: vec![vec![Arc::clone(segment)]] }),
             }
+            adjacent = true;
         }
-        units.retain(|unit| unit.groups.iter().any(|group| matches!(group, Group::Write(_))));
         units
     }
 
+    /// Adds the next segment, to what the last one is in or beside it.
+    fn add(&mut self, segment: &Arc<Segment>, continued: bool) {
+        match self.groups.last_mut().filter(|_| continued) {
+            Some(group) => group.push(Arc::clone(segment)),
+            None => self.groups.push(vec![Arc::clone(segment)]),
+        }
+    }
+
     /// Its segments as they are now.
-    pub(super) fn segments(&self) -> Vec<Arc<Segment>> {
-        let runs = self.parts.iter().filter_map(|part| part.as_run());
-        runs.flat_map(|run| run.segments().iter().cloned()).collect()
+    pub(super) fn segments(&self) -> impl DoubleEndedIterator<Item = &Arc<Segment>> {
+        self.groups.iter().flatten()
+    }
+
+    /// The first position that it covers.
+    pub(crate) fn first_position(&self) -> Position {
+        self.segments().next().map_or(Position::FIRST, |segment| segment.first_position())
+    }
+
+    /// The last one.
+    pub(crate) fn last_position(&self) -> Position {
+        let last = self.segments().next_back().and_then(|segment| segment.sealed_entry());
+        last.map_or(Position::ZERO, SealedSegment::last_position)
     }
 
     /// Bytes that are read to write it anew.
     pub(super) fn bytes(&self) -> u64 {
-        let length = |segment: &Arc<Segment>| segment.sealed_entry().map_or(0, |entry| entry.length);
-        let sources = self.groups.iter().map(|group| match group {
-            Group::Keep(_) => 0,
-            Group::Write(sources) => sources.iter().map(length).sum(),
-        });
-        sources.sum()
+        self.segments().filter_map(|segment| segment.sealed_entry()).map(|entry| entry.length).sum()
     }
 
     /// Writes the new files. `None` if it was told to end before that was done; then they are removed again, as they are after an
@@ -170,26 +161,18 @@ impl Unit {
         fates: &mut dyn Fates,
         written: &mut Written,
     ) -> Result<bool, CompactError> {
-        for group in &self.groups {
-            match group {
-                Group::Keep(segment) => written.pieces.push(Piece::Old(Arc::clone(segment))),
-                Group::Write(sources) => {
-                    let Some(entry) = write_group(run, fates, sources, &mut written.gone)? else {
-                        return Ok(false);
-                    };
-                    match entry {
-                        Some(entry) => {
-                            written.rewritten += 1;
-                            written.merged += sources.len() as u64 - 1;
-                            written.pieces.push(Piece::New(entry));
-                        }
-                        None => written.dropped += sources.len() as u64,
-                    }
-                }
-            }
+        for sources in &self.groups {
+            let Some(entry) = write_group(run, fates, sources, &mut written.gone)? else { return Ok(false) };
+            let Some(entry) = entry else {
+                written.dropped += sources.len() as u64;
+                continue;
+            };
+            written.rewritten += 1;
+            written.merged += sources.len() as u64 - 1;
+            written.sealed.push(entry);
         }
-        for piece in &written.pieces {
-            let Some(index) = piece.index(run)? else { return Ok(false) };
+        for entry in &written.sealed {
+            let Some(index) = index(run, entry)? else { return Ok(false) };
             let run_id = run.core.catalog.lock().new_file_id();
             let disk = &*run.core.env.disk;
             let entry = write_run_file(disk, &index, &run.core.store_id, run_id, run.core.plan.hash_seed);
@@ -284,49 +267,34 @@ impl Gone {
     }
 }
 
-impl Piece {
-    pub(super) fn segment(&self, core: &Core) -> Arc<Segment> {
-        match self {
-            Piece::Old(segment) => Arc::clone(segment),
-            Piece::New(entry) => {
-                Arc::new(Segment::sealed(Arc::clone(&core.env.disk), &core.store_id, entry.clone()))
+/// The index of the events of a new segment; `None` if it was told to end.
+fn index(run: &Run<'_>, entry: &SealedSegment) -> Result<Option<MemoryIndex>, CompactError> {
+    let segment = Segment::sealed(Arc::clone(&run.core.env.disk), &run.core.store_id, entry.clone());
+    let each = entry.length / entry.count.max(1);
+    let mut index = run.core.plan.begin(segment.first_position());
+    let mut walk = segment.walk(segment.first_position()..entry.last_position().next())?;
+    let (mut begun, mut events) = (run.begin_step(), 0);
+    while let Some(event) = walk.next_event()? {
+        index.skip_to(event.position);
+        insert_stored(&mut index, &segment, &event).map_err(LogError::Corrupt)?;
+        events += 1;
+        if events % INDEXED_TOGETHER == 0 {
+            run.rest(&begun, INDEXED_TOGETHER * each);
+            if !run.may_go_on() {
+                return Ok(None);
             }
+            begun = run.begin_step();
         }
     }
-
-    /// The index of its events; `None` if it was told to end.
-    fn index(&self, run: &Run<'_>) -> Result<Option<MemoryIndex>, CompactError> {
-        let segment = self.segment(run.core);
-        let entry = segment.sealed_entry();
-        let last = entry.map_or(Position::ZERO, SealedSegment::last_position);
-        let each = entry.map_or(0, |entry| entry.length / entry.count.max(1));
-        let mut index = run.core.plan.begin(segment.first_position());
-        let mut walk = segment.walk(segment.first_position()..last.next())?;
-        let (mut begun, mut events) = (run.begin_step(), 0);
-        while let Some(event) = walk.next_event()? {
-            index.skip_to(event.position);
-            insert_stored(&mut index, &segment, &event).map_err(LogError::Corrupt)?;
-            events += 1;
-            if events % INDEXED_TOGETHER == 0 {
-                run.rest(&begun, INDEXED_TOGETHER * each);
-                if !run.may_go_on() {
-                    return Ok(None);
-                }
-                begun = run.begin_step();
-            }
-        }
-        index.skip_to(last.next());
-        Ok(run.may_go_on().then_some(index))
-    }
+    index.skip_to(entry.last_position().next());
+    Ok(run.may_go_on().then_some(index))
 }
 
 impl Written {
     /// Removes the new files. What stays is in no manifest, and is removed when the store is opened the next time.
     pub(crate) fn remove(&self, core: &Core) {
-        for piece in &self.pieces {
-            if let Piece::New(entry) = piece {
-                let _ = core.env.disk.remove(&entry.path());
-            }
+        for entry in &self.sealed {
+            let _ = core.env.disk.remove(&entry.path());
         }
         self.runs.iter().for_each(|run| core.remove_runs(&[run.id]));
     }

@@ -90,9 +90,9 @@ pub enum Interrupted {
     /// It was told to end, or the store is being closed.
     #[error("it was told to end")]
     Stopped,
-    /// Merges were quicker, again and again.
-    #[error("the files of the log were replaced by others each time that they were written anew")]
-    Overtaken,
+    /// Segments were written anew again and again, and something was left each time.
+    #[error("events that are to be erased are still there each time that their segments were written anew")]
+    StillThere,
     /// A segment cannot be written anew.
     #[error(transparent)]
     Compact(#[from] CompactError),

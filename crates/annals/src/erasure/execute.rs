@@ -10,12 +10,14 @@ use crate::error::ReadError;
 use crate::parts::Parts;
 use crate::range::Range;
 use crate::store::Store;
+use annals_format::RunEntry;
 use annals_types::planted::{Bug, planted};
 use annals_types::{Erasure, EventRef, PayloadError, Position, Timestamp};
 use std::collections::HashSet;
 
-/// Merges may put other files in the place of those that are written anew. More often than that nobody is overtaken.
-const ATTEMPTS_MAX: usize = 64;
+/// How often it is looked whether something is left: what was found in a segment that was not sealed is found again in one that is, and
+/// behind what was rewritten there is nothing.
+const LOOKS_MAX: usize = 64;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,7 +68,7 @@ impl Store {
         executed: &mut Executed,
     ) -> Result<(), Interrupted> {
         let core = self.shared();
-        for _ in 0..ATTEMPTS_MAX {
+        for _ in 0..LOOKS_MAX {
             let parts = core.parts.load_full();
             let left = left_in(&parts, core.watermark.visible(), chosen)?;
             if left.open {
@@ -74,9 +76,15 @@ impl Store {
                 continue;
             }
             if left.segments.is_empty() {
-                return Ok(());
+                return self.trim_erased(chosen, job);
             }
-            for unit in Unit::rewriting(&parts.index, &left.segments) {
+            let units = Unit::rewriting(&parts.index, &left.segments, core.segment_bytes);
+            // Whoever holds them keeps the files.
+            drop(parts);
+            let ends = units.first().zip(units.last());
+            let _held =
+                ends.map(|(first, last)| core.hold_merges(first.first_position(), last.last_position()));
+            for unit in units {
                 let run = job.next_run();
                 let at = core.env.clock.now();
                 let written = unit.write(&run, &mut ErasedAt { chosen, at })?.ok_or(Interrupted::Stopped)?;
@@ -86,13 +94,24 @@ impl Store {
                     continue;
                 }
                 let number = run.number;
-                if !unit.publish(core, written, number)? {
-                    break;
-                }
+                unit.publish(core, written, number)?;
                 executed.note(core, number, events, segments);
             }
         }
-        Err(Interrupted::Overtaken)
+        Err(Interrupted::StillThere)
+    }
+
+    /// Runs that were made before may have tags of what was erased, which are not to be found on the disk any more either.
+    fn trim_erased(&self, chosen: &Chosen, job: &Job<'_>) -> Result<(), Interrupted> {
+        let positions = chosen.positions();
+        let has_erased = |run: &RunEntry| {
+            let file = run.file_span();
+            positions.within(file.first_position, file.end().previous()).next().is_some()
+        };
+        match self.shared().trim_runs(&has_erased, &|| job.may_go_on())? {
+            true => Ok(()),
+            false => Err(Interrupted::Stopped),
+        }
     }
 
     /// Seals everything that is written, also the segment that is appended to.

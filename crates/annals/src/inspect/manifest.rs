@@ -34,6 +34,10 @@ impl Inspector<'_> {
         let open = manifest.open.iter().map(|segment| segment.id).collect();
         self.fact("open_segments", Fact::Numbers(open));
         self.fact("runs", Fact::Numbers(manifest.runs.iter().map(|run| run.id).collect()));
+        let windows = manifest.runs.iter().filter(|run| run.file.is_some()).count() as u64;
+        if windows > 0 {
+            self.fact("runs_with_a_window", Fact::Number(windows));
+        }
         Ok(())
     }
 }

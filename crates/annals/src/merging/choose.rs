@@ -3,7 +3,7 @@
 //! Tiering with a fan-out of four, as in log-structured merge trees (O'Neil et al., 1996; "size-tiered" in Cassandra):
 //! four neighbours of one level become one run of the next. Runs are kept in the order of their positions and only
 //! neighbours are merged, so levels fall from old to new; where a small run stands before larger ones (a store was
-//! closed, a damaged run was made again) it counts as of their level.
+//! closed, a damaged run was made again) it counts as of their level; but not before one that cannot be merged now.
 
 use std::ops::Range;
 
@@ -17,9 +17,9 @@ const LOWEST_BYTES: u64 = 64 << 10;
 /// A run as the policy sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size {
-    /// Length of its file.
+    /// Length of its file, or of what falls to it of a file that is looked at through a window.
     pub(crate) bytes: u64,
-    /// Whether it can be merged: it is there, it is sound, and no other merge has it.
+    /// Whether it can be merged: it is there, it is sound, no other merge has it, and its segments are not about to be replaced.
     pub(crate) free: bool,
 }
 
@@ -69,7 +69,9 @@ pub(crate) fn most_in_order(runs: &[Size]) -> usize {
 fn levels(runs: &[Size]) -> Vec<u32> {
     let mut levels: Vec<u32> = runs.iter().map(|run| level(run.bytes)).collect();
     for index in (1..levels.len()).rev() {
-        levels[index - 1] = levels[index - 1].max(levels[index]);
+        if runs[index].free {
+            levels[index - 1] = levels[index - 1].max(levels[index]);
+        }
     }
     levels
 }
@@ -115,6 +117,17 @@ mod tests {
         assert_eq!(choose(&runs), Some(4..9));
         runs[6].free = false;
         assert_eq!(choose(&runs), None);
+    }
+
+    /// A large run of which segments are being written anew would otherwise have each small one merged with all that lies before it.
+    #[test]
+    fn small_runs_before_a_large_one_that_is_not_free_stay_small() {
+        let mut runs = free(&[100 * SMALL, SMALL, SMALL, SMALL, 100 * SMALL]);
+        assert_eq!(choose(&runs), Some(0..5));
+        runs[4].free = false;
+        assert_eq!(choose(&runs), None);
+        runs.insert(2, runs[2]);
+        assert_eq!(choose(&runs), Some(1..5));
     }
 
     #[test]

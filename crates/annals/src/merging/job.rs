@@ -2,7 +2,7 @@
 
 use super::length;
 use crate::core::Core;
-use crate::part::Part;
+use crate::part::{Part, RunPart};
 use crate::run_file::{RunFile, entry};
 use annals_format::names;
 use annals_index::{Merge, MergeError, MergeTarget, Run, RunIdentity};
@@ -67,6 +67,10 @@ impl Job {
 
     pub(super) fn has(&self, part: &Arc<Part>) -> bool {
         self.sources.iter().any(|source| Arc::ptr_eq(source, part))
+    }
+
+    pub(super) fn runs(&self) -> impl Iterator<Item = &RunPart> {
+        self.sources.iter().filter_map(|part| part.as_run())
     }
 
     pub(super) fn source_ids(&self) -> impl Iterator<Item = u64> + '_ {

@@ -1,14 +1,18 @@
 //! Merging runs, a step at a time, so that whoever does it can look in between whether something is more urgent.
 
 mod choose;
+mod held;
 mod job;
+mod trim;
 
 use crate::core::Core;
 use crate::part::Part;
+use annals_format::RunEntry;
 use annals_index::MergeError;
 use annals_vfs::sync::atomic::Ordering;
 use annals_wal::LogError;
 use choose::{Size, choose, choose_settled, most_in_order};
+use held::Held;
 use job::Job;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -34,6 +38,8 @@ pub(crate) struct Merges {
     settling: bool,
     /// Numbers of runs that were tried and do not go together with their neighbours.
     refused: BTreeSet<u64>,
+    /// What compaction is about to replace.
+    held: Option<Held>,
 }
 
 impl Core {
@@ -63,8 +69,11 @@ impl Core {
     pub(crate) fn merge_step(&self) -> Result<bool, LogError> {
         let mut merges = self.merges.lock();
         let parts = self.parts.load_full();
-        // A source that turned out to be damaged, or was replaced, ends its merge.
-        let gone = |job: &Job| !job.stands_in(&parts.index);
+        // A source that turned out to be damaged, was replaced, or is about to be, ends its merge.
+        let held = merges.held;
+        let gone = |job: &Job| {
+            !job.stands_in(&parts.index) || held.is_some_and(|held| job.runs().any(|run| held.has(run)))
+        };
         for job in merges.jobs.extract_if(.., |job| gone(job)) {
             job.abandon(self);
         }
@@ -127,7 +136,15 @@ impl Merges {
     fn choose(&self, parts: &[Arc<Part>]) -> Option<Range<usize>> {
         let sizes = sizes(parts, self);
         let settled = || choose_settled(&sizes[..runs_of(parts)]).filter(|_| self.settling);
-        choose(&sizes).or_else(settled)
+        choose(&sizes).or_else(settled).or_else(|| self.choose_waste(parts))
+    }
+
+    /// Whether a part can be merged.
+    fn is_free(&self, part: &Arc<Part>) -> bool {
+        let run = part.as_run().filter(|run| !run.is_missing() && !self.holds(run));
+        let entry = run.and_then(|run| run.entry());
+        let busy = self.jobs.iter().any(|job| job.has(part));
+        entry.is_some_and(|entry| !self.refused.contains(&entry.id)) && !busy
     }
 
     /// A merge that would fail again is not tried again before the store is opened the next time.
@@ -145,16 +162,14 @@ fn runs_of(parts: &[Arc<Part>]) -> usize {
 
 /// How many bytes the runs of parts have.
 fn length(parts: &[Arc<Part>]) -> u64 {
-    parts.iter().filter_map(|part| part.as_run()?.entry()).map(|entry| entry.length).sum()
+    parts.iter().filter_map(|part| part.as_run()?.entry()).map(RunEntry::bytes).sum()
 }
 
 fn sizes(parts: &[Arc<Part>], merges: &Merges) -> Vec<Size> {
     let size = |part: &Arc<Part>| {
         let run = part.as_run().filter(|run| !run.is_missing());
         let entry = run.and_then(|run| run.entry());
-        let busy = merges.jobs.iter().any(|job| job.has(part));
-        let free = entry.is_some_and(|entry| !merges.refused.contains(&entry.id)) && !busy;
-        Size { bytes: entry.map_or(0, |entry| entry.length), free }
+        Size { bytes: entry.map_or(0, RunEntry::bytes), free: merges.is_free(part) }
     };
     parts.iter().map(size).collect()
 }

@@ -163,7 +163,8 @@ impl Part {
     }
 
     /// How many different terms of a kind there are up to `last`, if that can be told without looking at each: not if the
-    /// index has events behind it (they may be in the middle of being written), and not of a damaged run.
+    /// index has events behind it (they may be in the middle of being written), and not of a run that is damaged or looked at through
+    /// a window.
     pub(crate) fn term_count(&self, kind: TermKind, last: Position) -> Option<u64> {
         let visible = last.events_since(self.first_position.previous());
         match &self.index {
@@ -171,7 +172,9 @@ impl Part {
                 let index = index.read();
                 (index.event_count() == visible).then(|| index.term_count(kind))
             }
-            PartIndex::Run(run) if run.last_position() <= last => Some(run.sound()?.term_count(kind)),
+            PartIndex::Run(run) if run.last_position() <= last => {
+                run.sound().filter(|run| run.is_whole()).map(|run| run.term_count(kind))
+            }
             PartIndex::Run(_) => None,
         }
     }

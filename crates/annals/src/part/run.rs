@@ -70,6 +70,19 @@ impl RunPart {
         &self.segments
     }
 
+    /// Those of its segments that lie within some positions, from one on up to and without another, and what the manifest says of the
+    /// run then; `None` if there are none.
+    pub(crate) fn within(
+        &self,
+        first: Position,
+        end: Position,
+    ) -> Option<(Option<RunEntry>, Vec<Arc<Segment>>)> {
+        let inside = |segment: &&Arc<Segment>| (first..end).contains(&segment.first_position());
+        let segments: Vec<_> = self.segments.iter().filter(inside).cloned().collect();
+        let entry = self.entry.and_then(|entry| entry.within(first, end));
+        (!segments.is_empty()).then_some((entry, segments))
+    }
+
     /// The file, unless it is missing, or has turned out to be damaged.
     pub(crate) fn sound(&self) -> Option<&Arc<Run>> {
         if self.damaged.load(Ordering::Relaxed) {
@@ -307,15 +320,18 @@ impl RunPart {
             return Ok(None);
         }
         let mapping = file.map(entry.length)?;
-        Ok(Run::open(mapping, &self.store_id, &identity(&entry)).ok())
+        let run = Run::open(mapping, &self.store_id, &identity(&entry)).ok();
+        Ok(run.map(|run| run.with_window(entry.first_position..entry.end())))
     }
 }
 
+/// What tells the file of a run from others.
 pub(crate) fn identity(entry: &RunEntry) -> RunIdentity {
+    let file = entry.file_span();
     RunIdentity {
         run_id: entry.id,
-        first_position: entry.first_position,
-        count: entry.count,
+        first_position: file.first_position,
+        count: file.count,
         length: entry.length,
         trailer_checksum: entry.trailer_checksum,
     }

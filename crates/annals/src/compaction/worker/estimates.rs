@@ -6,20 +6,18 @@
 
 use super::super::going::Going;
 use crate::error::ReadError;
-use crate::part::RunPart;
 use crate::view::View;
 use annals_compaction::{PlanOptions, Share};
-use annals_types::Position;
+use annals_format::SealedSegment;
 use annals_wal::Segment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
-use std::sync::Arc;
 
 /// So many events of a segment are looked at. If an eighth of a segment goes, one in 5000 looks finds nothing of it.
 const SAMPLES: u64 = 64;
 /// So many segments are looked at in one look at most; the next one goes on behind them.
 const SEGMENTS_TOGETHER: usize = 1024;
-/// Of so many bytes of segments what may go is measured and removed at once, if one part of the index does not have more.
+/// Of so many bytes of segments what may go is measured and removed at once.
 pub(super) const BYTES_TOGETHER: u64 = 1 << 30;
 
 /// What is known of one segment.
@@ -45,13 +43,7 @@ pub(super) struct Estimates {
 impl Estimates {
     /// The segments to look at next, and whether these are the last ones of a round through all.
     pub(super) fn next<'v>(&mut self, view: &'v View) -> (Vec<&'v Segment>, bool) {
-        let sealed = |segment: &Segment| {
-            segment.sealed_entry().is_some_and(|entry| entry.last_position() <= view.position())
-        };
-        let all: BTreeMap<u64, &Segment> = (view.parts.segments.iter())
-            .filter(|segment| sealed(segment))
-            .map(|segment| (segment.id(), &**segment))
-            .collect();
+        let all: BTreeMap<u64, &Segment> = sealed(view).map(|(segment, _)| (segment.id(), segment)).collect();
         self.known.retain(|id, estimate| {
             all.get(id)
                 .and_then(|segment| segment.sealed_entry())
@@ -74,7 +66,7 @@ impl Estimates {
         &mut self,
         view: &View,
         segment: &Segment,
-        going: &mut Going<'_>,
+        going: &mut Going,
     ) -> Result<(), ReadError> {
         let Some(entry) = segment.sealed_entry() else { return Ok(()) };
         let (id, edition) = (segment.id(), entry.edition());
@@ -88,8 +80,8 @@ impl Estimates {
         Ok(())
     }
 
-    /// The segments that are worth a survey, from the oldest on, of one part of the index at least, and of more as long as these have
-    /// so many bytes; and the guards that keep others that would be.
+    /// The segments that are worth a survey, from the oldest on, one at least, and more as long as these have so many bytes; and the
+    /// guards that keep others that would be.
     pub(super) fn worth(
         &self,
         view: &View,
@@ -98,32 +90,26 @@ impl Estimates {
         together: u64,
     ) -> (BTreeSet<u64>, Vec<String>) {
         let (mut chosen, mut guards, mut bytes) = (BTreeSet::new(), Vec::new(), 0);
-        for run in view.parts.index.iter().filter_map(|part| part.as_run()) {
-            let length = length(run);
-            if !share.is_reached_by_some(self.going(run, &|_| true), length) {
+        for (segment, entry) in sealed(view) {
+            if !share.is_reached_by_some(self.going(segment.id()), entry.length) {
                 continue;
             }
-            let held = run.segments().iter().filter_map(|segment| options.guard_of(last_of(segment)));
-            let free = self.going(run, &|segment| options.guard_of(last_of(segment)).is_none());
-            if !share.is_reached_by_some(free, length) {
-                held.for_each(|guard| {
-                    if !guards.contains(&guard.name) {
-                        guards.push(guard.name.clone());
-                    }
-                });
-            } else if chosen.is_empty() || bytes < together {
-                bytes += length;
-                chosen.extend(free_of(run, options));
+            match options.guard_of(entry.last_position()) {
+                Some(guard) if guards.contains(&guard.name) => {}
+                Some(guard) => guards.push(guard.name.clone()),
+                None if chosen.is_empty() || bytes < together => {
+                    bytes += entry.length;
+                    chosen.insert(segment.id());
+                }
+                None => {}
             }
         }
         (chosen, guards)
     }
 
-    /// About how many bytes of a run's segments may go, of those that count.
-    pub(super) fn going(&self, run: &RunPart, counts: &dyn Fn(&Segment) -> bool) -> u64 {
-        let counting = run.segments().iter().filter(|segment| counts(segment));
-        let estimates = counting.filter_map(|segment| self.known.get(&segment.id()));
-        estimates.map(|estimate| estimate.going.saturating_sub(estimate.denied)).fold(0, u64::saturating_add)
+    /// About how many bytes of a segment may go.
+    pub(super) fn going(&self, segment: u64) -> u64 {
+        self.known.get(&segment).map_or(0, |estimate| estimate.going.saturating_sub(estimate.denied))
     }
 
     /// What seems to go of these segments does not, or it failed.
@@ -141,21 +127,10 @@ impl Estimates {
     }
 }
 
-/// The segments of a run that no guard keeps.
-pub(super) fn free_of(run: &RunPart, options: &PlanOptions) -> Vec<u64> {
-    let segments = run.segments().iter();
-    let free = segments.filter(|segment| options.guard_of(last_of(segment)).is_none());
-    free.map(|segment: &Arc<Segment>| segment.id()).collect()
-}
-
-/// Bytes of the segments of a run.
-pub(super) fn length(run: &RunPart) -> u64 {
-    let lengths = run.segments().iter().filter_map(|segment| segment.sealed_entry());
-    lengths.map(|entry| entry.length).fold(0, u64::saturating_add)
-}
-
-fn last_of(segment: &Segment) -> Position {
-    segment.sealed_entry().map_or(Position::MAX, annals_format::SealedSegment::last_position)
+/// The sealed segments of a view, in the order of their positions.
+pub(super) fn sealed(view: &View) -> impl Iterator<Item = (&Segment, &SealedSegment)> {
+    let all = view.parts.segments.iter().filter_map(|segment| Some((&**segment, segment.sealed_entry()?)));
+    all.filter(|(_, entry)| entry.last_position() <= view.position())
 }
 
 /// About how many bytes of a segment may go, by some of its events, one of each stretch.
@@ -164,7 +139,7 @@ fn sample(
     segment: &Segment,
     length: u64,
     seed: u64,
-    going: &mut Going<'_>,
+    going: &mut Going,
 ) -> Result<u64, ReadError> {
     let events = segment.sealed_entry().map_or(0, |entry| entry.count);
     let samples = events.min(SAMPLES);

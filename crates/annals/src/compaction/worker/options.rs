@@ -77,7 +77,7 @@ impl CompactionOptions {
         self
     }
 
-    /// The segments of a run of the index are taken if at least this share of their bytes goes. Default: an eighth, so that at most
+    /// A segment is written anew if at least this share of its bytes goes. Default: an eighth, so that at most
     /// eight bytes are read, and seven written, for each one that goes.
     #[must_use]
     pub fn rewrite_from(mut self, share: Share) -> Self {

@@ -5,15 +5,13 @@ use super::super::handle::{CompactError, CompactionReport};
 use super::super::job::Job;
 use super::super::pace::Pace;
 use super::super::survey::{Blocked, Look, Scope, Surveyed};
-use super::estimates::{BYTES_TOGETHER, Estimates, free_of, length};
+use super::estimates::{BYTES_TOGETHER, Estimates, sealed};
 use super::options::CompactionOptions;
 use crate::error::ReadError;
 use crate::retention::RetentionRound;
 use crate::view::View;
 use annals_compaction::{Action, Kept, PlanOptions, Share};
-use annals_types::Position;
-use annals_wal::Segment;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How often segments are read for a survey at most.
@@ -27,7 +25,7 @@ const LOOKING: u16 = 100;
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) estimates: Estimates,
-    /// It has failed: parts of the index are compacted one by one, so that one that cannot be does not keep the others.
+    /// It has failed: segments are compacted one by one, so that one that cannot be does not keep the others.
     singly: bool,
     /// Rounds until streams are measured again whose bytes are limited, and how many there were to be the last time.
     measure_in: (u32, u32),
@@ -72,6 +70,8 @@ impl Round<'_> {
         let together = if memory.singly { 0 } else { BYTES_TOGETHER };
         let (chosen, guards) = memory.estimates.worth(&view, self.options.rewrite_from, &options, together);
         outcome.guards = guards;
+        // Whoever holds a view keeps the files that it shows.
+        drop(view);
         if chosen.is_empty() {
             memory.singly = false;
             return Ok(outcome);
@@ -137,13 +137,14 @@ impl Round<'_> {
         let view = self.job.begin()?;
         let options = self.job.minding_guards(&view)?;
         match self.survey(&view, &options, chosen, estimates)? {
-            Some(surveyed) => self.job.carry_out(&view, surveyed).map(|(report, _)| report),
+            Some(surveyed) => self.job.carry_out(view, surveyed),
             None => Ok(CompactionReport { stopped: true, ..CompactionReport::default() }),
         }
     }
 
-    /// A survey of what was chosen; of what turns out not to be worth it no more, and of what keeps much of it, too. Each look is sound
-    /// by itself, so the last one counts, whatever else it would have led to. `None` if it was told to end.
+    /// A survey of what was chosen, and of small neighbours that may become one with it; then without what turns out not to be worth it,
+    /// and with what keeps much of it. Each look is sound by itself, so the last one counts, whatever else it would have led to. `None`
+    /// if it was told to end.
     fn survey(
         &self,
         view: &View,
@@ -162,12 +163,17 @@ impl Round<'_> {
                 self.job.may_go_on()
             };
             let segment_bytes = self.job.store.shared().segment_bytes;
-            let scope = Scope { view, segment_bytes, options, only: Some(&chosen), passed: &passed };
+            let looked_at = with_small_neighbours(view, options, &chosen, segment_bytes);
+            let scope = Scope { view, segment_bytes, options, only: Some(&looked_at), passed: &passed };
             let Some(look) = scope.look(&forced)? else { return Ok(None) };
             let before = (chosen.len(), forced.len());
-            let denied = self.weigh(view, options, &look, estimates, (&mut chosen, &mut forced));
+            let denied = self.weigh(options, &look, estimates, (&mut chosen, &mut forced));
             last = Some(look.surveyed);
-            if (chosen.len(), forced.len()) == before && denied.is_empty() {
+            // Of those that others have kept more may go once these go as well.
+            if (chosen.len(), forced.len()) != before {
+                continue;
+            }
+            if denied.is_empty() {
                 break;
             }
             estimates.deny(&denied);
@@ -179,49 +185,67 @@ impl Round<'_> {
     /// What a look says of which segments should have been chosen. Told are those that should not.
     fn weigh(
         &self,
-        view: &View,
         options: &PlanOptions,
         look: &Look,
         estimates: &Estimates,
         (chosen, forced): (&mut BTreeSet<u64>, &mut BTreeSet<u64>),
     ) -> BTreeSet<u64> {
         let share = self.options.rewrite_from;
-        let planned: HashMap<u64, _> =
-            look.surveyed.plan.segments.iter().map(|segment| (segment.figures.segment_id, segment)).collect();
-        let credit = |first: Position| look.credit.get(&first).copied().unwrap_or(0);
         let mut denied = BTreeSet::new();
-        for run in view.parts.index.iter().filter_map(|part| part.as_run()) {
-            let segments = run.segments().iter();
-            let surveyed = segments.clone().any(|segment| chosen.contains(&segment.id()));
-            let for_others: u64 = segments.clone().map(|segment| credit(segment.first_position())).sum();
-            if !surveyed {
-                let going =
-                    estimates.going(run, &|segment: &Segment| free_of(run, options).contains(&segment.id()));
-                if for_others > 0 && share.is_reached_by_some(going.saturating_add(for_others), length(run)) {
-                    chosen.extend(free_of(run, options));
+        for segment in look.surveyed.plan.segments.iter().filter(|segment| segment.figures.sealed) {
+            let figures = &segment.figures;
+            let id = figures.segment_id;
+            let for_others = look.credit.get(&figures.first_position).copied().unwrap_or(0);
+            if !figures.surveyed {
+                let going = estimates.going(id).saturating_add(for_others);
+                let free = options.guard_of(figures.last_position).is_none();
+                if for_others > 0 && free && share.is_reached_by_some(going, figures.bytes) {
+                    chosen.insert(id);
                 }
                 continue;
             }
-            let own = segments.clone().filter_map(|segment| planned.get(&segment.id()));
-            let going: u64 = own.clone().map(|segment| segment.figures.going_bytes).sum();
-            if !share.is_reached_by_some(going.saturating_add(for_others), length(run)) {
-                denied.extend(
-                    run.segments().iter().map(|segment| segment.id()).filter(|id| chosen.contains(id)),
-                );
-                continue;
-            }
-            for segment in own.filter(|segment| segment.action == Action::Keep(Kept::TooLittle)) {
-                let figures = &segment.figures;
-                if options.is_worth(
-                    figures.going_bytes.saturating_add(credit(figures.first_position)),
-                    figures.bytes,
-                ) {
-                    forced.insert(figures.segment_id);
-                }
+            let going = figures.going_bytes.saturating_add(for_others);
+            if !share.is_reached_by_some(going, figures.bytes) {
+                denied.extend(Some(id).filter(|id| chosen.contains(id)));
+            } else if segment.action == Action::Keep(Kept::TooLittle)
+                && options.is_worth(going, figures.bytes)
+            {
+                forced.insert(id);
             }
         }
         denied
     }
+}
+
+/// What was chosen, and on either side of each of them segments of which so little is left that they may become one with it, up to a
+/// full one.
+fn with_small_neighbours(
+    view: &View,
+    options: &PlanOptions,
+    chosen: &BTreeSet<u64>,
+    segment_bytes: u64,
+) -> BTreeSet<u64> {
+    let segments: Vec<(u64, u64, bool)> = sealed(view)
+        .map(|(segment, entry)| {
+            (segment.id(), entry.length, options.guard_of(entry.last_position()).is_none())
+        })
+        .collect();
+    let mut all = chosen.clone();
+    let mut add = |side: &mut dyn Iterator<Item = &(u64, u64, bool)>| {
+        let mut bytes = 0;
+        for (id, length, free) in side {
+            bytes += length;
+            if !free || Share::QUARTER.is_reached_by_some(*length, segment_bytes) || bytes > segment_bytes {
+                break;
+            }
+            all.insert(*id);
+        }
+    };
+    for (at, _) in segments.iter().enumerate().filter(|(_, (id, ..))| chosen.contains(id)) {
+        add(&mut segments[..at].iter().rev());
+        add(&mut segments[at + 1..].iter());
+    }
+    all
 }
 
 /// How the plans of the worker are made.

@@ -6,6 +6,7 @@ mod compressed;
 mod crashes;
 mod removed;
 mod threads;
+mod windows;
 mod worker;
 
 use crate::common::{World, events_of};

@@ -4,7 +4,7 @@ use super::{compact, fill, keep, seen};
 use crate::common::{World, verified};
 use annals::{
     CompactError, CompactionOptions, CompactionReport, Event, Expected, NewEvent, Options, Position, Query,
-    RetentionRule, RetentionScope, Share, Store,
+    ReadError, RetentionRule, RetentionScope, Share, Store,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -101,9 +101,10 @@ fn a_round_removes_what_is_worth_it_and_leaves_little_alone() {
     let world = World::new(43);
     let store = world.open();
     fill(&store, 7, 40);
-    // A twentieth of the events.
-    keep(&store, 38);
-    assert!(store.compaction().all(true).plan().unwrap().goes().0 > 5);
+    // A fifteenth of the events of one segment.
+    let rule = RetentionRule::new().max_count(38);
+    store.retention().set(&RetentionScope::stream("session-1"), &rule).unwrap();
+    assert_eq!(store.compaction().all(true).plan().unwrap().goes().0, 2);
     assert_eq!(store.compact_if_worth().unwrap(), CompactionReport::default());
     assert_eq!(store.compaction_state().looks, 1);
     keep(&store, 20);
@@ -117,6 +118,33 @@ fn a_round_removes_what_is_worth_it_and_leaves_little_alone() {
     assert_eq!(store.compaction_state().events_removed, removed_by_ledger(&store));
     let reader = world.options().read_only(true).open("memory").unwrap();
     assert!(matches!(reader.compact_if_worth(), Err(CompactError::ReadOnly)));
+}
+
+/// Of three segments the first and the last were worth it. What the one between had of a stream stayed, and what came behind it went.
+#[test]
+fn a_stream_does_not_lose_what_lies_behind_a_segment_that_nobody_looks_at() {
+    let world = World::new(52);
+    let store = world.open();
+    let append = |stream: &str, bytes: usize| {
+        let event = NewEvent::new("said", vec![7; bytes]);
+        store.append(stream, Expected::Any, &[event]).unwrap().last_position
+    };
+    let mut positions = Vec::new();
+    for (events, others) in [(15, 0), (1, 15), (15, 0), (15, 0)] {
+        positions.extend((0..events).map(|_| append("session-1", if events == 1 { 10 } else { 1000 })));
+        for _ in 0..others {
+            append("account-1", 1000);
+        }
+    }
+    store.maintain().unwrap();
+    keep(&store, 1);
+    while store.compact_if_worth().unwrap().events_removed > 0 {}
+    let gone =
+        |position: &Position| matches!(store.view().event_at(*position), Err(ReadError::Removed { .. }));
+    let gone: Vec<bool> = positions.iter().map(gone).collect();
+    assert!(gone[0] && gone.is_sorted_by(|one, next| one >= next), "{gone:?}");
+    store.close().unwrap();
+    assert_eq!(verified(&world.disk()), [] as [String; 0]);
 }
 
 #[test]
