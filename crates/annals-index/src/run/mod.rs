@@ -127,6 +127,7 @@ impl Run {
     ) -> Result<(), Damage> {
         let before = out.len();
         let result = self.read_positions(postings, postings.ordinals(from, limit), out);
+        let result = result.and_then(|()| self.check_inside(postings, &out[before..]));
         if result.is_err() {
             out.truncate(before);
         }

@@ -68,6 +68,17 @@ impl Run {
         if self.is_whole() { Ok(Some(postings)) } else { self.cut(postings) }
     }
 
+    /// Checks that positions are inside that two searches have taken for it: in a list that is out of order they need not be.
+    #[inline]
+    pub(super) fn check_inside(&self, postings: &Postings, positions: &[Position]) -> Result<(), Damage> {
+        let (Some(first), Some(last)) = (positions.first(), positions.last()) else { return Ok(()) };
+        if self.is_whole() || (*first >= self.first_position() && *last <= self.last_position()) {
+            return Ok(());
+        }
+        let at = self.place(postings.place);
+        Err(Damage::new(at, "positions of a term", first.get(), self.first_position().get()))
+    }
+
     #[cold]
     fn cut(&self, postings: Postings) -> Result<Option<Postings>, Damage> {
         let up_to = |end: u64| match end.checked_sub(1) {
