@@ -3,6 +3,7 @@
 mod age;
 mod effective;
 mod error;
+mod object;
 mod rule;
 mod scope;
 mod written;

@@ -2,6 +2,7 @@
 
 use super::age::MaxAge;
 use super::error::RuleError;
+use super::object::Object;
 use super::rule::{RetentionRule, Setting};
 use annals_types::{Clock, Version};
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,7 @@ struct Written {
 )]
 enum Age {
     Word(String),
-    Limit(WrittenAge),
+    Limit(Object<WrittenAge>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,8 +77,8 @@ impl RetentionRule {
         if json.len() > Self::JSON_BYTES_MAX {
             return Err(RuleError::TooLong { bytes: json.len(), most: Self::JSON_BYTES_MAX });
         }
-        let written = serde_json::from_slice(json).map_err(|error| RuleError::Json(error.to_string()))?;
-        Self::of_written(written)
+        let read = serde_json::from_slice(json).map_err(|error| RuleError::Json(error.to_string()));
+        read.and_then(|Object(written)| Self::of_written(written))
     }
 
     fn to_written(&self) -> Written {
@@ -90,13 +91,13 @@ impl RetentionRule {
             max_age: match self.max_age {
                 Setting::Inherit => None,
                 Setting::Keep => Some(Age::Word(KEEP.to_owned())),
-                Setting::Limit(age) => Some(Age::Limit(WrittenAge {
+                Setting::Limit(age) => Some(Age::Limit(Object(WrittenAge {
                     seconds: age.seconds(),
                     clock: match age.clock() {
                         Clock::Occurred => WrittenClock::Occurred,
                         Clock::Recorded => WrittenClock::Recorded,
                     },
-                })),
+                }))),
             },
             max_count: number(self.max_count),
             max_bytes: number(self.max_bytes),
@@ -118,7 +119,7 @@ impl RetentionRule {
         let max_age = match written.max_age {
             None => Setting::Inherit,
             Some(Age::Word(said)) => word("max_age", &said).map(|()| Setting::Keep)?,
-            Some(Age::Limit(WrittenAge { seconds, clock })) => {
+            Some(Age::Limit(Object(WrittenAge { seconds, clock }))) => {
                 let clock = match clock {
                     WrittenClock::Occurred => Clock::Occurred,
                     WrittenClock::Recorded => Clock::Recorded,
@@ -148,7 +149,8 @@ impl Serialize for RetentionRule {
 /// As a part of other JSON.
 impl<'de> Deserialize<'de> for RetentionRule {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::of_written(Written::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        let Object(written) = Object::deserialize(deserializer)?;
+        Self::of_written(written).map_err(serde::de::Error::custom)
     }
 }
 
@@ -227,7 +229,12 @@ mod tests {
             (r#"{"truncate_before":"keep"}"#, "invalid type"),
             ("", "EOF"),
             ("{", "EOF"),
-            ("[]x", "trailing"),
+            ("{}x", "trailing"),
+            // Not a rule that says nothing, by which the one before would be taken back.
+            ("[]", "expected a JSON object"),
+            (r#"["keep",3]"#, "expected a JSON object"),
+            ("null", "expected a JSON object"),
+            (r#"{"max_age":[60,"recorded"]}"#, "max_age"),
         ] {
             let said = rule(json).map_or_else(|error| error.to_string(), |rule| panic!("{rule:?} of {json}"));
             assert!(said.contains(told), "{json}: {said}");
