@@ -2,8 +2,9 @@
 
 use crate::condition::Condition;
 use crate::criteria::{Criteria, check_terms};
-use crate::retention;
+use crate::retention::{RETENTION_STREAM, RetentionEvent};
 use crate::schema::{Checked, system};
+use crate::system_event::SystemEvent;
 use annals_format::{FrameBuilder, FrameStamp};
 use annals_index::{TermKey, TermKind};
 use annals_types::{
@@ -112,9 +113,9 @@ impl Batch {
     /// The limit that the stream's name, the event or the batch does not keep; [`Invalid::SystemStream`] for a stream of the store's own
     /// (the name begins with `$annals.`) and an event that the store would not write there itself. The batch is then as before.
     pub fn push(&mut self, stream: &str, event: &NewEvent<'_>) -> Result<(), Invalid> {
-        let retains = stream == retention::RETENTION_STREAM;
+        let retains = stream == RETENTION_STREAM;
         if retains {
-            retention::check(event)?;
+            RetentionEvent::check_new(event)?;
         }
         let registers = !retains && stream.starts_with('$') && system::check(stream, event)?;
         self.push_own(stream, event)?;

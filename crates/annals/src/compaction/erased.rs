@@ -5,12 +5,10 @@
 
 use super::ledger::{ERASED, LEDGER_STREAM, SCHEMA_VERSION};
 use crate::error::ReadError;
-use crate::query::Query;
+use crate::paged::Paged;
 use crate::store::Store;
-use crate::view::View;
 use annals_types::{ContentType, Erasure, EventRef, NewEvent, Position, Timestamp, Version};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
 use std::iter::FusedIterator;
 
 /// So many erased events one event of the ledger tells.
@@ -156,35 +154,14 @@ impl WrittenPart {
 
 /// The events whose payloads were erased, from [`Store::erased_events`].
 #[derive(Debug)]
-pub struct ErasedEvents {
-    view: View,
-    ready: VecDeque<ErasedEvent>,
-    /// The version of the ledger from which it goes on; `None` behind the last one.
-    next: Option<Version>,
-}
+pub struct ErasedEvents(Paged<ErasedEvent>);
 
 impl Store {
     /// The events whose payloads were erased, as the ledger tells them: in the order in which that was done, and with ascending positions
     /// each time.
     #[must_use]
     pub fn erased_events(&self) -> ErasedEvents {
-        ErasedEvents { view: self.view(), ready: VecDeque::new(), next: Some(Version::FIRST) }
-    }
-}
-
-impl ErasedEvents {
-    fn fill(&mut self, from: Version) -> Result<(), ReadError> {
-        let mut last = None;
-        for event in self.view.read(Query::stream(LEDGER_STREAM).from_version(from).limit(PAGE))? {
-            let event = event?;
-            last = Some(event.version);
-            if let Some(mut part) = WrittenPart::of(&event)? {
-                let events = std::mem::take(&mut part.events);
-                self.ready.extend(events.into_iter().filter_map(|event| event.event(&part)));
-            }
-        }
-        self.next = last.map(Version::next);
-        Ok(())
+        ErasedEvents(Paged::new(self.view(), LEDGER_STREAM, PAGE))
     }
 }
 
@@ -192,15 +169,13 @@ impl Iterator for ErasedEvents {
     type Item = Result<ErasedEvent, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(ready) = self.ready.pop_front() {
-                return Some(Ok(ready));
+        self.0.next_by(|_, event, ready| {
+            if let Some(mut part) = WrittenPart::of(event)? {
+                let events = std::mem::take(&mut part.events);
+                ready.extend(events.into_iter().filter_map(|event| event.event(&part)));
             }
-            if let Err(error) = self.fill(self.next?) {
-                self.next = None;
-                return Some(Err(error));
-            }
-        }
+            Ok(())
+        })
     }
 }
 

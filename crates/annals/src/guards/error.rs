@@ -15,7 +15,7 @@ pub enum GuardError {
         bytes: usize,
     },
     /// There is no guard with this name.
-    #[error("there is no guard {name:?}: set it first")]
+    #[error("there is no guard {name:?}")]
     NotFound {
         /// The name.
         name: String,

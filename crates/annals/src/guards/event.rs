@@ -1,22 +1,19 @@
 //! Events of the stream `$annals.guards`: where guards stand, and that they are gone.
 
+use crate::system_event::SystemEvent;
 use annals_compaction::Guard;
-use annals_types::{ContentType, EventRef, Invalid, NewEvent, PayloadError, Position};
+use annals_types::{NewEvent, Position};
 use serde::{Deserialize, Serialize};
 
 /// The stream of guards.
 pub(crate) const GUARDS_STREAM: &str = "$annals.guards";
-/// The version of the shape of its events.
-const SCHEMA_VERSION: u32 = 1;
-/// More than a name of 256 bytes takes, each of them escaped.
-const JSON_BYTES_MAX: usize = 2 << 10;
 
 const SET: &str = "$annals.GuardSet";
 const REMOVED: &str = "$annals.GuardRemoved";
 
 /// What an event of the stream says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum GuardEvent {
+pub(crate) enum GuardEvent {
     /// The guard is done with everything up to this position, if it does not stand further on already.
     Set(String, Position),
     /// There is no such guard any more.
@@ -47,25 +44,16 @@ impl GuardEvent {
                 (REMOVED, serde_json::to_string(&WrittenName { name: name.clone() }))
             }
         };
-        NewEvent::json(event_type, json.unwrap_or_default()).with_schema_version(SCHEMA_VERSION)
+        NewEvent::json(event_type, json.unwrap_or_default()).with_schema_version(Self::SCHEMA_VERSION)
     }
+}
 
-    /// From an event of the stream; `None` if this program does not know such events.
-    ///
-    /// # Errors
-    /// That its payload is damaged.
-    pub(super) fn of(event: &EventRef<'_>) -> Result<Option<Self>, PayloadError> {
-        match event.data() {
-            Ok(data) => Ok(Self::read(event.event_type, event.schema_version, event.content_type, &data)),
-            Err(error) if error.is_damage() => Err(error),
-            Err(_) => Ok(None),
-        }
-    }
+impl SystemEvent for GuardEvent {
+    const SCHEMA_VERSION: u32 = 1;
+    /// More than a name of 256 bytes takes, each of them escaped.
+    const JSON_BYTES_MAX: usize = 2 << 10;
 
-    fn read(event_type: &str, version: u32, content_type: ContentType, data: &[u8]) -> Option<Self> {
-        if version != SCHEMA_VERSION || content_type != ContentType::JSON || data.len() > JSON_BYTES_MAX {
-            return None;
-        }
+    fn from_json(event_type: &str, data: &[u8]) -> Option<Self> {
         let read = match event_type {
             SET => {
                 let WrittenGuard { name, position } = serde_json::from_slice(data).ok()?;
@@ -87,17 +75,10 @@ pub(super) fn can_be_named(name: &str) -> bool {
     (1..=Guard::NAME_BYTES_MAX).contains(&name.len())
 }
 
-/// Whether a caller may append an event to the stream: only what the store would write itself, so that a copy of a store can be
-/// made event by event.
-#[cold]
-pub(crate) fn check(event: &NewEvent<'_>) -> Result<(), Invalid> {
-    let known = GuardEvent::read(&event.event_type, event.schema_version, event.content_type, &event.data);
-    known.map(drop).ok_or(Invalid::SystemStream)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use annals_types::Invalid;
 
     #[test]
     fn what_is_written_is_read_as_the_same_and_anything_else_is_refused() {
@@ -108,9 +89,10 @@ mod tests {
             GuardEvent::Removed(longest),
         ] {
             let new = event.to_new();
-            check(&new).unwrap();
-            assert_eq!(GuardEvent::read(&new.event_type, 1, ContentType::JSON, &new.data), Some(event));
-            assert_eq!(check(&new.clone().with_schema_version(2)), Err(Invalid::SystemStream));
+            GuardEvent::check_new(&new).unwrap();
+            assert_eq!(GuardEvent::from_json(&new.event_type, &new.data), Some(event));
+            let newer = new.clone().with_schema_version(2);
+            assert_eq!(GuardEvent::check_new(&newer), Err(Invalid::SystemStream));
         }
         let long = format!(r#"{{"name":"{}"}}"#, "x".repeat(Guard::NAME_BYTES_MAX + 1));
         for (event_type, data) in [
@@ -118,12 +100,13 @@ mod tests {
             (SET, r#"{"name":"mails"}"#),
             (SET, r#"{"name":"mails","position":-1}"#),
             (SET, r#"{"name":"mails","position":1,"by":"me"}"#),
+            (SET, r#"["mails",1]"#),
             (REMOVED, r#"{"name":"mails","position":1}"#),
             (REMOVED, &long),
             ("$annals.Other", r#"{"name":"mails"}"#),
         ] {
             let event = NewEvent::json(event_type, data.to_owned());
-            assert_eq!(check(&event), Err(Invalid::SystemStream), "{data}");
+            assert_eq!(GuardEvent::check_new(&event), Err(Invalid::SystemStream), "{data}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::event::{GUARDS_STREAM, GuardEvent};
 use crate::error::ReadError;
 use crate::query::Query;
+use crate::system_event::SystemEvent;
 use crate::view::View;
 use annals_index::{TermKey, TermKind};
 use annals_types::planted::{Bug, planted};

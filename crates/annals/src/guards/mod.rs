@@ -12,5 +12,5 @@ mod known;
 pub use error::GuardError;
 pub use handle::{GuardInfo, Guards};
 
-pub(crate) use event::{GUARDS_STREAM, check};
+pub(crate) use event::{GUARDS_STREAM, GuardEvent};
 pub(crate) use known::SharedGuards;

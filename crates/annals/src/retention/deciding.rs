@@ -9,6 +9,7 @@ use super::event::{RETENTION_STREAM, RetentionEvent};
 use super::rules::{Log, Rules};
 use crate::batch::{Batch, BatchStream};
 use crate::error::{AppendError, ReadError};
+use crate::system_event::SystemEvent;
 use annals_types::planted::{Bug, planted};
 use annals_types::{Expected, Invalid, Position, Version};
 

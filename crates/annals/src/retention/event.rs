@@ -1,15 +1,12 @@
 //! Events of the stream `$annals.retention`: rules, and what was truncated, deleted or closed.
 
+use crate::system_event::SystemEvent;
 use annals_compaction::{RetentionRule, RetentionScope, RuleError};
-use annals_types::{ContentType, EventRef, Invalid, NewEvent, PayloadError, Position, Version};
+use annals_types::{NewEvent, Position, Version};
 use serde::{Deserialize, Serialize};
 
 /// The stream of rules.
 pub(crate) const RETENTION_STREAM: &str = "$annals.retention";
-/// The version of the shape of its events.
-const SCHEMA_VERSION: u32 = 1;
-/// More than a rule with a name of 1024 bytes takes, each of them escaped.
-const JSON_BYTES_MAX: usize = 8 << 10;
 
 const RULE_SET: &str = "$annals.RetentionRuleSet";
 const TRUNCATED: &str = "$annals.StreamTruncated";
@@ -92,52 +89,7 @@ impl RetentionEvent {
                 (LOG_TRUNCATED, json(serde_json::to_string(&WrittenPosition { through: through.get() })))
             }
         };
-        NewEvent::json(event_type, data).with_schema_version(SCHEMA_VERSION)
-    }
-
-    /// From an event of the stream; `None` if this program does not know such events.
-    ///
-    /// # Errors
-    /// That its payload is damaged. What it hides must not be shown, and nobody needs a newer program for it.
-    pub(crate) fn of(event: &EventRef<'_>) -> Result<Option<Self>, PayloadError> {
-        match event.data() {
-            Ok(data) => Ok(Self::read(event.event_type, event.schema_version, event.content_type, &data)),
-            Err(error) if error.is_damage() => Err(error),
-            Err(_) => Ok(None),
-        }
-    }
-
-    fn read(event_type: &str, version: u32, content_type: ContentType, data: &[u8]) -> Option<Self> {
-        if version != SCHEMA_VERSION || content_type != ContentType::JSON || data.len() > JSON_BYTES_MAX {
-            return None;
-        }
-        let read = match event_type {
-            RULE_SET => {
-                let WrittenRule { scope, name, rule } = serde_json::from_slice(data).ok()?;
-                let scope = match (scope, name) {
-                    (WrittenKind::Store, None) => RetentionScope::Store,
-                    (WrittenKind::Category, Some(name)) => RetentionScope::Category(name),
-                    (WrittenKind::Stream, Some(name)) => RetentionScope::Stream(name),
-                    _ => return None,
-                };
-                RetentionEvent::Rule(scope, rule)
-            }
-            LOG_TRUNCATED => {
-                let WrittenPosition { through } = serde_json::from_slice(data).ok()?;
-                RetentionEvent::LogTruncated(Position::new(through))
-            }
-            TRUNCATED | DELETED | TOMBSTONED => {
-                let WrittenFloor { stream, before } = serde_json::from_slice(data).ok()?;
-                let before = Version::new(before);
-                match event_type {
-                    TRUNCATED => RetentionEvent::Truncated(stream, before),
-                    DELETED => RetentionEvent::Deleted(stream, before),
-                    _ => RetentionEvent::Tombstoned(stream, before),
-                }
-            }
-            _ => return None,
-        };
-        read.check().ok().map(|()| read)
+        NewEvent::json(event_type, data).with_schema_version(Self::SCHEMA_VERSION)
     }
 
     fn check(&self) -> Result<(), RuleError> {
@@ -166,18 +118,46 @@ impl RetentionEvent {
     }
 }
 
-/// Whether a caller may append an event to the stream: only what the store would write itself, so that a copy of a store can be
-/// made event by event.
-#[cold]
-pub(crate) fn check(event: &NewEvent<'_>) -> Result<(), Invalid> {
-    let known =
-        RetentionEvent::read(&event.event_type, event.schema_version, event.content_type, &event.data);
-    known.map(drop).ok_or(Invalid::SystemStream)
+impl SystemEvent for RetentionEvent {
+    const SCHEMA_VERSION: u32 = 1;
+    /// More than a rule with a name of 1024 bytes takes, each of them escaped.
+    const JSON_BYTES_MAX: usize = 8 << 10;
+
+    fn from_json(event_type: &str, data: &[u8]) -> Option<Self> {
+        let read = match event_type {
+            RULE_SET => {
+                let WrittenRule { scope, name, rule } = serde_json::from_slice(data).ok()?;
+                let scope = match (scope, name) {
+                    (WrittenKind::Store, None) => RetentionScope::Store,
+                    (WrittenKind::Category, Some(name)) => RetentionScope::Category(name),
+                    (WrittenKind::Stream, Some(name)) => RetentionScope::Stream(name),
+                    _ => return None,
+                };
+                RetentionEvent::Rule(scope, rule)
+            }
+            LOG_TRUNCATED => {
+                let WrittenPosition { through } = serde_json::from_slice(data).ok()?;
+                RetentionEvent::LogTruncated(Position::new(through))
+            }
+            TRUNCATED | DELETED | TOMBSTONED => {
+                let WrittenFloor { stream, before } = serde_json::from_slice(data).ok()?;
+                let before = Version::new(before);
+                match event_type {
+                    TRUNCATED => RetentionEvent::Truncated(stream, before),
+                    DELETED => RetentionEvent::Deleted(stream, before),
+                    _ => RetentionEvent::Tombstoned(stream, before),
+                }
+            }
+            _ => return None,
+        };
+        read.check().ok().map(|()| read)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use annals_types::Invalid;
 
     #[test]
     fn what_is_written_is_read_as_the_same_and_anything_else_is_refused() {
@@ -193,22 +173,27 @@ mod tests {
             RetentionEvent::LogTruncated(Position::new(9)),
         ] {
             let new = event.to_new();
-            check(&new).unwrap();
-            let read = RetentionEvent::read(&new.event_type, 1, ContentType::JSON, &new.data);
+            RetentionEvent::check_new(&new).unwrap();
+            let read = RetentionEvent::from_json(&new.event_type, &new.data);
             assert_eq!(read, Some(event));
-            assert_eq!(check(&new.clone().with_schema_version(2)), Err(Invalid::SystemStream));
+            let newer = new.clone().with_schema_version(2);
+            assert_eq!(RetentionEvent::check_new(&newer), Err(Invalid::SystemStream));
         }
         for (event_type, data) in [
             (RULE_SET, r#"{"scope":"store","name":"x","rule":{}}"#),
             (RULE_SET, r#"{"scope":"stream","rule":{}}"#),
             (RULE_SET, r#"{"scope":"category","name":"c","rule":{"truncate_before":3}}"#),
             (RULE_SET, r#"{"scope":"stream","name":"$annals.schemas","rule":{}}"#),
+            (RULE_SET, r#"{"scope":"store","rule":[]}"#),
+            (RULE_SET, r#"["store",null,{}]"#),
+            (TRUNCATED, r#"["s",1]"#),
             (TRUNCATED, r#"{"stream":"s","before":0}"#),
             (DELETED, r#"{"stream":"","before":1}"#),
             (DELETED, r#"{"stream":"s","before":1,"why":"x"}"#),
             ("$annals.Other", "{}"),
         ] {
-            assert_eq!(check(&NewEvent::json(event_type, data)), Err(Invalid::SystemStream), "{data}");
+            let event = NewEvent::json(event_type, data);
+            assert_eq!(RetentionEvent::check_new(&event), Err(Invalid::SystemStream), "{data}");
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::erasure::ERASURE_STREAM;
 use crate::error::{AppendError, ReadError};
 use crate::guards::GUARDS_STREAM;
 use crate::store::Store;
+use crate::system_event::SystemEvent;
 use crate::view::View;
 use annals_compaction::{Effective, RetentionRule, RetentionScope, effective};
 use annals_index::{TermKey, TermKind};
@@ -82,7 +83,8 @@ impl Retention {
     /// ```
     ///
     /// # Errors
-    /// [`RetentionError::Rule`]; otherwise as [`RetentionError`] says.
+    /// [`RetentionError::Rule`]; [`RetentionError::NoStream`] if a stream is to be truncated that never had an event; otherwise as
+    /// [`RetentionError`] says.
     pub fn set(
         &self,
         scope: &RetentionScope,
@@ -91,6 +93,9 @@ impl Retention {
         rule.check(scope)?;
         let view = self.store.view();
         if let (Some(stream), Some(before)) = (scope.name(), rule.before()) {
+            if last_version(&view, stream)? == Version::ZERO {
+                return Err(RetentionError::NoStream { stream: stream.into() });
+            }
             self.not_below_floor(&view, stream, before)?;
         }
         let known = rule_in(&view, scope)?.unwrap_or_default();

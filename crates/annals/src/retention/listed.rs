@@ -4,10 +4,11 @@ use super::event::{RETENTION_STREAM, RetentionEvent};
 use super::handle::{own, rule_in, rule_of};
 use super::rules::Log;
 use crate::error::ReadError;
-use crate::query::Query;
+use crate::paged::Paged;
+use crate::system_event::SystemEvent;
 use crate::view::View;
 use annals_compaction::{RetentionRule, RetentionScope};
-use annals_types::Version;
+use annals_types::{EventRef, Version};
 use std::collections::VecDeque;
 use std::iter::FusedIterator;
 
@@ -31,12 +32,7 @@ pub struct RetentionEntry {
 /// Everything that was said of retention, scope by scope. Made by [`Retention::list`](crate::Retention::list); memory is bounded however
 /// many streams there are. An error ends it.
 #[derive(Debug)]
-pub struct RetentionEntries {
-    view: View,
-    ready: VecDeque<RetentionEntry>,
-    /// The version of the next event to look at; `None` behind the last one.
-    next: Option<Version>,
-}
+pub struct RetentionEntries(Paged<RetentionEntry>);
 
 impl RetentionEntries {
     pub(super) fn new(view: View) -> Result<Self, ReadError> {
@@ -45,59 +41,41 @@ impl RetentionEntries {
         if let Some(rule) = rule_in(&view, &RetentionScope::Store)? {
             ready.push_back(entry(RetentionScope::Store, rule));
         }
-        let next = view.hidden_by()?.map(|(_, rules)| {
-            let categories = rules.categories().into_iter();
-            ready.extend(categories.map(|(name, rule)| entry(RetentionScope::category(name), rule.clone())));
-            Version::FIRST
-        });
-        Ok(RetentionEntries { view, ready, next })
+        let Some((_, rules)) = view.hidden_by()? else {
+            return Ok(RetentionEntries(Paged::only(view, RETENTION_STREAM, ready)));
+        };
+        let categories = rules.categories().into_iter();
+        ready.extend(categories.map(|(name, rule)| entry(RetentionScope::category(name), rule.clone())));
+        Ok(RetentionEntries(Paged::new(view, RETENTION_STREAM, PAGE).behind(ready)))
     }
+}
 
-    /// Looks at the next events, each of which stands for a stream or for nothing.
-    fn fill(&mut self, from: Version) -> Result<(), ReadError> {
-        let view = self.view.clone();
-        let query = Query::stream(RETENTION_STREAM).from_version(from).limit(PAGE);
-        let mut last = None;
-        for event in view.read(query)? {
-            let event = event?;
-            last = Some(event.version);
-            let said = RetentionEvent::of(&event).map_err(|error| view.parts.payload_error(error))?;
-            let Some(stream) = said.as_ref().and_then(RetentionEvent::stream) else { continue };
-            let stands = match view.hidden_by()? {
-                Some((_, rules)) => {
-                    rules.represented_by(Log { parts: &view.parts, staged: None }, stream, event.position)?
-                }
-                None => false,
-            };
-            if let Some(own) = own(&view, stream)?.filter(|_| stands) {
-                let entry = RetentionEntry {
-                    scope: RetentionScope::stream(stream),
-                    rule: rule_of(&own).unwrap_or_default(),
-                    deleted: (own.anew > Version::FIRST).then(|| Version::new(own.anew.get() - 1)),
-                    tombstoned: own.tombstoned,
-                };
-                let says = !entry.rule.is_empty() || entry.deleted.is_some() || entry.tombstoned;
-                self.ready.extend(Some(entry).filter(|_| says));
-            }
-        }
-        self.next = last.map(Version::next);
-        Ok(())
-    }
+/// The entry of the stream that an event is about, if the event is the one that stands for it.
+fn entry_of(view: &View, event: &EventRef<'_>) -> Result<Option<RetentionEntry>, ReadError> {
+    let said = RetentionEvent::of(event).map_err(|error| view.parts.payload_error(error))?;
+    let Some(stream) = said.as_ref().and_then(RetentionEvent::stream) else { return Ok(None) };
+    let log = Log { parts: &view.parts, staged: None };
+    let stands = match view.hidden_by()? {
+        Some((_, rules)) => rules.represented_by(log, stream, event.position)?,
+        None => false,
+    };
+    let entry = own(view, stream)?.filter(|_| stands).map(|own| RetentionEntry {
+        scope: RetentionScope::stream(stream),
+        rule: rule_of(&own).unwrap_or_default(),
+        deleted: (own.anew > Version::FIRST).then(|| Version::new(own.anew.get() - 1)),
+        tombstoned: own.tombstoned,
+    });
+    Ok(entry.filter(|entry| !entry.rule.is_empty() || entry.deleted.is_some() || entry.tombstoned))
 }
 
 impl Iterator for RetentionEntries {
     type Item = Result<RetentionEntry, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(ready) = self.ready.pop_front() {
-                return Some(Ok(ready));
-            }
-            if let Err(error) = self.fill(self.next?) {
-                self.next = None;
-                return Some(Err(error));
-            }
-        }
+        self.0.next_by(|view, event, ready| {
+            ready.extend(entry_of(view, event)?);
+            Ok(())
+        })
     }
 }
 

@@ -27,7 +27,7 @@ pub use round::RetentionRound;
 pub(crate) use bounds::Hider;
 pub(crate) use deciding::{Deletion, check_ends};
 pub(crate) use departed::Departed;
-pub(crate) use event::{RETENTION_STREAM, check};
+pub(crate) use event::{RETENTION_STREAM, RetentionEvent};
 pub(crate) use handle::{deletion_of, lets_go_for_good, useless_before};
 pub(crate) use hiding::Hiding;
 pub(crate) use rules::{Log, Rules};

@@ -5,6 +5,7 @@ use super::layers::{Entry, Layers};
 use crate::error::ReadError;
 use crate::parts::Parts;
 use crate::staged::Staged;
+use crate::system_event::SystemEvent;
 use annals_compaction::{RetentionRule, RetentionScope};
 use annals_index::{TermKey, TermKind};
 use annals_types::{EventRef, Position, Version};

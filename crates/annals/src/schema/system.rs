@@ -1,7 +1,8 @@
 //! Streams of the store's own.
 
 use super::registration::{Registration, SYSTEM_PREFIX};
-use crate::guards::{self, GUARDS_STREAM};
+use crate::guards::{GUARDS_STREAM, GuardEvent};
+use crate::system_event::SystemEvent;
 use annals_types::{ContentType, Invalid, NewEvent};
 
 /// The stream of registrations.
@@ -24,7 +25,7 @@ pub(crate) fn check(stream: &str, event: &NewEvent<'_>) -> Result<bool, Invalid>
         return Ok(false);
     }
     if stream == GUARDS_STREAM {
-        return guards::check(event).map(|()| false);
+        return GuardEvent::check_new(event).map(|()| false);
     }
     let own = stream == SCHEMAS_STREAM
         && event.event_type == SCHEMA_REGISTERED
