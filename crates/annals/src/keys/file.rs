@@ -21,9 +21,12 @@ const BYTES_MAX: u64 = 512 << 20;
 
 #[derive(Debug)]
 pub(super) struct Opened {
-    pub(super) name: String,
+    /// The path by which its user knows it.
+    pub(super) shown: String,
     pub(super) header: KeyFileHeader,
     pub(super) end: u64,
+    /// Bytes behind the end that count for nothing.
+    pub(super) torn: u64,
     pub(super) entries: Vec<Entry>,
     pub(super) by_id: HashMap<Uuid, usize, foldhash::quality::RandomState>,
     /// Of keys that are there: of several with one name, which only merging makes, that which was created last.
@@ -56,50 +59,55 @@ pub(super) enum EntryState {
 
 impl Opened {
     /// For reading.
-    pub(super) fn read(disk: &dyn Disk, name: &str) -> Result<Self, KeyError> {
-        let file = disk.open(name, Access::Read);
-        let file = match file {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(KeyError::NotFound { path: name.into() });
-            }
-            other => other.map_err(KeyError::io(format!("open {name}")))?,
+    pub(super) fn read(disk: &dyn Disk, name: &str, shown: String) -> Result<Self, KeyError> {
+        let Some(bytes) = look(disk, name, &shown)? else {
+            return Err(KeyError::NotFound { path: shown.into() });
         };
-        let bytes = content(&*file, name)?;
-        Opened::parse(name, &bytes)
+        let mut opened = Opened::parse(shown, &bytes)?;
+        opened.torn = bytes.len() as u64 - opened.end;
+        Ok(opened)
     }
 
     /// For writing. Finishes what a crash has left undone.
-    pub(super) fn open(env: &Env, name: &str) -> Result<Self, KeyError> {
-        let lock_name = format!("{name}.lock");
-        let lock = env.disk.try_lock(&lock_name).map_err(KeyError::io(format!("lock {lock_name}")))?;
+    pub(super) fn open(env: &Env, name: &str, shown: String) -> Result<Self, KeyError> {
+        // Before the lock, which makes a file beside what may be somebody else's.
+        if let Some(bytes) = look(&*env.disk, name, &shown)?
+            && bytes.len() > KEY_FILE_HEADER_BYTES
+            && let Err(error @ (KeyError::Foreign { .. } | KeyError::Newer { .. })) =
+                header_of(&shown, &bytes)
+        {
+            return Err(error);
+        }
+        let lock =
+            env.disk.try_lock(&format!("{name}.lock")).map_err(KeyError::io(format!("lock {shown}.lock")))?;
         let lock = lock.ok_or(KeyError::Locked)?;
         let file = match env.disk.open(name, Access::ReadWrite) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let file = env.disk.create(name).map_err(KeyError::io(format!("create {name}")))?;
-                begin(env, &*file)?;
+                let file = env.disk.create(name).map_err(KeyError::io(format!("create {shown}")))?;
+                begin(env, &*file, &shown)?;
                 file
             }
-            other => other.map_err(KeyError::io(format!("open {name}")))?,
+            other => other.map_err(KeyError::io(format!("open {shown}")))?,
         };
-        let mut bytes = content(&*file, name)?;
+        let mut bytes = content(&*file, &shown)?;
         // A crash may have left a file whose header was never durable, so no key was.
-        if bytes.len() <= KEY_FILE_HEADER_BYTES && header_of(name, &bytes).is_err() {
-            begin(env, &*file)?;
-            bytes = content(&*file, name)?;
+        if bytes.len() <= KEY_FILE_HEADER_BYTES && header_of(&shown, &bytes).is_err() {
+            begin(env, &*file, &shown)?;
+            bytes = content(&*file, &shown)?;
         }
-        let mut opened = Opened::parse(name, &bytes)?;
+        let mut opened = Opened::parse(shown.clone(), &bytes)?;
         if opened.end < bytes.len() as u64 {
-            file.set_len(opened.end).map_err(KeyError::io(format!("cut {name}")))?;
+            file.set_len(opened.end).map_err(KeyError::io(format!("cut {shown}")))?;
         }
         for entry in &opened.entries {
             let (from, to) = (entry.secret.start as usize, entry.secret.end as usize);
             if matches!(entry.state, EntryState::Destroyed(_))
                 && bytes[from..to].iter().any(|byte| *byte != 0)
             {
-                overwrite(&*file, entry).map_err(KeyError::io(format!("write {name}")))?;
+                overwrite(&*file, entry).map_err(KeyError::io(format!("write {shown}")))?;
             }
         }
-        file.sync_data().map_err(KeyError::io(format!("sync {name}")))?;
+        file.sync_data().map_err(KeyError::io(format!("sync {shown}")))?;
         opened.writing = Some(Writing { file, failed: false, _lock: lock });
         Ok(opened)
     }
@@ -181,7 +189,7 @@ impl Opened {
         if keys.is_empty() || planted(Bug::DestroyedKeyNotOverwritten) {
             return Ok(());
         }
-        let what = format!("write {}", self.name);
+        let what = format!("write {}", self.shown);
         let writing = self.writing.as_mut().ok_or(KeyError::ReadOnly)?;
         let mut indexes = keys.iter().filter_map(|id| self.by_id.get(id));
         let written = indexes
@@ -209,7 +217,7 @@ impl Opened {
         }
         let end = self.end + bytes.len() as u64;
         if end > BYTES_MAX {
-            return Err(KeyError::TooLong { file: self.name.clone(), bytes: end, most: BYTES_MAX });
+            return Err(KeyError::TooLong { file: self.shown.clone(), bytes: end, most: BYTES_MAX });
         }
         let mut written = write_all_at(&*writing.file, &mut [IoSlice::new(&bytes)], self.end);
         if !planted(Bug::KeyNotSynced) {
@@ -218,7 +226,7 @@ impl Opened {
         bytes.fill(0);
         // What is in the file after that is not known until it is read again.
         writing.failed = written.is_err();
-        written.map_err(KeyError::io(format!("write {}", self.name)))?;
+        written.map_err(KeyError::io(format!("write {}", self.shown)))?;
         self.end = end;
         records.into_iter().zip(places).try_for_each(|(record, place)| self.take(record, place))
     }
@@ -233,23 +241,32 @@ fn info(entry: &Entry) -> KeyInfo {
 }
 
 /// Writes the header of a new file, and makes its name durable.
-fn begin(env: &Env, file: &dyn File) -> Result<(), KeyError> {
+fn begin(env: &Env, file: &dyn File, shown: &str) -> Result<(), KeyError> {
     let mut id = [0; 16];
     env.random.fill(&mut id).map_err(KeyError::io("get random bytes"))?;
     let header = KeyFileHeader { id, created_at: env.clock.now() }.encode();
     let written = write_all_at(file, &mut [IoSlice::new(&header)], 0)
         .and_then(|()| file.sync_data())
         .and_then(|()| env.disk.sync_dir(""));
-    written.map_err(KeyError::io("write a new key file"))
+    written.map_err(KeyError::io(format!("write the new key file {shown}")))
 }
 
-fn content(file: &dyn File, name: &str) -> Result<Vec<u8>, KeyError> {
-    let length = file.length().map_err(KeyError::io(format!("look at {name}")))?;
+/// What stands in a key file; `None` if there is none.
+fn look(disk: &dyn Disk, name: &str, shown: &str) -> Result<Option<Vec<u8>>, KeyError> {
+    match disk.open(name, Access::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(KeyError::io(format!("open {shown}"))(error)),
+        Ok(file) => content(&*file, shown).map(Some),
+    }
+}
+
+fn content(file: &dyn File, shown: &str) -> Result<Vec<u8>, KeyError> {
+    let length = file.length().map_err(KeyError::io(format!("look at {shown}")))?;
     if length > BYTES_MAX {
-        return Err(KeyError::TooLong { file: name.into(), bytes: length, most: BYTES_MAX });
+        return Err(KeyError::TooLong { file: shown.into(), bytes: length, most: BYTES_MAX });
     }
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-    read_exact_at(file, &mut bytes, 0).map_err(KeyError::io(format!("read {name}")))?;
+    read_exact_at(file, &mut bytes, 0).map_err(KeyError::io(format!("read {shown}")))?;
     Ok(bytes)
 }
 

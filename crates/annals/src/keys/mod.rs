@@ -20,6 +20,7 @@ use annals_types::{Timestamp, Uuid};
 use annals_vfs::sync::Mutex;
 use annals_vfs::{Env, RealDisk};
 use file::Opened;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,8 +69,9 @@ impl KeyFile {
     /// # Errors
     /// As [`KeyError`] says.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, KeyError> {
-        let (env, name) = environment(path.as_ref())?;
-        KeyFile::open_in(env, &name)
+        let place = Place::of(path.as_ref())?;
+        let shown = place.shown();
+        KeyFile::open_shown(Env::system(Arc::new(place.disk)), place.name, shown)
     }
 
     /// Opens a key file for reading. Keys that are created or destroyed later are not seen.
@@ -77,8 +79,15 @@ impl KeyFile {
     /// # Errors
     /// As [`KeyError`] says; [`KeyError::NotFound`] if there is none.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, KeyError> {
-        let (env, name) = environment(path.as_ref())?;
-        let opened = Opened::read(&*env.disk, &name)?;
+        let path = path.as_ref();
+        let place = match Place::of(path) {
+            Err(KeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Err(KeyError::NotFound { path: path.to_owned() });
+            }
+            other => other?,
+        };
+        let opened = Opened::read(&place.disk, place.name, place.shown())?;
+        let env = Env::system(Arc::new(place.disk));
         Ok(KeyFile(Arc::new(Shared { env, opened: Mutex::new(opened) })))
     }
 
@@ -87,7 +96,12 @@ impl KeyFile {
     /// # Errors
     /// As [`KeyError`] says.
     pub fn open_in(env: Env, name: &str) -> Result<Self, KeyError> {
-        let opened = Opened::open(&env, name)?;
+        KeyFile::open_shown(env, name, name.to_owned())
+    }
+
+    /// With the path by which its user knows it.
+    fn open_shown(env: Env, name: &str, shown: String) -> Result<Self, KeyError> {
+        let opened = Opened::open(&env, name, shown)?;
         Ok(KeyFile(Arc::new(Shared { env, opened: Mutex::new(opened) })))
     }
 
@@ -145,6 +159,14 @@ impl KeyFile {
         self.0.opened.lock().merge(&others)
     }
 
+    /// How many bytes at the end of the file count for nothing, because they are no whole records, as they were when it was opened for
+    /// reading. A write that a crash has cut short leaves some, under which nothing was encrypted yet; if there was no crash, the
+    /// file was cut or damaged, and keys may be missing of it. Opened for writing the file is cut, and has none.
+    #[must_use]
+    pub fn torn_bytes(&self) -> u64 {
+        self.0.opened.lock().torn
+    }
+
     /// All keys, in the order in which they were created.
     #[must_use]
     pub fn list(&self) -> Vec<KeyInfo> {
@@ -172,17 +194,36 @@ impl Keys for KeyFile {
     }
 }
 
-/// The directory of a file as a disk, and the file's name there.
-fn environment(path: &Path) -> Result<(Env, String), KeyError> {
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-        return Err(KeyError::NotFound { path: path.to_owned() });
-    };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match RealDisk::open(folder) {
-        Ok(disk) => Ok((Env::system(Arc::new(disk)), name.to_owned())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(KeyError::NotFound { path: path.to_owned() })
+/// A key file in the file system.
+struct Place<'p> {
+    path: &'p Path,
+    /// Its directory.
+    disk: RealDisk,
+    /// Its name there.
+    name: &'p str,
+}
+
+impl<'p> Place<'p> {
+    fn of(path: &'p Path) -> Result<Self, KeyError> {
+        let failed =
+            |source: io::Error| KeyError::io(format!("open {} as a key file", path.display()))(source);
+        let Some(name) = path.file_name() else {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        };
+        let Some(name) = name.to_str() else {
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "its name is not UTF-8")));
+        };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        match RealDisk::open(folder) {
+            Ok(disk) => Ok(Place { path, disk, name }),
+            Err(error) => {
+                Err(KeyError::io(format!("open {}, the directory of the key file", folder.display()))(error))
+            }
         }
-        Err(error) => Err(KeyError::io("open the directory of the key file")(error)),
+    }
+
+    fn shown(&self) -> String {
+        self.path.display().to_string()
     }
 }

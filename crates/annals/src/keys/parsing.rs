@@ -10,12 +10,13 @@ use annals_types::Uuid;
 use hashbrown::HashMap;
 
 impl Opened {
-    pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Self, KeyError> {
-        let header = header_of(name, bytes)?;
+    pub(super) fn parse(shown: String, bytes: &[u8]) -> Result<Self, KeyError> {
+        let header = header_of(&shown, bytes)?;
         let mut opened = Opened {
-            name: name.to_owned(),
+            shown,
             header,
             end: KEY_FILE_HEADER_BYTES as u64,
+            torn: 0,
             entries: Vec::new(),
             by_id: HashMap::default(),
             by_name: HashMap::default(),
@@ -27,7 +28,7 @@ impl Opened {
             let (record, length) = match KeyRecord::decode(rest, &header, offset) {
                 Ok(decoded) => decoded,
                 Err(_) if is_torn(bytes, &header, offset) => break,
-                Err(damage) => return Err(KeyError::Corrupt(damage.in_file(name))),
+                Err(damage) => return Err(KeyError::Corrupt(damage.in_file(opened.shown.as_str()))),
             };
             let end = offset + length as u64;
             if record.what == (KeyFact::Created { secret: None }) {
@@ -46,7 +47,7 @@ impl Opened {
         }
         opened.index_names();
         match without_secret.into_values().next() {
-            Some(damage) => Err(KeyError::Corrupt(damage.in_file(name))),
+            Some(damage) => Err(KeyError::Corrupt(damage.in_file(opened.shown.as_str()))),
             None => Ok(opened),
         }
     }
@@ -74,7 +75,7 @@ impl Opened {
                 let Some(index) = self.by_id.get(&id) else {
                     let damage =
                         Damage::new(secret.start, "a destroyed key that was not created", 0u64, 1u64);
-                    return Err(KeyError::Corrupt(damage.in_file(self.name.as_str())));
+                    return Err(KeyError::Corrupt(damage.in_file(self.shown.as_str())));
                 };
                 self.entries[*index].state = EntryState::Destroyed(at);
             }
@@ -89,13 +90,13 @@ impl Opened {
     }
 }
 
-pub(super) fn header_of(name: &str, bytes: &[u8]) -> Result<KeyFileHeader, KeyError> {
+pub(super) fn header_of(shown: &str, bytes: &[u8]) -> Result<KeyFileHeader, KeyError> {
     let Some(header) = bytes.first_chunk::<KEY_FILE_HEADER_BYTES>() else {
         let (found, expected) = (bytes.len() as u64, KEY_FILE_HEADER_BYTES as u64);
-        let (file, what) = (name.to_owned(), "room for the header of a key file".to_owned());
+        let (file, what) = (shown.to_owned(), "room for the header of a key file".to_owned());
         return Err(KeyError::Corrupt(Corruption { file, offset: 0, what, found, expected }));
     };
-    KeyFileHeader::decode(header).map_err(|error| KeyError::format(name, error))
+    KeyFileHeader::decode(header).map_err(|error| KeyError::format(shown, error))
 }
 
 /// Whether what stands at `offset` was perhaps never written to its end: no record behind it was begun after another sync.
