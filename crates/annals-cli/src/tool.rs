@@ -1,9 +1,10 @@
 //! What a command works with: the store that was named and the output that was asked for.
 
 use crate::args::store::StoreArgs;
-use crate::output::{Format, Out};
+use crate::output::{Facts, Format, Out};
+use crate::table::Column;
 use annals::{CompactionOptions, Encrypt, KeyFile, Options, Store};
-use anyhow::Result;
+use anyhow::{Error, Result};
 use std::path::PathBuf;
 
 /// The options that all commands share.
@@ -60,5 +61,37 @@ impl Tool {
     /// Standard output in the form asked for.
     pub(crate) fn out(&self) -> Out {
         Out::new(self.format)
+    }
+
+    /// Writes facts, for a command that has nothing else to write.
+    pub(crate) fn tell(&self, facts: &Facts) -> Result<()> {
+        let mut out = self.out();
+        out.facts(facts)?;
+        out.flush()
+    }
+
+    /// Writes a list, for a command that has nothing else to write: a row for each item, or its facts. An item that is an error ends
+    /// it.
+    pub(crate) fn list<T, E: Into<Error>>(
+        &self,
+        columns: &'static [Column],
+        items: impl IntoIterator<Item = Result<T, E>>,
+        row: impl Fn(&T) -> Vec<String>,
+        facts: impl Fn(&T) -> Facts,
+    ) -> Result<()> {
+        let mut out = self.out();
+        let mut table = out.table(columns);
+        for item in items {
+            let item = item.map_err(Into::into)?;
+            if out.is_table() {
+                table.row(&mut out, row(&item))?;
+            } else {
+                out.line(facts(&item).json())?;
+            }
+        }
+        if out.is_table() {
+            table.flush(&mut out)?;
+        }
+        out.flush()
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod criteria;
 pub(crate) mod filters;
 pub(crate) mod shown;
 pub(crate) mod store;
+pub(crate) mod throttle;
 pub(crate) mod values;
 
 use self::values::parse_encrypt;
@@ -74,12 +75,28 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// All commands and the commands of commands, by their whole names.
+    fn all(command: &clap::Command, name: &str, found: &mut Vec<(String, clap::Command)>) {
+        for inner in command.get_subcommands() {
+            let name = format!("{name} {}", inner.get_name());
+            all(inner, &name, found);
+            found.push((name, inner.clone()));
+        }
+    }
+
     #[test]
     fn every_command_has_help_with_an_example() {
-        for command in Cli::command().get_subcommands() {
+        let mut found = Vec::new();
+        all(&Cli::command(), "annals", &mut found);
+        for (name, command) in found {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains("annals "), "{} has no example", command.get_name());
-            assert!(command.get_about().is_some(), "{} does not say what it does", command.get_name());
+            assert!(help.contains("annals "), "{name} has no example");
+            assert!(command.get_about().is_some(), "{name} does not say what it does");
+            // The width of the terminal breaks the lines of a paragraph; only lists have lines of their own.
+            for paragraph in help.split("\n\n") {
+                let mut more = paragraph.lines().skip(1);
+                assert!(more.all(|line| line.starts_with("  ")), "{name} breaks lines itself: {paragraph}");
+            }
         }
     }
 }

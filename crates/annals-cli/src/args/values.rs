@@ -1,7 +1,7 @@
 //! Values of arguments: checked while the command line is read, so that a bad one is wrong usage.
 
 use crate::json::text;
-use crate::time;
+use crate::time::{self, BadTime};
 use annals::{Clock, Durability, Encrypt, Expected, Position, StreamName, Timestamp, Version};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -22,7 +22,10 @@ impl FromStr for Moment {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return text.parse().map(|n| Moment::Position(Position::new(n))).map_err(|e| e.to_string());
         }
-        parse_time(text).map(Moment::Time).map_err(|error| format!("{error}, or a position"))
+        time::parse(text).map(Moment::Time).map_err(|error| match error {
+            BadTime::Form => format!("{error}, or a position"),
+            error => error.to_string(),
+        })
     }
 }
 

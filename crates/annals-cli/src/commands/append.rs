@@ -82,9 +82,7 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     let appended = store.append_batch(batch)?;
     let facts = facts(&store, &appended, args)?;
     store.close()?;
-    let mut out = tool.out();
-    out.facts(&facts)?;
-    out.flush()
+    tool.tell(&facts)
 }
 
 fn facts(store: &Store, appended: &Appended, args: &Args) -> Result<Facts> {

@@ -1,15 +1,14 @@
 //! `archive`: the log of a store in object storage, continuously, and stores made of it.
 
-use super::backup::{How, files};
+use super::backup::How;
+use super::restore::{facts, restore_to, with_bar};
 use crate::args::values::Moment;
 use crate::output::{Facts, Out, note};
-use crate::progress;
 use crate::time;
 use crate::tool::Tool;
-use annals::{BackupOptions, RestoreTo};
+use annals::BackupOptions;
 use annals_archive::{Archive, Lag, Shipped, Shipper, ShipperOptions, ShipperProgress};
 use anyhow::Result;
-use serde_json::json;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -107,12 +106,9 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
         }
         Action::Status { url } => status(tool, &Archive::at(url)?),
         Action::Restore { url, destination, to, how } => {
-            let to = match to {
-                None => RestoreTo::End,
-                Some(Moment::Position(position)) => RestoreTo::Position(*position),
-                Some(Moment::Time(time)) => RestoreTo::Recorded(*time),
-            };
-            restore(tool, &Archive::at(url)?, destination, to, how)
+            let (archive, to) = (Archive::at(url)?, restore_to(*to));
+            let report = with_bar(|progress| archive.restore(destination, to, &how.options(), progress))?;
+            tool.tell(&facts(&report, destination))
         }
     }
 }
@@ -170,30 +166,5 @@ fn status(tool: &Tool, archive: &Archive) -> Result<()> {
         .number("sequence", status.sequence)
         .number("objects", status.objects)
         .number("bytes", status.bytes);
-    let mut out = tool.out();
-    out.facts(&facts)?;
-    out.flush()
-}
-
-fn restore(tool: &Tool, archive: &Archive, destination: &PathBuf, to: RestoreTo, how: &How) -> Result<()> {
-    let bar = progress::bytes("restore", Some(0));
-    let restored = archive.restore(destination, to, &how.options(), &mut |progress| {
-        bar.set_length(progress.bytes_total);
-        bar.set_position(progress.bytes_done);
-    });
-    bar.finish_and_clear();
-    let report = restored?;
-    let facts = Facts::new()
-        .number("position", report.position)
-        .maybe("recorded", report.recorded_at.map(|at| time::show(at).to_string()))
-        .number("backup_position", report.backup_position)
-        .text("destination", destination.display());
-    let facts = files(facts, &report.files).number("verified_bytes", report.verified_bytes).json_and(
-        "notes",
-        json!(report.notes).to_string(),
-        report.notes.join("; "),
-    );
-    let mut out = tool.out();
-    out.facts(&facts)?;
-    out.flush()
+    tool.tell(&facts)
 }

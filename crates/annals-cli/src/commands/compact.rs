@@ -1,6 +1,7 @@
 //! `compact`: give back the space of what rules of retention hide for good.
 
 use super::retention::plan;
+use crate::args::throttle::Throttle;
 use crate::output::Facts;
 use crate::progress;
 use crate::tool::Tool;
@@ -16,8 +17,11 @@ const TICK: Duration = Duration::from_millis(100);
 /// Remove from the disk what rules of retention let go
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Segments are written anew without the events that go; positions and versions of what stays do not change. It can be\n\
-    interrupted at any point and done again. `annals retention set` makes rules, `annals ledger` tells what went.\n\n\
+    after_help = "Segments are written anew without the events that go; positions and versions of what stays do not change. It can be \
+    interrupted at any point and done again. `annals retention set` makes rules, `annals ledger` tells what went, and --dry-run why \
+    something stays.\n\n\
+    JSON: events_removed, bytes_before and bytes_after (of the segments that were touched), segments_dropped, segments_rewritten, \
+    segments_merged, snapshots_dropped; with --dry-run that of `annals retention plan`.\n\n\
     Examples:\n  \
     annals compact --dry-run\n  \
     annals compact --all --guard mails=120000\n  \
@@ -30,12 +34,8 @@ pub(crate) struct Args {
     /// Show what would be done, as `annals retention plan` does, and do nothing
     #[arg(long)]
     dry_run: bool,
-    /// Read and write no more than this in a second (default: 67108864)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    bytes_per_second: Option<u64>,
-    /// As fast as possible
-    #[arg(long, conflicts_with = "bytes_per_second")]
-    unthrottled: bool,
+    #[command(flatten)]
+    throttle: Throttle,
     /// How payloads are stored in what is written anew
     #[arg(long, value_enum, default_value_t = Codec::Lz4)]
     compression: Codec,
@@ -51,25 +51,23 @@ enum Codec {
 }
 
 impl Args {
-    fn compaction(&self, store: &Store) -> Compaction {
+    fn compaction(&self, store: &Store) -> Result<Compaction> {
         let compression = match self.compression {
             Codec::Lz4 => Compression::Lz4,
             Codec::None => Compression::None,
         };
-        self.choice.of(store).compression(compression).recompress(self.recompress)
+        Ok(self.choice.of(store)?.compression(compression).recompress(self.recompress))
     }
 }
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     if args.dry_run {
-        return plan::show(tool, &args.compaction(&tool.reading()?).plan()?);
+        return plan::show(tool, &args.compaction(&tool.reading()?)?.plan()?);
     }
     let store = tool.writing_existing()?;
     let control = CompactionControl::new();
-    let mut compaction = args.compaction(&store).control(&control);
-    if args.unthrottled || args.bytes_per_second.is_some() {
-        compaction = compaction.bytes_per_second(args.bytes_per_second);
-    }
+    let compaction = args.compaction(&store)?.control(&control);
+    let compaction = args.throttle.set(compaction, Compaction::bytes_per_second);
     let bar = progress::bytes("compact", Some(0));
     let report = thread::scope(|scope| {
         let (done, ended) = channel::<()>();
@@ -96,7 +94,5 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
         .number("segments_rewritten", report.segments_rewritten)
         .number("segments_merged", report.segments_merged)
         .number("snapshots_dropped", report.snapshots_dropped);
-    let mut out = tool.out();
-    out.facts(&facts)?;
-    out.flush()
+    tool.tell(&facts)
 }

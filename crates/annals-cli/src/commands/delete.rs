@@ -9,8 +9,11 @@ use anyhow::Result;
 /// Let all events of a stream go: they are hidden at once, and do not come back
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A deleted stream counts as one that does not exist. It can be continued, and its versions go on; with --tombstone\n\
+    after_help = "A deleted stream counts as one that does not exist. It can be continued, and its versions go on; with --tombstone \
     its name is closed for good, and appends to it end with status 3.\n\n\
+    JSON: stream, deleted (the version of the last event that was), tombstoned, position (of the event that says so; 0 if it was so \
+    before), already.\n\n\
+    Exit status 3 if the stream is not at the expected version, or closed.\n\n\
     Examples:\n  \
     annals delete --stream session-7\n  \
     annals delete --stream customer-3 --expect 12 --tombstone"
@@ -44,9 +47,7 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
         .number("tombstoned", holds.tombstoned)
         .number("position", change.position)
         .number("already", change.already);
-    let mut out = tool.out();
-    out.facts(&facts)?;
-    out.flush()
+    tool.tell(&facts)
 }
 
 fn number(version: Option<annals::Version>) -> String {

@@ -1,6 +1,7 @@
 //! `erase`: take out of the log what events say.
 
 use crate::args::filters::as_of;
+use crate::args::throttle::Throttle;
 use crate::args::values::{ClockName, Moment, parse_stream};
 use crate::output::{Facts, Out, note};
 use crate::table::{Column, number, text};
@@ -12,9 +13,14 @@ use anyhow::Result;
 /// Take out of the log what events say, for good; the events stay
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Data and metadata go; position, version, stream, type, times, id and length stay, and tags and a SHA-256 unless told\n\
-    otherwise. Snapshots that may have what is erased go as well. It can be interrupted at any point and done again; `annals ledger\n\
+    after_help = "Data and metadata go; position, version, stream, type, times, id and length stay, and tags and a SHA-256 unless told \
+    otherwise. Snapshots that may have what is erased go as well. It can be interrupted at any point and done again; `annals ledger \
     --erased` tells what was erased. Backups, archives and exports that were made before keep it.\n\n\
+    JSON: found (events that are meant), events (those that had something to be erased), request (the position of the event that \
+    asks for it; 0 if there was nothing to do), events_erased (with those of requests that were under way), segments_rewritten, \
+    bytes_before and bytes_after (of these), snapshots_dropped. With --dry-run a line for each segment (segment, sealed, events, \
+    bytes), and one for all (found, events, segments).\n\n\
+    Exit status 3 if what is left of a state would go: say --forget-states.\n\n\
     Examples:\n  \
     annals erase --tag patient:7 --reason \"letter of 3 May\" --dry-run\n  \
     annals erase --stream user-7 --until 2024-05-01T00:00:00Z --no-hash\n  \
@@ -50,12 +56,8 @@ pub(crate) struct Args {
     /// Show what would be erased, and do nothing
     #[arg(long)]
     dry_run: bool,
-    /// Read and write no more than this in a second (default: 67108864)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    bytes_per_second: Option<u64>,
-    /// As fast as possible
-    #[arg(long, conflicts_with = "bytes_per_second")]
-    unthrottled: bool,
+    #[command(flatten)]
+    throttle: Throttle,
 }
 
 /// Whose payloads.
@@ -83,12 +85,7 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
         return show(tool, &args.erase(&tool.reading()?).plan()?);
     }
     let store = tool.writing_existing()?;
-    let mut erase = args.erase(&store);
-    if args.unthrottled || args.bytes_per_second.is_some() {
-        erase = erase.bytes_per_second(args.bytes_per_second);
-    }
-    let report = erase.run()?;
-    drop(erase);
+    let report = args.throttle.set(args.erase(&store), Erase::bytes_per_second).run()?;
     store.close()?;
     let facts = Facts::new()
         .number("found", report.found)
@@ -99,9 +96,7 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
         .number("bytes_before", report.bytes_before)
         .number("bytes_after", report.bytes_after)
         .number("snapshots_dropped", report.snapshots_dropped);
-    let mut out = tool.out();
-    out.facts(&facts)?;
-    out.flush()
+    tool.tell(&facts)
 }
 
 impl Args {

@@ -1,6 +1,6 @@
 //! `ledger`: what was removed and erased, when and why.
 
-use crate::output::{Facts, Out};
+use crate::output::Facts;
 use crate::table::{self, Column, number};
 use crate::time;
 use crate::tool::Tool;
@@ -10,8 +10,12 @@ use anyhow::Result;
 /// Show what was removed and erased, when and why
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "One line for each step of a compaction or an erasure: between which positions events went, how many for which reason,\n\
+    after_help = "One line for each step of a compaction or an erasure: between which positions events went, how many for which reason, \
     how many lost their payloads, and what that gave back; with --erased one for each of these. It is in the stream $annals.ledger.\n\n\
+    JSON: compaction (its number), at, events (that went), removed (how many for which reason), first and last (positions between \
+    which they stood), erased (payloads), bytes_before and bytes_after (of the segments), segments_dropped, segments_rewritten, \
+    segments_merged. With --erased: position, stream, version, type, recorded, erased (when), data_bytes, metadata_bytes, sha256, \
+    compaction, request, asked_by, reason; null is what is not known or was not said.\n\n\
     Examples:\n  \
     annals ledger\n  \
     annals ledger --erased"
@@ -52,22 +56,10 @@ const ERASED: &[Column] = &[
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     if args.erased {
-        return erased(tool);
+        return tool.list(ERASED, tool.reading()?.erased_events(), erased_row, erased_facts);
     }
     let entries = tool.reading()?.ledger()?;
-    let mut out = tool.out();
-    let mut table = out.table(COLUMNS);
-    for entry in &entries {
-        if out.is_table() {
-            table.row(&mut out, row(entry))?;
-        } else {
-            line(&mut out, entry)?;
-        }
-    }
-    if out.is_table() {
-        table.flush(&mut out)?;
-    }
-    out.flush()
+    tool.list(COLUMNS, entries.into_iter().map(anyhow::Ok), row, facts)
 }
 
 fn reasons(entry: &LedgerEntry, between: &str) -> Vec<String> {
@@ -91,13 +83,13 @@ fn row(entry: &LedgerEntry) -> Vec<String> {
     ]
 }
 
-fn line(out: &mut Out, entry: &LedgerEntry) -> Result<()> {
+fn facts(entry: &LedgerEntry) -> Facts {
     let mut removed = serde_json::Map::new();
     for reason in &entry.removed {
         removed.insert(reason.reason.clone(), reason.events.into());
     }
     let removed = serde_json::Value::Object(removed).to_string();
-    let facts = Facts::new()
+    Facts::new()
         .number("compaction", entry.compaction)
         .text("at", time::show(entry.at))
         .number("events", entry.events())
@@ -109,26 +101,7 @@ fn line(out: &mut Out, entry: &LedgerEntry) -> Result<()> {
         .number("bytes_after", entry.bytes_after)
         .number("segments_dropped", entry.segments_dropped)
         .number("segments_rewritten", entry.segments_rewritten)
-        .number("segments_merged", entry.segments_merged);
-    out.line(facts.json())
-}
-
-fn erased(tool: &Tool) -> Result<()> {
-    let store = tool.reading()?;
-    let mut out = tool.out();
-    let mut table = out.table(ERASED);
-    for event in store.erased_events() {
-        let event = event?;
-        if out.is_table() {
-            table.row(&mut out, erased_row(&event))?;
-        } else {
-            out.line(erased_facts(&event).json())?;
-        }
-    }
-    if out.is_table() {
-        table.flush(&mut out)?;
-    }
-    out.flush()
+        .number("segments_merged", entry.segments_merged)
 }
 
 fn erased_row(event: &ErasedEvent) -> Vec<String> {

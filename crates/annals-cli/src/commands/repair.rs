@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Copy what is sound of a damaged store into a new one, and list what is lost
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The original is only read: keep it until the report has been looked at. Nobody may have it open for\n\
+    after_help = "The original is only read: keep it until the report has been looked at. Nobody may have it open for \
     writing. Positions, versions, ids and times stay as they are; lost positions are kept free, and reading skips them.\n\n\
     What compaction has removed stays removed. Where nothing tells whether events were removed or lost, that is said.\n\n\
     Exit status 4 if positions were lost, or may have been: the new store is complete otherwise, and verified.\n\n\

@@ -6,10 +6,10 @@ use crate::output::Facts;
 use crate::progress;
 use crate::time;
 use crate::tool::Tool;
-use annals::{RestoreReport, RestoreTo};
+use annals::{BackupProgress, RestoreReport, RestoreTo};
 use anyhow::Result;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Make a store of a backup: of all of it, or up to a position or a time
 #[derive(Debug, clap::Args)]
@@ -38,30 +38,43 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
-    let to = match args.to {
+    let options = args.how.options();
+    let report = with_bar(|progress| {
+        annals::restore(&args.backup, &args.destination, restore_to(args.to), &options, progress)
+    })?;
+    tool.tell(&facts(&report, &args.destination))
+}
+
+/// Up to where a store is restored.
+pub(super) fn restore_to(to: Option<Moment>) -> RestoreTo {
+    match to {
         None => RestoreTo::End,
         Some(Moment::Position(position)) => RestoreTo::Position(position),
         Some(Moment::Time(time)) => RestoreTo::Recorded(time),
-    };
+    }
+}
+
+/// Restores with a bar that shows how far it is.
+pub(super) fn with_bar<R>(restore: impl FnOnce(&mut dyn FnMut(BackupProgress)) -> R) -> R {
     let bar = progress::bytes("restore", Some(0));
-    let options = args.how.options();
-    let restored = annals::restore(&args.backup, &args.destination, to, &options, &mut |progress| {
+    let restored = restore(&mut |progress| {
         bar.set_length(progress.bytes_total);
         bar.set_position(progress.bytes_done);
     });
     bar.finish_and_clear();
-    let report: RestoreReport = restored?;
+    restored
+}
+
+/// What a restore tells.
+pub(super) fn facts(report: &RestoreReport, destination: &Path) -> Facts {
     let facts = Facts::new()
         .number("position", report.position)
         .maybe("recorded", report.recorded_at.map(|time| time::show(time).to_string()))
         .number("backup_position", report.backup_position)
-        .text("destination", args.destination.display());
-    let facts = files(facts, &report.files).number("verified_bytes", report.verified_bytes).json_and(
+        .text("destination", destination.display());
+    files(facts, &report.files).number("verified_bytes", report.verified_bytes).json_and(
         "notes",
         json!(report.notes).to_string(),
         report.notes.join("; "),
-    );
-    let mut out = tool.out();
-    out.facts(&facts)?;
-    out.flush()
+    )
 }

@@ -3,7 +3,7 @@
 use crate::args::filters::{AsOfArgs, must_exist};
 use crate::args::values::{ClockName, Moment, parse_stream};
 use crate::failure::Usage;
-use crate::output::{Facts, Out};
+use crate::output::Facts;
 use crate::saved::{SavedDocuments, TAG};
 use crate::table::{Column, number, text};
 use crate::time;
@@ -14,7 +14,7 @@ use anyhow::Result;
 /// Save the state of a stream, list what is saved, or remove what is superseded
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A snapshot only saves time: states are the same without it. This tool saves the state that `annals state`\n\
+    after_help = "A snapshot only saves time: states are the same without it. This tool saves the state that `annals state` \
     shows (schema tag annals.document/1) and uses it there; programs save their own.\n\n\
     Examples:\n  \
     annals snapshot create --stream order-1\n  \
@@ -37,6 +37,9 @@ enum What {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "JSON: stream, tag, version, position.\n\nExample:\n  annals snapshot create --stream order-1"
+)]
 struct Create {
     /// The stream
     #[arg(long, value_name = "S", value_parser = parse_stream)]
@@ -49,6 +52,8 @@ struct Create {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "JSON: stream, tag, version, position, taken (when), bytes, codec, file, offset.\n\n\
+    Example:\n  annals snapshot list --stream order-1")]
 struct List {
     /// Only the snapshots of this stream
     #[arg(long, value_name = "S", value_parser = parse_stream)]
@@ -59,6 +64,9 @@ struct List {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "JSON: removed (how many), bytes_before, bytes_after.\n\nExample:\n  annals snapshot prune --keep 2"
+)]
 struct Prune {
     /// How many snapshots of each stream and schema tag are kept; 0 removes all, damaged ones included
     #[arg(long, value_name = "N")]
@@ -94,9 +102,7 @@ fn create(tool: &Tool, args: &Create) -> Result<()> {
         .number("version", loaded.version())
         .number("position", loaded.position());
     store.close()?;
-    let mut out = tool.out();
-    out.facts(&facts)?;
-    out.flush()
+    tool.tell(&facts)
 }
 
 const COLUMNS: &[Column] = &[
@@ -114,23 +120,10 @@ fn list(tool: &Tool, args: &List) -> Result<()> {
     if let Some(stream) = &args.stream {
         must_exist(&store.view(), stream)?;
     }
-    let mut out = tool.out();
-    let mut table = out.table(COLUMNS);
     let wanted = |info: &SnapshotInfo| args.stream.as_ref().is_none_or(|stream| *stream == info.stream);
     let infos = store.snapshots(args.stream.as_deref().unwrap_or_default())?;
     let infos = infos.filter(|info| info.as_ref().map_or(true, wanted));
-    for info in infos.take(args.limit.unwrap_or(usize::MAX)) {
-        let info = info?;
-        if out.is_table() {
-            table.row(&mut out, row(&info))?;
-        } else {
-            line(&mut out, &info)?;
-        }
-    }
-    if out.is_table() {
-        table.flush(&mut out)?;
-    }
-    out.flush()
+    tool.list(COLUMNS, infos.take(args.limit.unwrap_or(usize::MAX)), row, facts)
 }
 
 fn row(info: &SnapshotInfo) -> Vec<String> {
@@ -145,8 +138,8 @@ fn row(info: &SnapshotInfo) -> Vec<String> {
     ]
 }
 
-fn line(out: &mut Out, info: &SnapshotInfo) -> Result<()> {
-    let facts = Facts::new()
+fn facts(info: &SnapshotInfo) -> Facts {
+    Facts::new()
         .text("stream", &info.stream)
         .text("tag", &info.tag)
         .number("version", info.version)
@@ -155,19 +148,16 @@ fn line(out: &mut Out, info: &SnapshotInfo) -> Result<()> {
         .number("bytes", info.bytes)
         .text("codec", Codec::name_of(info.codec))
         .text("file", &info.file)
-        .number("offset", info.offset);
-    out.line(facts.json())
+        .number("offset", info.offset)
 }
 
 fn prune(tool: &Tool, args: &Prune) -> Result<()> {
     let store = tool.writing_existing()?;
     let pruned = store.prune_snapshots(args.keep)?;
     store.close()?;
-    let mut out = tool.out();
     let facts = Facts::new()
         .number("removed", pruned.dropped)
         .number("bytes_before", pruned.bytes_before)
         .number("bytes_after", pruned.bytes_after);
-    out.facts(&facts)?;
-    out.flush()
+    tool.tell(&facts)
 }

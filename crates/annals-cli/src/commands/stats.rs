@@ -14,9 +14,7 @@ pub(crate) struct Args {}
 
 pub(crate) fn run(tool: &Tool, _args: &Args) -> Result<()> {
     let stats = tool.reading()?.stats()?;
-    let mut out = tool.out();
-    out.facts(&facts(&stats))?;
-    out.flush()
+    tool.tell(&facts(&stats))
 }
 
 fn facts(stats: &Stats) -> Facts {

@@ -1,10 +1,10 @@
 //! `streams`: the streams that are there.
 
 use crate::args::filters::AsOfArgs;
-use crate::output::{Facts, Out};
+use crate::output::Facts;
 use crate::table::{Column, number, text};
 use crate::tool::Tool;
-use annals::View;
+use annals::StreamInfo;
 use anyhow::Result;
 
 /// List the streams with the number of their events and their last version
@@ -26,24 +26,17 @@ const COLUMNS: &[Column] = &[text("stream"), number("events"), number("last_vers
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     let store = tool.reading()?;
     let view = args.moment.narrow(store.view())?;
-    let mut out = tool.out();
-    list(&mut out, &view, args)?;
-    out.flush()
+    let streams = view.streams(&args.prefix).take(args.limit.unwrap_or(usize::MAX));
+    tool.list(COLUMNS, streams, row, facts)
 }
 
-fn list(out: &mut Out, view: &View, args: &Args) -> Result<()> {
-    let mut table = out.table(COLUMNS);
-    for info in view.streams(&args.prefix).take(args.limit.unwrap_or(usize::MAX)) {
-        let info = info?;
-        if out.is_table() {
-            table.row(out, vec![info.stream, info.events.to_string(), info.last_version.to_string()])?;
-        } else {
-            let facts = Facts::new()
-                .text("stream", info.stream)
-                .number("events", info.events)
-                .number("last_version", info.last_version);
-            out.line(facts.json())?;
-        }
-    }
-    if out.is_table() { table.flush(out) } else { Ok(()) }
+fn row(info: &StreamInfo) -> Vec<String> {
+    vec![info.stream.clone(), info.events.to_string(), info.last_version.to_string()]
+}
+
+fn facts(info: &StreamInfo) -> Facts {
+    Facts::new()
+        .text("stream", &info.stream)
+        .number("events", info.events)
+        .number("last_version", info.last_version)
 }

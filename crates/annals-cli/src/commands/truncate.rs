@@ -11,21 +11,23 @@ use anyhow::Result;
 /// Let the first events of a stream go: they are hidden at once, and do not come back
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "With --below-snapshot the state that `annals state` shows is saved first, durably, and what came before its last\n\
+    after_help = "With --below-snapshot the state that `annals state` shows is saved first, durably, and what came before its last \
     event goes: the state stays what it was, as long as the snapshot is there.\n\n\
+    JSON: stream, floor (the first version that can be read), position (of the event that says so; 0 if it was so before), already.\n\n\
     Examples:\n  \
     annals truncate --stream session-7 --before 100\n  \
-    annals truncate --stream order-1 --below-snapshot"
+    annals truncate --stream order-1 --below-snapshot",
+    group(clap::ArgGroup::new("what").required(true).args(["before", "below_snapshot"])),
 )]
 pub(crate) struct Args {
     /// The stream
     #[arg(long, value_name = "S", value_parser = parse_stream)]
     stream: String,
     /// The first version that stays
-    #[arg(long, value_name = "V", value_parser = clap::value_parser!(u64).range(1..), required_unless_present = "below_snapshot")]
+    #[arg(long, value_name = "V", value_parser = clap::value_parser!(u64).range(1..))]
     before: Option<u64>,
     /// Save the state first, and let go what it has
-    #[arg(long, conflicts_with = "before")]
+    #[arg(long)]
     below_snapshot: bool,
 }
 
@@ -43,7 +45,5 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
         .number("floor", floor)
         .number("position", change.position)
         .number("already", change.already);
-    let mut out = tool.out();
-    out.facts(&facts)?;
-    out.flush()
+    tool.tell(&facts)
 }

@@ -4,6 +4,7 @@ use crate::args::filters::AsOfArgs;
 use crate::output::Facts;
 use crate::table::{Column, number, text};
 use crate::tool::Tool;
+use annals::TypeInfo;
 use anyhow::Result;
 
 /// List the event types with the number of their events
@@ -19,17 +20,7 @@ const COLUMNS: &[Column] = &[text("type"), number("events")];
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     let store = tool.reading()?;
     let types = args.moment.narrow(store.view())?.types()?;
-    let mut out = tool.out();
-    let mut table = out.table(COLUMNS);
-    for info in types {
-        if out.is_table() {
-            table.row(&mut out, vec![info.event_type, info.events.to_string()])?;
-        } else {
-            out.line(Facts::new().text("type", info.event_type).number("events", info.events).json())?;
-        }
-    }
-    if out.is_table() {
-        table.flush(&mut out)?;
-    }
-    out.flush()
+    let row = |info: &TypeInfo| vec![info.event_type.clone(), info.events.to_string()];
+    let facts = |info: &TypeInfo| Facts::new().text("type", &info.event_type).number("events", info.events);
+    tool.list(COLUMNS, types.into_iter().map(anyhow::Ok), row, facts)
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 /// Read and check every byte of every file of the store
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit status 4 if anything is wrong. Torn bytes after the last whole batch are what a crash\n\
+    after_help = "Exit status 4 if anything is wrong. Torn bytes after the last whole batch are what a crash \
     leaves behind: they are noted, and nothing is wrong with them.\n\n\
     Example:\n  annals verify"
 )]

@@ -1,11 +1,15 @@
 //! From an error to one line on standard error and an exit status.
 
+mod advice;
+mod essence;
+
 use crate::output::StdoutClosed;
+use advice::advice;
 use annals::{
-    AppendError, BackupError, CompactError, EraseError, GuardError, Interrupted, KeyError, LoadError,
-    OpenError, PayloadError, ReadError, RetentionError, SchemaError, TruncateError,
+    AppendError, BackupError, EraseError, GuardError, KeyError, OpenError, PayloadError, ReadError, RuleError,
 };
 use anyhow::Error;
+use essence::essence;
 
 /// Exit statuses, as scripts know them.
 pub(crate) const DONE: u8 = 0;
@@ -33,74 +37,51 @@ pub(crate) fn status(error: &Error) -> u8 {
 }
 
 fn status_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
-    if cause.is::<Usage>() {
-        return Some(USAGE);
+    let cause = essence(cause);
+    if is_usage(cause) {
+        Some(USAGE)
+    } else if is_conflict(cause) {
+        Some(CONFLICT)
+    } else {
+        is_corruption(cause).then_some(CORRUPTION)
     }
-    // Their own source is what these would say themselves.
-    match cause.downcast_ref() {
-        Some(SchemaError::Append(error)) => return status_of(error),
-        Some(SchemaError::Read(error)) => return status_of(error),
-        _ => {}
-    }
-    match cause.downcast_ref() {
-        Some(RetentionError::Rule(_)) => return Some(USAGE),
-        Some(RetentionError::Append(error)) => return status_of(error),
-        Some(RetentionError::Read(error)) => return status_of(error),
-        _ => {}
-    }
-    match cause.downcast_ref() {
-        Some(CompactError::Retention(error)) => return status_of(error),
-        Some(CompactError::Guard(error)) => return status_of(error),
-        Some(CompactError::Read(error)) => return status_of(error),
-        Some(CompactError::Append(error)) => return status_of(error),
-        _ => {}
-    }
-    match cause.downcast_ref() {
-        Some(EraseError::SystemStream { .. } | EraseError::Length { .. }) => return Some(USAGE),
-        Some(EraseError::StateWouldGo { .. }) => return Some(CONFLICT),
-        Some(EraseError::Read(error)) => return status_of(error),
-        Some(EraseError::Append(error)) => return status_of(error),
-        _ => {}
-    }
-    match cause.downcast_ref() {
-        Some(Interrupted::Compact(error)) => return status_of(error),
-        Some(Interrupted::Snapshot(error)) => return status_of(error),
-        _ => {}
-    }
-    match cause.downcast_ref() {
-        Some(GuardError::Name { .. } | GuardError::BeyondEnd { .. }) => return Some(USAGE),
-        Some(GuardError::Behind { .. }) => return Some(CONFLICT),
-        Some(GuardError::Append(error)) => return status_of(error),
-        Some(GuardError::Read(error)) => return status_of(error),
-        _ => {}
-    }
-    match cause.downcast_ref() {
-        Some(TruncateError::Retention(error)) => return status_of(error),
-        Some(TruncateError::Sync(error)) => return status_of(error),
-        Some(TruncateError::Load(LoadError::Read(error))) => return status_of(error),
-        _ => {}
-    }
-    if let Some(
-        AppendError::Conflict(_)
-        | AppendError::ConditionFailed { .. }
-        | AppendError::ConditionBelowRemoved { .. }
-        | AppendError::Tombstoned { .. },
-    ) = cause.downcast_ref()
-    {
-        return Some(CONFLICT);
-    }
+}
+
+fn is_usage(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.is::<Usage>()
+        || cause.is::<RuleError>()
+        || matches!(cause.downcast_ref(), Some(EraseError::SystemStream { .. } | EraseError::Length { .. }))
+        || matches!(cause.downcast_ref(), Some(GuardError::Name { .. } | GuardError::BeyondEnd { .. }))
+        || matches!(cause.downcast_ref(), Some(KeyError::Name { .. }))
+}
+
+fn is_conflict(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let refused = matches!(
+        cause.downcast_ref(),
+        Some(
+            AppendError::Conflict(_)
+                | AppendError::ConditionFailed { .. }
+                | AppendError::ConditionBelowRemoved { .. }
+                | AppendError::Tombstoned { .. }
+        )
+    );
+    refused
+        || matches!(cause.downcast_ref(), Some(EraseError::StateWouldGo { .. }))
+        || matches!(cause.downcast_ref(), Some(GuardError::Behind { .. }))
+}
+
+fn is_corruption(cause: &(dyn std::error::Error + 'static)) -> bool {
     #[cfg(feature = "archive")]
     if cause.downcast_ref().is_some_and(annals_archive::ArchiveError::is_corruption) {
-        return Some(CORRUPTION);
+        return true;
     }
-    let corruption = cause.is::<Damaged>()
+    cause.is::<Damaged>()
         || cause.downcast_ref().is_some_and(PayloadError::is_damage)
         || cause.downcast_ref().is_some_and(BackupError::is_corruption)
         || cause.downcast_ref().is_some_and(KeyError::is_corruption)
         || cause.downcast_ref().is_some_and(OpenError::is_corruption)
         || cause.downcast_ref().is_some_and(ReadError::is_corruption)
-        || cause.downcast_ref().is_some_and(AppendError::is_corruption);
-    corruption.then_some(CORRUPTION)
+        || cause.downcast_ref().is_some_and(AppendError::is_corruption)
 }
 
 /// The error, its causes and what to do about it, in one line.
@@ -116,51 +97,6 @@ pub(crate) fn line(error: &Error) -> String {
         parts.push(advice.to_owned());
     }
     format!("annals: {}", parts.join(": "))
-}
-
-/// What the user of the tool can do, where the library's own text cannot know.
-fn advice(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
-    if let Some(error) = cause.downcast_ref::<OpenError>() {
-        return match error {
-            OpenError::NotFound { .. } => Some(
-                "name the store with --store or ANNALS_STORE; `annals import` or `annals append` make one",
-            ),
-            OpenError::NotAStore { .. } => Some("name the store with --store or ANNALS_STORE"),
-            OpenError::Locked { .. } => Some("commands that only read work meanwhile"),
-            _ if error.is_corruption() => {
-                Some("`annals verify` tells more, `annals repair` copies what is sound")
-            }
-            _ => None,
-        };
-    }
-    if let Some(error) = cause.downcast_ref::<BackupError>() {
-        return match error {
-            BackupError::Corrupt(_) => Some("`annals verify` tells more"),
-            BackupError::BadCopy { .. } => {
-                Some("make a new backup in another directory, on a disk that can be trusted")
-            }
-            _ => None,
-        };
-    }
-    if let Some(error) = cause.downcast_ref::<AppendError>() {
-        return match error {
-            AppendError::Conflict(_) => Some("read the stream again and decide anew"),
-            AppendError::SchemaViolation(_) => Some("`annals schema list` shows what is registered"),
-            AppendError::IdTaken { .. } => Some("give the event an id of its own"),
-            _ if error.is_corruption() => Some("`annals verify` tells more"),
-            _ => None,
-        };
-    }
-    if let Some(RetentionError::Append(error)) = cause.downcast_ref() {
-        return advice(error);
-    }
-    match cause.downcast_ref::<ReadError>()? {
-        ReadError::Upcast(_) => Some("--stored shows what is stored"),
-        ReadError::BelowFloor { .. } | ReadError::Hidden { .. } => {
-            Some("`annals retention show` tells the rules")
-        }
-        error => error.is_corruption().then_some("`annals verify` tells more"),
-    }
 }
 
 fn one_line(text: &str) -> String {

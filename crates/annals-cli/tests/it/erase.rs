@@ -136,3 +136,26 @@ fn a_state_that_would_go_for_good_is_refused_until_that_is_said() {
     assert_eq!((&erased["events"], &erased["snapshots_dropped"]), (&json!(2), &json!(1)));
     assert!(!has(&place, "hemlock 1") && !has(&place, "hemlock 3"));
 }
+
+#[test]
+fn damage_keeps_an_erasure_from_its_end_and_has_exit_status_4() {
+    let place = Place::new();
+    let pad = "x".repeat(3000);
+    for number in 0..12 {
+        let data = format!("{{\"note\":\"hemlock {number}\",\"pad\":\"{pad}\"}}");
+        let stream = ["visit-1", "visit-2"][number % 2];
+        let args = ["append", "--segment-bytes", "16384", "--stream", stream, "--type", "T", "--data", &data];
+        place.one(&args);
+    }
+    let file = place.store().join("log/000000000001.seg");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[5000] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    // The damage is in the second event, which has to be written anew with the others of its segment.
+    let said = place.fails(4, &["erase", "--stream", "visit-1"]);
+    assert!(said.contains("is not shown any more") && said.contains("000000000001.seg"), "{said}");
+    assert!(said.contains("`annals verify` tells more"), "{said}");
+    let said = place.fails(4, &["compact"]);
+    assert!(said.contains("an erasure that is under way") && said.contains("`annals verify`"), "{said}");
+    assert_eq!(place.one(&["stats"])["erasures_under_way"], 1);
+}

@@ -1,6 +1,6 @@
 //! `keys`, `--keys` and `--encrypt`, and events whose payload is not there.
 
-use crate::common::Place;
+use crate::common::{Place, names_in};
 use serde_json::{Value, json};
 
 const KEYS: [&str; 2] = ["--keys", "keys"];
@@ -128,4 +128,56 @@ fn keys_that_are_missing_are_named_and_it_is_said_what_to_do() {
         assert!(refused.contains("kyes") && refused.contains("keys merge"), "{refused}");
     }
     assert!(!place.path("kyes").exists());
+}
+
+#[test]
+fn a_key_file_is_no_copy_of_itself() {
+    let place = place();
+    std::os::unix::fs::symlink("keys", place.path("link")).unwrap();
+    std::fs::hard_link(place.path("keys"), place.path("same")).unwrap();
+    for copy in ["keys", "./keys", "link", "same"] {
+        for command in ["backup", "merge"] {
+            let refused = place.fails(1, &with(&["keys", command, copy]));
+            assert!(refused.contains("is the key file itself"), "{command} {copy}: {refused}");
+        }
+    }
+    place.one(&with(&["keys", "backup", "copy"]));
+}
+
+#[test]
+fn a_path_that_leads_to_no_key_file_is_told_whole_and_nothing_is_left_beside_it() {
+    let place = place();
+    std::fs::create_dir(place.path("folder")).unwrap();
+    let before = names_in(&place.store());
+    for (path, status, told) in [
+        ("store/MANIFEST", 1, "\"store/MANIFEST\" is no key file"),
+        ("given.jsonl", 1, "\"given.jsonl\" is no key file"),
+        ("nowhere/keys", 1, "cannot open nowhere, the directory of the key file"),
+        ("folder", 1, "cannot open folder: "),
+        (".", 1, "cannot open . as a key file: is a directory"),
+    ] {
+        let refused = place.fails(status, &["--keys", path, "keys", "create", "user-1"]);
+        assert!(refused.contains(told), "{refused}");
+        place.fails(status, &["--keys", path, "keys", "list"]);
+    }
+    assert_eq!(names_in(&place.store()), before);
+    assert!(!place.path("given.jsonl.lock").exists() && !place.path("nowhere").exists());
+    assert!(place.fails(2, &with(&["keys", "create", ""])).contains("1 to 1024 bytes"));
+}
+
+#[test]
+fn a_key_file_that_was_cut_is_told() {
+    let place = place();
+    place.one(&with(&["keys", "create", "user-8"]));
+    let whole = std::fs::read(place.path("keys")).unwrap();
+    assert_eq!(place.one(&with(&["keys", "verify"]))["torn_bytes"], 0);
+    std::fs::write(place.path("keys"), &whole[..whole.len() - 1]).unwrap();
+    let run = place.run(&with(&["keys", "verify"]));
+    assert_eq!(
+        (run.status, &run.json()[0]["keys"], &run.json()[0]["torn_bytes"]),
+        (0, &json!(1), &json!(87))
+    );
+    assert!(run.stderr.contains("keys merge") && run.stderr.lines().count() == 1, "{}", run.stderr);
+    std::fs::write(place.path("keys"), &whole[..20]).unwrap();
+    assert!(place.fails(4, &with(&["keys", "verify"])).contains("header of a key file"));
 }

@@ -242,6 +242,53 @@ fn what_cannot_be_meant_is_told_in_one_line() {
 }
 
 #[test]
+fn what_is_no_json_object_is_no_rule_and_takes_none_back() {
+    let place = store();
+    place.one(&["retention", "set", "--all", "--max-count", "2"]);
+    for json in ["[]", "null", "[3]", "3"] {
+        let said = place.fails(2, &["retention", "set", "--all", "--rule", json]);
+        assert!(said.contains("expected a JSON object"), "{json}: {said}");
+    }
+    let raw = r#"{"stream":"$annals.retention","type":"$annals.RetentionRuleSet","data":{"scope":"store","rule":[]}}"#;
+    place.fails(1, &["import", &place.file("raw.jsonl", raw)]);
+    assert_eq!(place.one(&["retention", "show"])["rule"], json!({"max_count": 2}));
+    assert_eq!(versions(&place, "order-1"), [5, 6]);
+}
+
+#[test]
+fn a_stream_that_never_had_an_event_is_told_as_such_when_it_is_to_begin_somewhere() {
+    let place = store();
+    for args in [
+        &["retention", "set", "--stream", "order-9", "--truncate-before", "1"][..],
+        &["truncate", "--stream", "order-9", "--before", "1"],
+        &["truncate", "--stream", "order-9", "--below-snapshot"],
+        &["delete", "--stream", "order-9"],
+    ] {
+        let said = place.fails(1, args);
+        assert!(said.contains("\"order-9\" has never had an event"), "{args:?}: {said}");
+    }
+    let said = place.fails(2, &["truncate", "--stream", "order-1"]);
+    assert!(said.contains("--before") && said.contains("--below-snapshot"), "both ways are told: {said}");
+    let said = place.fails(2, &["retention", "set", "--all", "--max-count", "18446744073709551616"]);
+    assert!(said.contains("up to 18446744073709551615"), "{said}");
+}
+
+#[test]
+fn a_guard_that_is_to_be_passed_over_has_to_be_there() {
+    let place = store();
+    place.one(&["retention", "guard", "set", "--name", "mails", "--position", "0"]);
+    for command in [&["retention", "plan"][..], &["compact"], &["compact", "--dry-run"]] {
+        let said = place.fails(1, &[command, &["--override", "mials"]].concat());
+        assert!(said.contains("no guard \"mials\"") && said.contains("guard show"), "{said}");
+        place.ok(&[command, &["--override", "mails"]].concat());
+        place.ok(&[command, &["--guard", "mials=3", "--override", "mials"]].concat());
+    }
+    let long = format!("{}=3", "x".repeat(257));
+    assert!(place.fails(2, &["compact", "--guard", &long]).contains("1 to 256 bytes"));
+    assert!(place.fails(1, &["retention", "guard", "remove", "--name", "x"]).contains("guard show"));
+}
+
+#[test]
 fn guards_are_set_shown_and_removed_and_plans_mind_them() {
     let place = store();
     place.one(&["retention", "set", "--category", "order", "--max-count", "1"]);

@@ -27,8 +27,8 @@ use std::time::Instant;
 
 /// Import events from JSON Lines, plain or packed (.gz, .zst)
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Each line is an event:\n  \
-    {\"stream\",\"type\",\"time\",\"id\",\"tags\",\"schema_version\",\"data\",\"metadata\"}\n\
+#[command(after_help = "Each line is an event:\n\n  \
+    {\"stream\",\"type\",\"time\",\"id\",\"tags\",\"schema_version\",\"data\",\"metadata\"}\n\n\
     Only stream and type are required. An event whose id is stored already with the same content is skipped, so \
     an import can be repeated or resumed. An event without an id gets one made from the file's name (without \
     directory, .gz and .zst), the number of the line and its text.\n\n\

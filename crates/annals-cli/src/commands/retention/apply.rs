@@ -7,6 +7,7 @@ use anyhow::Result;
 /// Enforce limits of bytes: measure what they are about, and truncate what is beyond
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Limits of age and number hold without this.\n\n\
+    JSON: log_truncated (the position up to which events go by the limit of the store, or null), streams_measured, streams_truncated.\n\n\
     Example:\n  \
     annals retention apply")]
 pub(crate) struct Args {}
@@ -20,7 +21,5 @@ pub(crate) fn run(tool: &Tool, _: &Args) -> Result<()> {
         .number("log_truncated", through)
         .number("streams_measured", round.streams_measured)
         .number("streams_truncated", round.streams_truncated);
-    let mut out = tool.out();
-    out.facts(&facts)?;
-    out.flush()
+    tool.tell(&facts)
 }

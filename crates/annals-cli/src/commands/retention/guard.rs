@@ -11,8 +11,10 @@ use anyhow::Result;
 #[command(
     arg_required_else_help = true,
     subcommand_required = true,
-    after_help = "A guard is a name and the position up to which its consumer is done. Compaction keeps every segment with events above it,\n\
-    unless it is told to --override it.\n\n\
+    after_help = "A guard is a name and the position up to which its consumer is done. Compaction keeps every segment with events above \
+    it, unless it is told to --override it.\n\n\
+    JSON: name, guarded_above (the position), position (of the event that says so; 0 if it was so before), already. Of show: name, \
+    guarded_above, segments_kept, bytes_kept.\n\n\
     Examples:\n  \
     annals retention guard set --name mails --position 120000\n  \
     annals retention guard show\n  \
@@ -82,25 +84,22 @@ fn remove(tool: &Tool, args: &Remove) -> Result<()> {
 
 fn changed(tool: &Tool, facts: Facts, change: RetentionChange) -> Result<()> {
     let facts = facts.number("position", change.position).number("already", change.already);
-    let mut out = tool.out();
-    out.facts(&facts)?;
-    out.flush()
+    tool.tell(&facts)
 }
 
 fn show(tool: &Tool) -> Result<()> {
-    let store = tool.reading()?;
-    let mut out = tool.out();
-    let mut table = out.table(COLUMNS);
-    for GuardInfo { name, position, segments, bytes, .. } in store.guards().list()? {
-        if out.is_table() {
-            table.row(&mut out, vec![name, position.to_string(), segments.to_string(), bytes.to_string()])?;
-        } else {
-            let facts = Facts::new().text("name", name).number("guarded_above", position);
-            out.line(facts.number("segments_kept", segments).number("bytes_kept", bytes).json())?;
-        }
-    }
-    if out.is_table() {
-        table.flush(&mut out)?;
-    }
-    out.flush()
+    let guards = tool.reading()?.guards().list()?;
+    tool.list(COLUMNS, guards.into_iter().map(anyhow::Ok), row, facts)
+}
+
+fn row(GuardInfo { name, position, segments, bytes, .. }: &GuardInfo) -> Vec<String> {
+    vec![name.clone(), position.to_string(), segments.to_string(), bytes.to_string()]
+}
+
+fn facts(guard: &GuardInfo) -> Facts {
+    Facts::new()
+        .text("name", &guard.name)
+        .number("guarded_above", guard.position)
+        .number("segments_kept", guard.segments)
+        .number("bytes_kept", guard.bytes)
 }

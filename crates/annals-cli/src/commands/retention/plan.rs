@@ -3,14 +3,16 @@
 use crate::output::{Facts, Out, note};
 use crate::table::{Column, number, text};
 use crate::tool::Tool;
-use annals::{Action, Compaction, Guard, Kept, Plan, PlannedSegment, Position, Store};
+use annals::{Action, Compaction, Guard, GuardError, Kept, Plan, PlannedSegment, Position, Store};
 use anyhow::Result;
 
 /// Show what would go of which segment by the rules as they stand; nothing is done
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A segment is dropped if all of its events go, rewritten if at least an eighth of its bytes goes, and merged with a\n\
+    after_help = "A segment is dropped if all of its events go, rewritten if at least an eighth of its bytes goes, and merged with a \
     neighbour if both have become small. All events are read to find out.\n\n\
+    JSON, a line for each segment: segment, first and last (positions), events, bytes, events_going, bytes_going, action (drop, \
+    rewrite, merge or keep), why (it is kept).\n\n\
     Examples:\n  \
     annals retention plan\n  \
     annals retention plan --all --guard mails=120000"
@@ -47,15 +49,28 @@ const COLUMNS: &[Column] = &[
 ];
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
-    show(tool, &args.choice.of(&tool.reading()?).plan()?)
+    show(tool, &args.choice.of(&tool.reading()?)?.plan()?)
 }
 
 impl Choice {
     /// The compaction of a store by this choice.
-    pub(crate) fn of(&self, store: &Store) -> Compaction {
+    ///
+    /// # Errors
+    /// If a guard is to be overridden that is not there: somebody wants to pass over another one, which would keep what it keeps.
+    pub(crate) fn of(&self, store: &Store) -> Result<Compaction> {
+        if !self.overridden.is_empty() {
+            let there = store.guards().list()?;
+            let is_there = |name: &String| {
+                there.iter().any(|guard| guard.name == *name)
+                    || self.guards.iter().any(|guard| guard.name == *name)
+            };
+            if let Some(name) = self.overridden.iter().find(|name| !is_there(name)) {
+                return Err(GuardError::NotFound { name: name.clone() }.into());
+            }
+        }
         let mut compaction = store.compaction().all(self.all);
         compaction = self.guards.iter().cloned().fold(compaction, Compaction::guard);
-        self.overridden.iter().fold(compaction, Compaction::override_guard)
+        Ok(self.overridden.iter().fold(compaction, Compaction::override_guard))
     }
 }
 
@@ -130,6 +145,9 @@ fn told(action: &Action) -> (&'static str, Option<String>) {
 fn parse_guard(text: &str) -> Result<Guard, String> {
     let parts = text.rsplit_once('=').filter(|(name, _)| !name.is_empty());
     let (name, position) = parts.ok_or("expected NAME=POSITION")?;
+    if name.len() > Guard::NAME_BYTES_MAX {
+        return Err(GuardError::Name { bytes: name.len() }.to_string());
+    }
     let position = position.parse().map_err(|_| "expected NAME=POSITION, the position a whole number")?;
     Ok(Guard::new(name, Position::new(position)))
 }

@@ -11,8 +11,9 @@ use anyhow::{Context, Result};
 /// Set the rule of a stream, of a category or of all streams, in the place of the one before
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Of each limit the narrowest scope that says anything holds: the stream, its category, all streams. What a rule\n\
+    after_help = "Of each limit the narrowest scope that says anything holds: the stream, its category, all streams. What a rule \
     does not say is left to wider scopes; \"keep\" says that there is no limit, whatever they say.\n\n\
+    JSON: scope (store, category or stream), name, rule, position (of the event that says so; 0 if it was so before), already.\n\n\
     Examples:\n  \
     annals retention set --all --max-age 400d\n  \
     annals retention set --category session --max-age 30d --max-count 1000\n  \
@@ -80,9 +81,7 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
         .number("rule", rule.to_json())
         .number("position", change.position)
         .number("already", change.already);
-    let mut out = tool.out();
-    out.facts(&facts)?;
-    out.flush()
+    tool.tell(&facts)
 }
 
 fn rule(args: &Args) -> Result<RetentionRule> {
@@ -124,7 +123,7 @@ fn parse_limit(text: &str) -> Result<Limit, String> {
         _ => match text.parse() {
             Ok(0) => Err("it is 0, so nothing would stay: give at least 1".to_owned()),
             Ok(limit) => Ok(Limit::To(limit)),
-            Err(_) => Err("expected a whole number or keep".to_owned()),
+            Err(_) => Err(format!("expected a whole number up to {}, or keep", u64::MAX)),
         },
     }
 }

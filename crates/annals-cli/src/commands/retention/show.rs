@@ -1,7 +1,7 @@
 //! `retention show`: what was set, and what holds.
 
 use crate::args::values::parse_stream;
-use crate::output::{Facts, Out};
+use crate::output::Facts;
 use crate::table::{Column, number, text};
 use crate::tool::Tool;
 use annals::{Clock, InScope, MaxAge, RetentionEntry, Version};
@@ -9,9 +9,14 @@ use anyhow::Result;
 
 /// Show all rules, and what was truncated or deleted; or what holds for one stream
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  \
+#[command(
+    after_help = "JSON: scope (store, category or stream), name, rule, deleted (the version of the last event that was), tombstoned. With \
+    --stream: stream, floor (the first version that can be read), max_age, max_count, max_bytes (each with limit, and scope, which says \
+    whose rule it is), deleted, tombstoned.\n\n\
+    Examples:\n  \
     annals retention show\n  \
-    annals retention show --stream session-7")]
+    annals retention show --stream session-7"
+)]
 pub(crate) struct Args {
     /// What holds for this stream, by all rules together
     #[arg(long, value_name = "S", value_parser = parse_stream)]
@@ -27,34 +32,20 @@ const COLUMNS: &[Column] =
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     let store = tool.reading()?;
     let retention = store.retention();
-    let mut out = tool.out();
-    if let Some(stream) = &args.stream {
-        let holds = retention.effective(stream)?;
-        let deleted = number_or_null(holds.deleted);
-        let facts = Facts::new()
-            .text("stream", stream)
-            .number("floor", holds.floor)
-            .number("max_age", limit(holds.limits.max_age, age))
-            .number("max_count", limit(holds.limits.max_count, |count| count.to_string()))
-            .number("max_bytes", limit(holds.limits.max_bytes, |bytes| bytes.to_string()))
-            .number("deleted", deleted)
-            .number("tombstoned", holds.tombstoned);
-        out.facts(&facts)?;
-        return out.flush();
-    }
-    let mut table = out.table(COLUMNS);
-    for entry in retention.list()?.take(args.limit.unwrap_or(usize::MAX)) {
-        let entry = entry?;
-        if out.is_table() {
-            table.row(&mut out, row(&entry))?;
-        } else {
-            line(&mut out, &entry)?;
-        }
-    }
-    if out.is_table() {
-        table.flush(&mut out)?;
-    }
-    out.flush()
+    let Some(stream) = &args.stream else {
+        let entries = retention.list()?.take(args.limit.unwrap_or(usize::MAX));
+        return tool.list(COLUMNS, entries, row, facts);
+    };
+    let holds = retention.effective(stream)?;
+    let facts = Facts::new()
+        .text("stream", stream)
+        .number("floor", holds.floor)
+        .number("max_age", limit(holds.limits.max_age, age))
+        .number("max_count", limit(holds.limits.max_count, |count| count.to_string()))
+        .number("max_bytes", limit(holds.limits.max_bytes, |bytes| bytes.to_string()))
+        .number("deleted", number_or_null(holds.deleted))
+        .number("tombstoned", holds.tombstoned);
+    tool.tell(&facts)
 }
 
 fn row(entry: &RetentionEntry) -> Vec<String> {
@@ -68,14 +59,13 @@ fn row(entry: &RetentionEntry) -> Vec<String> {
     ]
 }
 
-fn line(out: &mut Out, entry: &RetentionEntry) -> Result<()> {
-    let facts = Facts::new()
+fn facts(entry: &RetentionEntry) -> Facts {
+    Facts::new()
         .text("scope", entry.scope.kind())
         .maybe("name", entry.scope.name())
         .number("rule", entry.rule.to_json())
         .number("deleted", number_or_null(entry.deleted))
-        .number("tombstoned", entry.tombstoned);
-    out.line(facts.json())
+        .number("tombstoned", entry.tombstoned)
 }
 
 /// A limit and where it comes from, as JSON.

@@ -43,7 +43,5 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
         .number("schema_version", registration.schema_version())
         .number("looked_at", registered.looked_at)
         .number("already_registered", registered.already);
-    let mut out = tool.out();
-    out.facts(&facts)?;
-    out.flush()
+    tool.tell(&facts)
 }
