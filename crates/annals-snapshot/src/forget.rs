@@ -1,16 +1,16 @@
 //! Dropping the snapshots of states that must not be known any more.
 
 use crate::cursor::{Cursor, START};
+use crate::dropping::Pruned;
 use crate::error::SnapshotError;
 use crate::file::AnyFile;
-use crate::merge::{Keep, Kind, Sources};
-use crate::prune::Pruned;
+use crate::merge::Keep;
 use crate::sorted::Sorted;
 use crate::store::Snapshots;
 use annals_format::StoreId;
 use annals_format::snapshot::{SnapshotKey, snapshot_hash_seed};
 use annals_types::Version;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -67,38 +67,11 @@ impl Snapshots {
     /// [`SnapshotError::ReadOnly`], [`SnapshotError::Closed`]; [`SnapshotError::Io`], then some of it may be done. Nothing is found
     /// any more that was dropped, also after a crash, once this has returned without an error.
     pub fn forget(&self, forget: &Forget) -> Result<Pruned, SnapshotError> {
-        self.check_writable()?;
-        let mut maintenance = self.maintenance.lock();
-        self.abandon(&mut maintenance)?;
-        {
-            let mut writer = self.writer.lock();
-            if writer.closed {
-                return Err(SnapshotError::Closed);
-            }
-            writer.end_active();
-        }
-        let (before, dropped) = (self.files().bytes()?, maintenance.dropped);
-        self.discard_broken();
         let keep = Keep { newest: None, forget: Some(Arc::new(forget.clone())) };
-        while let Some(sources) = self.full_written(&maintenance) {
-            self.complete_job(&mut maintenance, Kind::Sort, &sources, keep.clone())?;
-        }
-        let files = self.files();
-        let mut ids: BTreeSet<u64> =
-            files.sorted.iter().filter(|file| has_any(file, forget)).map(|file| file.id).collect();
-        // Of what is damaged nobody can tell what it has.
-        ids.extend(files.to_make_again());
-        for id in ids {
-            if let Some(sources) = Sources::rewriting(&self.files(), id) {
-                self.complete_job(&mut maintenance, Kind::Rewrite, &sources, keep.clone())?;
-            }
-        }
-        // Again what could not be removed when it was replaced: this must not succeed while it is there.
-        self.removal.run(&*self.env.disk)?;
-        self.removal.sync_names(&*self.env.disk)?;
-        maintenance.superseded = Some(BTreeMap::new());
-        let (dropped, bytes_after) = (maintenance.dropped - dropped, self.files().bytes()?);
-        Ok(Pruned { dropped, bytes_before: before, bytes_after })
+        self.drop_all_but(&keep, |snapshots| {
+            let files = snapshots.files();
+            Ok(files.sorted.iter().filter(|file| has_any(file, forget)).map(|file| file.id).collect())
+        })
     }
 }
 

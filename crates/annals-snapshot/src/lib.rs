@@ -11,6 +11,7 @@
 //! decided by whoever compares [`Snapshot::event_id`] with the event at that version), or for when one is taken.
 
 mod cursor;
+mod dropping;
 mod error;
 mod file;
 mod files;
@@ -34,6 +35,7 @@ mod walk;
 mod window;
 mod written;
 
+pub use dropping::Pruned;
 pub use error::SnapshotError;
 pub use forget::Forget;
 pub use infos::Infos;
@@ -41,7 +43,6 @@ pub use model::{Found, NewSnapshot, Snapshot, SnapshotInfo, Unusable, check_sche
 pub use options::{
     FILE_BYTES_DEFAULT, FILE_RECORDS_DEFAULT, MERGED_BYTES_DEFAULT, MERGED_BYTES_MAX, SnapshotOptions,
 };
-pub use prune::Pruned;
 pub use stats::SnapshotStats;
 pub use store::Snapshots;
 pub use verify::{Verified, verify};
