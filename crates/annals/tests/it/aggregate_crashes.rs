@@ -1,31 +1,14 @@
 //! States and their snapshots after crashes, failing calls and damage: a bad snapshot costs replay, never a wrong state.
 
 use crate::common::{START, World};
+use crate::said::Said;
 use annals::vfs::{Fate, Fault, FaultyDisk, MemoryDisk, Survival, Unsynced, When};
 use annals::{
-    Aggregate, Aggregates, Durability, Expected, Fact, NewEvent, SnapshotOutcome, SnapshotPolicy, Store,
-    Timestamp, Version, inspect_in,
+    Aggregates, Durability, Expected, Fact, NewEvent, SnapshotOutcome, SnapshotPolicy, Store, Timestamp,
+    Version, inspect_in,
 };
-use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::sync::Arc;
-
-/// All numbers that have been said, in order: wrong events, or a wrong order, give another state.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Said(Vec<u64>);
-
-#[derive(Serialize, Deserialize)]
-enum Saying {
-    Said(u64),
-}
-
-impl Aggregate for Said {
-    type Event = Saying;
-
-    fn apply(&mut self, Saying::Said(number): Saying) {
-        self.0.push(number);
-    }
-}
 
 const STREAMS: [&str; 2] = ["talk-1", "talk-2"];
 

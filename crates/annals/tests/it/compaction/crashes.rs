@@ -3,9 +3,9 @@
 use super::worker::{eagerly, until};
 use super::{compact, fill, keep, seen};
 use crate::common::{World, verified};
-use crate::workload::fates;
-use annals::vfs::{Disk, Fault, FaultyDisk, MemoryDisk, Survival, When};
-use annals::{Event, Expected, NewEvent, Store};
+use crate::faults::{after_loss, with_each_call_failing, with_power_lost_at_each_call};
+use annals::vfs::{Fault, FaultyDisk, MemoryDisk, Survival, When};
+use annals::{CompactError, CompactionReport, Event, Expected, NewEvent, Store};
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -18,10 +18,6 @@ fn prepared(seed: u64) -> (MemoryDisk, Vec<Event>) {
     let before = seen(&store);
     store.close().unwrap();
     (world.disk().crash(Survival::All), before)
-}
-
-fn open(disk: Arc<dyn Disk>, world: &World) -> Store {
-    world.options_over(disk).open("memory").unwrap()
 }
 
 /// What a store that was compacted to some point has to be.
@@ -45,57 +41,21 @@ fn check(disk: MemoryDisk, before: &[Event], context: &str) {
     assert_eq!(left, [] as [String; 0], "{context}");
 }
 
+fn run(store: &Store) -> Result<CompactionReport, CompactError> {
+    store.compaction().all(true).bytes_per_second(None).run()
+}
+
 #[test]
 fn when_any_call_fails_everything_is_as_before_and_it_can_be_done_again() {
     let (disk, before) = prepared(21);
-    for (nth, for_good) in (1..).flat_map(|nth| [(nth, false), (nth, true)]) {
-        let memory = disk.crash(Survival::All);
-        let faulty = FaultyDisk::new(Arc::new(memory.clone()));
-        let world = World::on(memory.clone(), 22);
-        let store = open(Arc::new(faulty.clone()), &world);
-        let when = When::nth_of_all(nth);
-        faulty.arm(if for_good { when.from_then_on() } else { when }, Fault::Error(ErrorKind::Other));
-        let result = store.compaction().all(true).bytes_per_second(None).run();
-        let fired = faulty.fired();
-        faulty.disarm();
-        let context = format!("call {nth}, for good: {for_good}: {result:?}");
-        assert!(seen(&store) == before, "{context}");
-        drop(store);
-        check(memory.crash(Survival::All), &before, &context);
-        if !fired {
-            assert!(result.is_ok() && nth > 30, "{context}");
-            break;
-        }
-    }
+    let then = |store: &Store, _: &_, context: &str| assert!(seen(store) == before, "{context}");
+    with_each_call_failing(&disk, 22, run, then, |left, context| check(left, &before, context));
 }
 
 #[test]
 fn after_a_loss_of_power_at_any_call_the_store_is_the_old_one_or_the_new_one() {
     let (disk, before) = prepared(23);
-    let mut states = 0;
-    for nth in 1.. {
-        let memory = disk.crash(Survival::All);
-        let faulty = FaultyDisk::new(Arc::new(memory.clone()));
-        let world = World::on(memory.clone(), 24);
-        let store = open(Arc::new(faulty.clone()), &world);
-        faulty.arm(When::nth_of_all(nth).from_then_on(), Fault::Error(ErrorKind::Other));
-        let _ = store.compaction().all(true).bytes_per_second(None).run();
-        let fired = faulty.fired();
-        std::mem::forget(store);
-        for survival in 0..4_u64 {
-            let crashed = match survival {
-                0 => memory.crash(Survival::Synced),
-                1 => memory.crash(Survival::All),
-                _ => memory.crash(Survival::Chosen(&mut fates(nth * 4 + survival, true))),
-            };
-            check(crashed, &before, &format!("call {nth}, survival {survival}"));
-            states += 1;
-        }
-        if !fired {
-            break;
-        }
-    }
-    assert!(states > 100, "{states}");
+    with_power_lost_at_each_call(&disk, 24, 4, run, |left, context| check(left, &before, context));
 }
 
 /// The same while it works by itself, beside somebody who appends.
@@ -123,13 +83,9 @@ fn after_a_loss_of_power_while_it_works_by_itself_the_store_is_in_order() {
             faulty.fired() || state.events_removed > 0 || state.failure.is_some()
         });
         drop(store);
-        for survival in 0..3_u64 {
-            let crashed = match survival {
-                0 => memory.crash(Survival::Synced),
-                1 => memory.crash(Survival::All),
-                _ => memory.crash(Survival::Chosen(&mut fates(nth * 4 + survival, true))),
-            };
-            let context = format!("call {nth}, survival {survival}");
+        for loss in 0..3_u64 {
+            let crashed = after_loss(&memory, nth, loss);
+            let context = format!("call {nth}, loss {loss}");
             let world = World::on(crashed, 78);
             let store = world.open();
             let found = seen(&store);

@@ -4,7 +4,7 @@
 use super::states::{load, save};
 use super::{SECRET, check_erased, files_with, fill, listed, own, tag};
 use crate::common::{World, verified};
-use crate::workload::fates;
+use crate::faults::{with_each_call_failing, with_power_lost_at_each_call};
 use annals::vfs::{Disk, Fault, FaultyDisk, MemoryDisk, Survival, When};
 use annals::{EraseReport, Event, PayloadError, Store};
 use std::io::ErrorKind;
@@ -78,56 +78,18 @@ fn check(disk: MemoryDisk, before: &[Event], context: &str) {
 #[test]
 fn when_any_call_fails_nothing_is_half_shown_and_it_can_be_done_again() {
     let (disk, before) = prepared(21);
-    for (nth, for_good) in (1..).flat_map(|nth| [(nth, false), (nth, true)]) {
-        let memory = disk.crash(Survival::All);
-        let faulty = FaultyDisk::new(Arc::new(memory.clone()));
-        let world = World::on(memory.clone(), 22);
-        let store = world.options_over(Arc::new(faulty.clone()) as Arc<dyn Disk>).open("memory").unwrap();
-        let when = When::nth_of_all(nth);
-        faulty.arm(if for_good { when.from_then_on() } else { when }, Fault::Error(ErrorKind::Other));
-        let result = run(&store);
-        let fired = faulty.fired();
-        faulty.disarm();
-        let context = format!("call {nth}, for good: {for_good}: {result:?}");
+    let then = |store: &Store, result: &Result<_, _>, context: &str| {
         if result.is_ok() {
             assert_eq!(store.erasures_under_way(), 0, "{context}");
         }
-        drop(store);
-        check(memory.crash(Survival::All), &before, &context);
-        if !fired {
-            assert!(result.is_ok() && nth > 30, "{context}");
-            break;
-        }
-    }
+    };
+    with_each_call_failing(&disk, 22, run, then, |left, context| check(left, &before, context));
 }
 
 #[test]
 fn after_a_loss_of_power_at_any_call_nothing_is_half_shown_and_it_can_be_finished() {
     let (disk, before) = prepared(23);
-    let mut states = 0;
-    for nth in 1.. {
-        let memory = disk.crash(Survival::All);
-        let faulty = FaultyDisk::new(Arc::new(memory.clone()));
-        let world = World::on(memory.clone(), 24);
-        let store = world.options_over(Arc::new(faulty.clone()) as Arc<dyn Disk>).open("memory").unwrap();
-        faulty.arm(When::nth_of_all(nth).from_then_on(), Fault::Error(ErrorKind::Other));
-        let _ = run(&store);
-        let fired = faulty.fired();
-        std::mem::forget(store);
-        for survival in 0..3_u64 {
-            let crashed = match survival {
-                0 => memory.crash(Survival::Synced),
-                1 => memory.crash(Survival::All),
-                _ => memory.crash(Survival::Chosen(&mut fates(nth * 4 + survival, true))),
-            };
-            check(crashed, &before, &format!("call {nth}, survival {survival}"));
-            states += 1;
-        }
-        if !fired {
-            break;
-        }
-    }
-    assert!(states > 100, "{states}");
+    with_power_lost_at_each_call(&disk, 24, 3, run, |left, context| check(left, &before, context));
 }
 
 #[test]

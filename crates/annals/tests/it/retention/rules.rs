@@ -2,12 +2,12 @@
 
 use super::{age, fill, version, versions};
 use crate::common::World;
-use annals::vfs::{Fault, FaultyDisk, Survival, When};
+use crate::faults::with_power_lost_between_steps;
+use annals::vfs::FaultyDisk;
 use annals::{
     AppendError, Batch, Clock, Durability, Expected, NewEvent, Query, RetentionError, RetentionRule,
     RetentionScope, RuleError, ScopeKind,
 };
-use std::io::ErrorKind;
 use std::sync::Arc;
 
 #[test]
@@ -138,23 +138,8 @@ fn steps(disk: Arc<FaultyDisk>, world: &World) -> usize {
 
 #[test]
 fn after_a_crash_at_any_call_the_rules_that_were_acknowledged_hold() {
-    let total = {
-        let world = World::new(35);
-        let disk = Arc::new(FaultyDisk::new(Arc::new(world.disk())));
-        assert_eq!(steps(disk.clone(), &world), 6);
-        disk.total_calls()
-    };
-    let mut seen = [0; 7];
-    for nth in 1..=total {
-        let world = World::new(35);
-        let disk = Arc::new(FaultyDisk::new(Arc::new(world.disk())));
-        disk.arm(When::nth_of_all(nth).from_then_on(), Fault::Error(ErrorKind::Other));
-        let done = steps(disk, &world);
-        seen[done] += 1;
-        let after = World::on(world.disk().crash(Survival::Synced), 36);
-        let Ok(store) = after.try_open() else { continue };
+    with_power_lost_between_steps(35, 6, steps, |done, store, context| {
         let view = store.view();
-        let context = format!("crash at call {nth}, {done} steps done");
         let read = |stream| versions(&view, Query::stream(stream));
         if done >= 2 {
             assert!(read("s").len() == 2, "{context}: {:?}", read("s"));
@@ -167,6 +152,5 @@ fn after_a_crash_at_any_call_the_rules_that_were_acknowledged_hold() {
             assert!(matches!(refused, Err(AppendError::Tombstoned { .. })), "{context}: {refused:?}");
             assert!(read("e").is_empty(), "{context}");
         }
-    }
-    assert!(seen[1..6].iter().all(|times| *times > 0), "each step was the last one at some call: {seen:?}");
+    });
 }

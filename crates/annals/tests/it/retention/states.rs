@@ -2,29 +2,12 @@
 
 use super::{fill, version};
 use crate::common::World;
+use crate::said::{Said, Saying};
 use annals::{
-    Aggregate, Aggregates, AsOf, Clock, Expected, Handle, LoadError, NewEvent, Position, RetentionRule,
-    RetentionScope, SaveError, SnapshotPolicy, Store, TruncateError,
+    Aggregates, AsOf, Clock, Expected, Handle, LoadError, NewEvent, Position, RetentionRule, RetentionScope,
+    SaveError, SnapshotPolicy, Store, TruncateError,
 };
-use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
-
-/// All numbers that have been said, in order.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Said(Vec<u64>);
-
-#[derive(Serialize, Deserialize)]
-enum Saying {
-    Said(u64),
-}
-
-impl Aggregate for Said {
-    type Event = Saying;
-
-    fn apply(&mut self, Saying::Said(number): Saying) {
-        self.0.push(number);
-    }
-}
 
 struct Say(u64);
 
