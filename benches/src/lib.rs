@@ -5,6 +5,7 @@
 //! streams, no versions, no index on disk, no recovery. It is a reference, not a rival.
 
 pub mod appends;
+pub mod events;
 pub mod floor;
 pub mod memory;
 pub mod permutation;

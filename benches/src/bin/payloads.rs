@@ -1,13 +1,11 @@
 //! What compression of payloads gains and costs on real events: `payloads FILE...`, each a file of JSON Lines, plain or `.gz`,
 //! with `stream`, `type`, `data` and `metadata`. Prints a row of a table per file.
 
+use annals_benches::events::each_event;
 use annals_format::payload::{Dictionary, Trainer, compress_record, plain_payload};
 use annals_format::{Binding, FrameBuilder, FrameStamp, parse_record};
 use annals_types::{NewEvent, Position, Timestamp, Version};
-use serde_json::value::RawValue;
-use std::fs::File;
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Read};
 use std::time::Instant;
 
 /// Bytes of records that are compressed with one dictionary: those of a segment.
@@ -16,16 +14,6 @@ const READS: usize = 1_000_000;
 const AT: Position = Position::FIRST;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
-
-#[derive(serde::Deserialize)]
-struct Line<'a> {
-    stream: String,
-    r#type: String,
-    #[serde(borrow)]
-    data: &'a RawValue,
-    #[serde(borrow)]
-    metadata: &'a RawValue,
-}
 
 fn main() -> Outcome {
     println!(
@@ -40,22 +28,15 @@ fn main() -> Outcome {
 
 /// The records of a file, stamped.
 fn load(path: &str) -> Outcome<Vec<Vec<u8>>> {
-    let file = File::open(path)?;
-    let reader: Box<dyn Read> = if path.ends_with(".gz") {
-        Box::new(flate2::read::MultiGzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
     let mut records = Vec::new();
-    for line in BufReader::new(reader).lines() {
-        let line = line?;
-        let line: Line<'_> = serde_json::from_str(&line)?;
+    each_event(path, |line| {
         let event =
             NewEvent::json(line.r#type, line.data.get()).with_metadata(line.metadata.get().as_bytes());
         let mut frame = FrameBuilder::new();
         frame.push(&line.stream, &event)?;
         records.push(stamped(frame));
-    }
+        Ok(())
+    })?;
     Ok(records)
 }
 
