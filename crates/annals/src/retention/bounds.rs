@@ -1,7 +1,8 @@
 //! What is hidden of one stream, and of which events that is.
 
 use super::hiding::Hiding;
-use super::rules::{Log, Rules};
+use super::log::Log;
+use super::rules::Rules;
 use crate::error::ReadError;
 use crate::query::Query;
 use crate::staged::Staged;

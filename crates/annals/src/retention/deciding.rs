@@ -6,7 +6,8 @@
 //! position, behind which everything counts.
 
 use super::event::{RETENTION_STREAM, RetentionEvent};
-use super::rules::{Log, Rules};
+use super::log::Log;
+use super::rules::Rules;
 use crate::batch::{Batch, BatchStream};
 use crate::error::{AppendError, ReadError};
 use crate::system_event::SystemEvent;

@@ -21,7 +21,7 @@ impl View {
     /// Why a hidden event is hidden: the rule that says most, if there are several.
     pub(crate) fn departed(&self, event: &EventRef<'_>) -> Result<Departed, ReadError> {
         let Some((_, rules)) = self.hidden_by()? else { return Ok(Departed::Other) };
-        let own = super::handle::own(self, event.stream)?;
+        let own = super::of_stream::own(self, event.stream)?;
         if let Some(own) = &own {
             match () {
                 () if own.tombstoned => return Ok(Departed::Tombstoned),
@@ -47,6 +47,6 @@ impl View {
         if stream.starts_with(SYSTEM_PREFIX) {
             return Ok(false);
         }
-        Ok(super::handle::own(self, stream)?.is_some_and(|own| own.tombstoned))
+        Ok(super::of_stream::own(self, stream)?.is_some_and(|own| own.tombstoned))
     }
 }

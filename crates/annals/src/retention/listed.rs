@@ -1,8 +1,8 @@
 //! Everything that was said of retention, scope by scope.
 
 use super::event::{RETENTION_STREAM, RetentionEvent};
-use super::handle::{own, rule_in, rule_of};
-use super::rules::Log;
+use super::log::Log;
+use super::of_stream::{own, rule_in, rule_of};
 use crate::error::ReadError;
 use crate::paged::Paged;
 use crate::system_event::SystemEvent;

@@ -5,8 +5,9 @@
 
 use super::error::RetentionError;
 use super::event::{RETENTION_STREAM, RetentionEvent};
-use super::handle::{Retention, own};
+use super::handle::Retention;
 use super::listed::RetentionEntry;
+use super::of_stream::own;
 use crate::batch::Batch;
 use crate::error::ReadError;
 use crate::query::Query;

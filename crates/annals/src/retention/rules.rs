@@ -1,28 +1,19 @@
 //! What all rules up to some position come to.
 
-use super::event::{RETENTION_STREAM, RetentionEvent};
+use super::changes::Changes;
+use super::event::RetentionEvent;
 use super::layers::{Entry, Layers};
+use super::log::Log;
 use crate::error::ReadError;
-use crate::parts::Parts;
-use crate::staged::Staged;
 use crate::system_event::SystemEvent;
 use annals_compaction::{RetentionRule, RetentionScope};
-use annals_index::{TermKey, TermKind};
 use annals_types::{EventRef, Position, Version};
 use annals_vfs::sync::atomic::{AtomicU64, Ordering};
 use hashbrown::HashMap;
-use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// So many changes of streams become one layer.
 const TOGETHER: usize = 4096;
-
-/// Where events are read by their positions: also what is staged, for the writer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Log<'a> {
-    pub(crate) parts: &'a Parts,
-    pub(crate) staged: Option<&'a Staged>,
-}
 
 /// What the rules say of one stream by itself.
 #[derive(Clone, Debug)]
@@ -55,28 +46,6 @@ pub(crate) struct Rules {
     deletions: bool,
     /// An event that a newer program has written.
     not_known: Option<(Position, u32)>,
-}
-
-impl Log<'_> {
-    pub(crate) fn event(&self, position: Position) -> Result<Option<EventRef<'_>>, ReadError> {
-        match self.staged.map(|staged| staged.event(position)).transpose()?.flatten() {
-            Some(event) => Ok(Some(event)),
-            None => self.parts.event(position),
-        }
-    }
-
-    /// What the event at a position says of retention.
-    fn said_at(&self, position: Position) -> Result<Option<RetentionEvent>, ReadError> {
-        match self.event(position)?.filter(|event| event.stream == RETENTION_STREAM) {
-            Some(event) => RetentionEvent::of(&event).map_err(|error| self.parts.payload_error(error)),
-            None => Ok(None),
-        }
-    }
-
-    fn hash(&self, stream: &str) -> u64 {
-        let seed = self.parts.hash_seed;
-        TermKey::new(TermKind::Stream, stream, seed).hash(seed)
-    }
 }
 
 impl Rules {
@@ -139,19 +108,19 @@ impl Rules {
                 let before = rule.before();
                 let is_rule = [rule.age() != Default::default(), rule.count() != Default::default()];
                 let is_rule = is_rule.contains(&true) || rule.bytes() != Default::default();
-                let entry = changes.of(self, log, &stream, position)?;
+                let entry = changes.of(&mut self.streams, log, &stream, position)?;
                 entry.set_rule(position, is_rule);
                 before.into_iter().for_each(|before| entry.truncate(before));
             }
             RetentionEvent::Truncated(stream, before) => {
-                changes.of(self, log, &stream, position)?.truncate(before);
+                changes.of(&mut self.streams, log, &stream, position)?.truncate(before);
             }
             RetentionEvent::Deleted(stream, before) => {
-                changes.of(self, log, &stream, position)?.delete(before, false);
+                changes.of(&mut self.streams, log, &stream, position)?.delete(before, false);
                 self.deletions = true;
             }
             RetentionEvent::Tombstoned(stream, before) => {
-                changes.of(self, log, &stream, position)?.delete(before, true);
+                changes.of(&mut self.streams, log, &stream, position)?.delete(before, true);
                 self.deletions = true;
             }
             RetentionEvent::LogTruncated(through) => self.truncated = self.truncated.max(through),
@@ -244,52 +213,11 @@ impl Rules {
     }
 }
 
-/// Entries that are not in a layer yet.
-#[derive(Default)]
-struct Changes {
-    entries: Vec<Entry>,
-    /// Where those with a hash are.
-    by_hash: HashMap<u64, SmallVec<[u32; 1]>, foldhash::fast::RandomState>,
-}
-
-impl Changes {
-    /// The entry of a stream, to be changed.
-    fn of(
-        &mut self,
-        rules: &mut Rules,
-        log: Log<'_>,
-        stream: &str,
-        position: Position,
-    ) -> Result<&mut Entry, ReadError> {
-        let hash = log.hash(stream);
-        let mut others = false;
-        let mut is_it = |entry: &Entry| -> Result<bool, ReadError> {
-            let said = log.said_at(entry.position())?;
-            let is_it = said.as_ref().and_then(RetentionEvent::stream) == Some(stream);
-            others |= !is_it;
-            Ok(is_it)
-        };
-        let places = self.by_hash.entry(hash).or_default();
-        for place in places.iter() {
-            let place = *place as usize;
-            if is_it(&self.entries[place])? {
-                return Ok(&mut self.entries[place]);
-            }
-        }
-        let known = rules.streams.find(hash, &mut is_it)?;
-        if others {
-            rules.streams.note_shared(hash);
-        }
-        places.push(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
-        self.entries.push(known.unwrap_or(Entry::new(hash, position)));
-        let place = self.entries.len() - 1;
-        Ok(&mut self.entries[place])
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::event::RETENTION_STREAM;
     use super::*;
+    use crate::parts::Parts;
     use annals_format::FrameBuilder;
     use annals_types::NewEvent;
 

@@ -1,7 +1,8 @@
 //! What an open store knows of rules of retention: read when it is first needed, and again when there are new ones.
 
 use super::event::RETENTION_STREAM;
-use super::rules::{Log, Rules};
+use super::log::Log;
+use super::rules::Rules;
 use crate::batch::Batch;
 use crate::error::ReadError;
 use crate::events::Events;
