@@ -5,9 +5,9 @@
 //! copies.
 
 use super::content::Content;
-use super::journal::Operation;
 use super::names::{Change, Names, Tree};
 use super::node::{Common, Node, State};
+use super::operation::Operation;
 use super::ordered::InOrder;
 use std::collections::BTreeMap;
 use std::io;

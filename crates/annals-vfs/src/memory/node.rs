@@ -2,11 +2,8 @@
 
 use super::content::Content;
 use super::journal::Journal;
-use crate::disk::{Access, DIRECT_BLOCK_BYTES, DirectFile, File};
-use crate::io_ext::joined;
-use crate::mapping::Mapping;
 use parking_lot::Mutex;
-use std::io::{self, IoSlice};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -179,7 +176,7 @@ impl Node {
         change(&mut state, self.common.next()).inspect_err(|_| self.common.give_back(counted))
     }
 
-    fn write(&self, bytes: Vec<u8>, offset: u64) -> io::Result<usize> {
+    pub(super) fn write(&self, bytes: Vec<u8>, offset: u64) -> io::Result<usize> {
         let taken = bytes.len();
         if taken == 0 {
             return Ok(0);
@@ -193,7 +190,7 @@ impl Node {
     }
 
     /// Writes bytes that are durable when this returns, unless it was to fail; then they are there and never become durable.
-    fn write_durably(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    pub(super) fn write_durably(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let offset = within(offset)?;
         let end = offset.checked_add(bytes.len()).ok_or(io::ErrorKind::FileTooLarge)?;
         let fails = self.common.sync_fails();
@@ -212,7 +209,7 @@ impl Node {
         Ok(bytes.len())
     }
 
-    fn set_length(&self, length: usize, shrink: bool) -> io::Result<()> {
+    pub(super) fn set_length(&self, length: usize, shrink: bool) -> io::Result<()> {
         self.grow(length, |state, sequence| {
             let old = state.content.length();
             if length == old || (length < old && !shrink) {
@@ -226,7 +223,7 @@ impl Node {
         })
     }
 
-    fn sync(&self) -> io::Result<()> {
+    pub(super) fn sync(&self) -> io::Result<()> {
         let mut state = self.state.lock();
         let State { content, journal, .. } = &mut *state;
         if self.common.sync_fails() {
@@ -239,73 +236,7 @@ impl Node {
     }
 }
 
-/// An open file in memory.
-#[derive(Debug)]
-pub(super) struct MemoryFile {
-    pub(super) node: Arc<Node>,
-    pub(super) access: Access,
-}
-
-impl MemoryFile {
-    fn writable(&self) -> io::Result<&Node> {
-        match self.access {
-            Access::Read => {
-                Err(io::Error::new(io::ErrorKind::PermissionDenied, "file is open for reading only"))
-            }
-            Access::ReadWrite => Ok(&self.node),
-        }
-    }
-}
-
-impl File for MemoryFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let offset = within(offset)?;
-        let state = self.node.state.lock();
-        let bytes = state.content.bytes(offset..offset.saturating_add(buffer.len()));
-        buffer[..bytes.len()].copy_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        self.writable()?.write(joined(parts), offset)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.node.sync()
-    }
-
-    fn set_len(&self, length: u64) -> io::Result<()> {
-        self.writable()?.set_length(within(length)?, true)
-    }
-
-    fn preallocate(&self, length: u64) -> io::Result<()> {
-        self.writable()?.set_length(within(length)?, false)
-    }
-
-    fn length(&self) -> io::Result<u64> {
-        Ok(self.node.length())
-    }
-
-    fn map(&self, length: u64) -> io::Result<Mapping> {
-        self.node.state.lock().content.map(length)
-    }
-}
-
-/// An open file in memory that is written in blocks, which are durable at once.
-#[derive(Debug)]
-pub(super) struct MemoryDirectFile(pub(super) Arc<Node>);
-
-impl DirectFile for MemoryDirectFile {
-    fn write_durably_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        let whole = |length: usize| length.is_multiple_of(DIRECT_BLOCK_BYTES);
-        if !within(offset).is_ok_and(whole) || !parts.iter().all(|part| whole(part.len())) {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        self.0.write_durably(&joined(parts), offset)
-    }
-}
-
 /// An offset as a place in memory.
-fn within(offset: u64) -> io::Result<usize> {
+pub(super) fn within(offset: u64) -> io::Result<usize> {
     usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge.into())
 }

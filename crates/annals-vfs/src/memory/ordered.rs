@@ -1,7 +1,7 @@
 //! What a file system with a journal in order leaves after a crash: less can happen than on a strict disk.
 
 use super::crash::Fate;
-use super::journal::Operation;
+use super::operation::Operation;
 use std::collections::BTreeSet;
 
 /// Walks through the operations in the order in which they were done.
