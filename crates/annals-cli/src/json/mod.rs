@@ -4,4 +4,5 @@ pub(crate) mod binary;
 pub(crate) mod erased;
 pub(crate) mod event_in;
 pub(crate) mod event_out;
+mod key;
 pub(crate) mod text;

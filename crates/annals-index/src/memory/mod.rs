@@ -1,20 +1,19 @@
 //! The newest part of the index: in memory, and added to with each append.
 
+mod adding;
 mod batch;
+mod finding;
 mod ids;
 mod lists;
 mod slots;
 mod terms;
 
-use crate::event::IndexedEvent;
-use crate::key::{IdKey, TermKey};
-use crate::postings::Postings;
 use annals_format::run::TermKind;
-use annals_types::{Position, Uuid, Version, category_of};
+use annals_types::Position;
 use ids::Ids;
 use lists::Lists;
 use std::fmt;
-use terms::{Term, Terms};
+use terms::Terms;
 
 /// The index of the newest events.
 ///
@@ -83,189 +82,10 @@ impl MemoryIndex {
         self
     }
 
-    /// Adds the next event, which the store has made. Positions come without gaps, and the versions of a stream
-    /// ascend by one.
-    ///
-    /// # Panics
-    /// After 2^32 - 1 events or 4 GiB of names: the index has to be written out long before.
-    #[inline]
-    pub fn insert(&mut self, event: &IndexedEvent<'_>) {
-        let inserted = self.try_insert(event);
-        debug_assert_eq!(inserted, Ok(()), "versions have a gap");
-    }
-
-    /// Adds the next event, as the log says it. Positions come without gaps; versions are looked at, since no checksum
-    /// ties a record to the one before it in its stream, and lookups by version rely on them.
-    ///
-    /// # Errors
-    /// The version that should follow in the stream, if the event's is another one. Nothing is added then.
-    ///
-    /// # Panics
-    /// As [`MemoryIndex::insert`].
-    #[inline]
-    pub fn try_insert(&mut self, event: &IndexedEvent<'_>) -> Result<(), Version> {
-        self.insert_hashed(self.terms.hash(TermKind::Stream, event.stream), NO_TERM, event)
-    }
-
-    /// Adds the next event, with the hash of its stream's name, and the term that this is likely to be.
-    #[inline]
-    fn insert_hashed(&mut self, hash: u64, likely: u32, event: &IndexedEvent<'_>) -> Result<(), Version> {
-        let position = self.events;
-        debug_assert_eq!(event.position, self.first_position.plus(position.into()), "positions have a gap");
-        debug_assert_eq!(hash, self.terms.hash(TermKind::Stream, event.stream), "the hash of another name");
-        let named = !event.stream.is_empty();
-        let stream = named.then(|| self.stream(hash, likely, event.stream, event.version)).transpose()?;
-        self.events = position.checked_add(1).expect("a memory index has less than 2^32 events");
-
-        // Of a lost event the stream may not be known.
-        if let Some(stream) = stream {
-            let category = self.terms.get(stream).category;
-            self.push(stream, position);
-            self.push(category, position);
-        }
-        self.last_type = self.term_like(self.last_type, TermKind::Type, event.event_type);
-        self.push(self.last_type, position);
-        for tag in event.tags.iter() {
-            let tag = self.terms.find_or_add(TermKind::Tag, tag);
-            // A tag may be given twice.
-            if self.lists.last(&self.terms.get(tag).list) != Some(position) {
-                self.push(tag, position);
-            }
-        }
-        if let Some(id) = event.id.filter(|_| self.ids_wanted) {
-            self.ids.insert(id, position);
-        }
-        Ok(())
-    }
-
-    /// Passes over positions whose events were removed, so that the next one is at `position`; does nothing if that is not
-    /// behind the next one.
-    ///
-    /// # Panics
-    /// As [`MemoryIndex::insert`].
-    pub fn skip_to(&mut self, position: Position) {
-        let events = position.events_since(self.first_position.min(position));
-        if events > u64::from(self.events) {
-            self.events = u32::try_from(events).expect("a memory index has less than 2^32 events");
-        }
-    }
-
-    /// Whether `events` more events with names of together at most `name_bytes` bytes can be inserted.
-    #[must_use]
-    pub fn has_room_for(&self, events: u64, name_bytes: u64) -> bool {
-        let most = u64::from(u32::MAX);
-        // A category is kept apart from the stream name that it is a part of.
-        u64::from(self.events) + events <= most && self.terms.name_bytes_total() + 2 * name_bytes <= most
-    }
-
-    /// Where a term is, `None` if it has not occurred.
-    #[must_use]
-    pub fn find(&self, kind: TermKind, key: &str) -> Option<Postings> {
-        self.terms.find(kind, key).map(|number| self.terms.get(number).postings(number))
-    }
-
-    /// As [`MemoryIndex::find`], with the hash computed before: for who asks many parts for the same term.
-    #[must_use]
-    pub fn find_key(&self, key: &TermKey<'_>) -> Option<Postings> {
-        let hash = key.hash(self.terms.hash_seed());
-        let number = self.terms.find_hashed(hash, key.kind(), key.name())?;
-        Some(self.terms.get(number).postings(number))
-    }
-
-    /// Appends to `out` the positions of the ordinals `from..from + limit`, as far as there are, ascending.
-    pub fn positions(&self, postings: &Postings, from: u64, limit: usize, out: &mut Vec<Position>) {
-        let Some(term) = self.term(postings) else { return };
-        let wanted = postings.ordinals(from, limit);
-        let mut start = 0;
-        for slice in self.lists.slices(&term.list) {
-            if start >= wanted.end {
-                break;
-            }
-            let end = start + slice.len() as u64;
-            let (low, high) = (wanted.start.clamp(start, end), wanted.end.clamp(start, end));
-            let found = &slice[(low - start) as usize..(high - start) as usize];
-            out.extend(found.iter().map(|position| self.first_position.plus((*position).into())));
-            start = end;
-        }
-    }
-
-    /// How many of the first `postings.count()` positions lie at or before `position`.
-    #[must_use]
-    pub fn rank(&self, postings: &Postings, position: Position) -> u64 {
-        let Some(term) = self.term(postings) else { return 0 };
-        if position < self.first_position {
-            return 0;
-        }
-        let relative = position.events_since(self.first_position);
-        let mut rank = 0;
-        for slice in self.lists.slices(&term.list) {
-            let within = slice.partition_point(|position| u64::from(*position) <= relative);
-            rank += within as u64;
-            if within < slice.len() || rank >= postings.count {
-                break;
-            }
-        }
-        rank.min(postings.count)
-    }
-
-    /// Appends to `out` the positions that may have an id, ascending.
-    pub fn find_id(&self, id: Uuid, out: &mut Vec<Position>) {
-        self.find_id_key(&IdKey::new(id, self.terms.hash_seed()), out);
-    }
-
-    /// As [`MemoryIndex::find_id`], with the hash computed before.
-    pub fn find_id_key(&self, key: &IdKey, out: &mut Vec<Position>) {
-        out.extend(self.ids.find(key).map(|position| self.first_position.plus(position.into())));
-    }
-
     /// The seed of its hashes.
     #[must_use]
     pub fn hash_seed(&self) -> u64 {
         self.terms.hash_seed()
-    }
-
-    /// The terms of a kind that begin with `prefix`, in the order of their bytes, strictly after `after` if
-    /// given; at most `limit`, with their postings.
-    ///
-    /// Looks at every term of the kind, so who wants all of them asks for many at a time.
-    #[must_use]
-    pub fn terms(
-        &self,
-        kind: TermKind,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Vec<(String, Postings)> {
-        let found = self.terms.select(kind, prefix, after, limit);
-        let answer = |number| {
-            let term = self.terms.get(number);
-            (self.terms.name(term).to_owned(), term.postings(number))
-        };
-        found.into_iter().map(answer).collect()
-    }
-
-    /// Appends to `out` those of the terms number `from..from + limit` of a kind, in the order in which they came,
-    /// that begin with `prefix`. Returns the number to go on from.
-    ///
-    /// For who shares the index with a writer and wants all terms: it can be unlocked between the calls.
-    pub fn terms_as_they_came(
-        &self,
-        kind: TermKind,
-        prefix: &str,
-        from: usize,
-        limit: usize,
-        out: &mut Vec<(String, Postings)>,
-    ) -> usize {
-        let all = self.terms.of_kind(kind);
-        let end = from.saturating_add(limit).min(all.len());
-        for number in all.get(from..end).unwrap_or_default() {
-            let term = self.terms.get(*number);
-            let name = self.terms.name(term);
-            if name.as_bytes().starts_with(prefix.as_bytes()) {
-                out.push((name.to_owned(), term.postings(*number)));
-            }
-        }
-        end.max(from)
     }
 
     /// How many terms of a kind there are.
@@ -297,57 +117,6 @@ impl MemoryIndex {
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>() + self.terms.memory_bytes() + self.lists.memory_bytes() + self.ids.memory_bytes()
     }
-
-    /// The terms of a kind in the order of their names: name, first version, positions.
-    pub(crate) fn sorted_terms(&self, kind: TermKind) -> impl Iterator<Item = TermPositions<'_>> {
-        self.terms.sorted(kind).into_iter().map(|number| {
-            let term = self.terms.get(number);
-            TermPositions {
-                name: self.terms.name(term),
-                first_version: term.first_version,
-                count: term.list.count(),
-                slices: self.lists.slices(&term.list),
-            }
-        })
-    }
-
-    /// Every id with its position, relative to the first.
-    pub(crate) fn all_ids(&self) -> impl Iterator<Item = (Uuid, u32)> + '_ {
-        self.ids.all()
-    }
-
-    /// The number of a stream's term, which is made if need be, together with that of its category; or the version
-    /// that should follow, if it is not this one.
-    #[inline]
-    fn stream(&mut self, hash: u64, likely: u32, name: &str, version: Version) -> Result<u32, Version> {
-        let likely = self.terms.is(likely, TermKind::Stream, name).then_some(likely);
-        if let Some(number) = likely.or_else(|| self.terms.find_hashed(hash, TermKind::Stream, name)) {
-            let term = self.terms.get(number);
-            let expected = term.first_version.plus(term.list.count());
-            return if version == expected { Ok(number) } else { Err(expected) };
-        }
-        self.last_category = self.term_like(self.last_category, TermKind::Category, category_of(name));
-        let number = self.terms.add(hash, TermKind::Stream, name);
-        let term = self.terms.get_mut(number);
-        (term.category, term.first_version) = (self.last_category, version);
-        Ok(number)
-    }
-
-    /// The number of a term, which is made if it is not there; asked first is the one that it was last time.
-    #[inline]
-    fn term_like(&mut self, last: u32, kind: TermKind, name: &str) -> u32 {
-        if self.terms.is(last, kind, name) { last } else { self.terms.find_or_add(kind, name) }
-    }
-
-    #[inline]
-    fn push(&mut self, term: u32, position: u32) {
-        self.lists.push(&mut self.terms.get_mut(term).list, position);
-    }
-
-    /// The term of postings; `None` only if they are of another index.
-    fn term(&self, postings: &Postings) -> Option<&Term> {
-        u32::try_from(postings.place).ok().and_then(|number| self.terms.try_get(number))
-    }
 }
 
 impl fmt::Debug for MemoryIndex {
@@ -356,20 +125,5 @@ impl fmt::Debug for MemoryIndex {
             .field("first_position", &self.first_position)
             .field("events", &self.events)
             .finish_non_exhaustive()
-    }
-}
-
-/// A term with all of its positions, relative to the first of the index.
-pub(crate) struct TermPositions<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) first_version: Version,
-    pub(crate) count: u64,
-    slices: lists::Slices<'a>,
-}
-
-impl<'a> TermPositions<'a> {
-    /// The positions, ascending.
-    pub(crate) fn positions(self) -> impl Iterator<Item = u64> + use<'a> {
-        self.slices.flatten().map(|position| u64::from(*position))
     }
 }

@@ -1,6 +1,7 @@
 //! A merge, from its first record to the removal of its sources.
 
 use super::Keep;
+use super::copying::Copying;
 use super::group::Group;
 use super::index::{Indexing, Totals};
 use super::input::Input;
@@ -12,11 +13,10 @@ use crate::file::AnyFile;
 use crate::read::read_head;
 use crate::sorted::Sorted;
 use crate::store::Snapshots;
-use crate::walk::PIECE_BYTES;
 use crate::written::Order;
 use annals_format::names;
 use annals_format::snapshot::{
-    PayloadChecksum, SnapshotEntry, SnapshotFileHeader, SnapshotFileKind, SnapshotHead, SnapshotKey,
+    PayloadChecksum, SnapshotEntry, SnapshotFileHeader, SnapshotFileKind, SnapshotKey,
 };
 use annals_types::Version;
 use annals_vfs::{Access, Disk};
@@ -48,35 +48,23 @@ pub(crate) struct Job {
     pub(crate) kind: Kind,
     pub(crate) id: u64,
     pub(crate) sources: Vec<u64>,
-    header: SnapshotFileHeader,
-    inputs: Vec<Input>,
+    pub(super) header: SnapshotFileHeader,
+    pub(super) inputs: Vec<Input>,
     beside: Vec<Cursor>,
     seed: u64,
     keep: Keep,
-    group: Group,
-    last_key: Option<SnapshotKey>,
-    output: Output,
-    copying: Option<Copying>,
+    pub(super) group: Group,
+    pub(super) last_key: Option<SnapshotKey>,
+    pub(super) output: Output,
+    pub(super) copying: Option<Copying>,
     /// The input whose record was taken or left behind last, and which has not gone on yet.
     behind: Option<usize>,
     indexing: Option<Indexing>,
-    totals: Totals,
+    pub(super) totals: Totals,
     /// Snapshots that were left behind because they are not wanted any more.
     pub(crate) dropped: u64,
     /// Records, or stretches where there may have been some, that were left behind because they are damaged.
     pub(crate) damaged: u64,
-}
-
-/// A record on its way: first its payload is verified, then all of it is copied.
-#[derive(Debug)]
-struct Copying {
-    input: usize,
-    entry: SnapshotEntry,
-    head: SnapshotHead<'static>,
-    at: u64,
-    end: u64,
-    checksum: PayloadChecksum,
-    verified: bool,
 }
 
 impl Job {
@@ -224,55 +212,6 @@ impl Job {
             }
             cursor.advance().unwrap_or_default();
         }
-    }
-
-    /// Verifies or copies the next piece of a record.
-    fn copy(&mut self, mut copying: Copying) -> io::Result<u64> {
-        let walk = &mut self.inputs[copying.input].walk;
-        let wanted = PIECE_BYTES.min((copying.end - copying.at) as usize);
-        let piece = walk.bytes(copying.at, wanted)?;
-        if piece.len() < wanted {
-            self.damaged += 1;
-            return Ok(0);
-        }
-        copying.at += wanted as u64;
-        if copying.verified {
-            self.output.write(piece)?;
-        } else {
-            copying.checksum.update(piece);
-        }
-        if copying.at < copying.end {
-            self.copying = Some(copying);
-        } else if copying.verified {
-            self.output.align(8)?;
-        } else {
-            self.begin_record(copying)?;
-        }
-        Ok(wanted as u64)
-    }
-
-    /// Writes the header of a record whose payload has been verified.
-    fn begin_record(&mut self, mut copying: Copying) -> io::Result<()> {
-        let checksum = std::mem::take(&mut copying.checksum).finish();
-        let head = &mut copying.head;
-        if checksum != head.payload_checksum {
-            // What is older takes its place, so it is not counted for one that is there.
-            self.damaged += 1;
-            return Ok(());
-        }
-        head.durable = 0;
-        self.group.take(&head.stream, &head.tag, head.version);
-        self.totals.count += 1;
-        self.totals.keys += u64::from(self.last_key != Some(copying.entry.key));
-        self.totals.last_sequence = self.totals.last_sequence.max(head.sequence);
-        self.last_key = Some(copying.entry.key);
-        let mut bytes = Vec::with_capacity(head.head_length() as usize);
-        head.encode(self.output.end(), self.header.binding(), &mut bytes);
-        self.output.write(&bytes)?;
-        copying.at = copying.end - u64::from(head.payload_length);
-        copying.verified = true;
-        self.copying = Some(copying);
-        Ok(())
     }
 
     /// Puts the file in the place of its sources. The rename, once its directory is synced, is what decides.

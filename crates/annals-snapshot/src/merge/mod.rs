@@ -5,6 +5,7 @@
 //! written is read once before anything is removed for it.
 
 mod choose;
+mod copying;
 mod group;
 mod index;
 mod input;
