@@ -3,7 +3,7 @@
 use crate::args::store::StoreArgs;
 use crate::output::{Facts, Format, Out};
 use crate::table::Column;
-use annals::{CompactionOptions, Encrypt, KeyFile, Options, Store};
+use annals::{CompactionOptions, Encrypt, KeyFile, OpenError, Options, Store};
 use anyhow::{Error, Result};
 use std::path::PathBuf;
 
@@ -20,12 +20,12 @@ pub(crate) struct Tool {
 impl Tool {
     /// Opens the store for reading only; also while another process writes to it.
     pub(crate) fn reading(&self) -> Result<Store> {
-        Ok(self.with_keys(Options::new().create(false).read_only(true), false)?.open(&self.store)?)
+        self.open(&self.with_keys(Options::new().create(false).read_only(true), false)?)
     }
 
     /// Opens the store for writing for long, and makes it if it is not there. Once there are rules, it compacts itself meanwhile.
     pub(crate) fn writing_for_long(&self, args: &StoreArgs) -> Result<Store> {
-        Ok(self.with_keys(args.options(), true)?.open(&self.store)?)
+        self.open(&self.with_keys(args.options(), true)?)
     }
 
     /// Opens the store for writing, and makes it if it is not there.
@@ -41,7 +41,16 @@ impl Tool {
     /// A command that does one thing and ends does nothing else meanwhile: what `annals compact` removes, it removes itself, and says.
     fn open_for_writing(&self, options: Options) -> Result<Store> {
         let options = options.compaction(CompactionOptions::off());
-        Ok(self.with_keys(options, true)?.open(&self.store)?)
+        self.open(&self.with_keys(options, true)?)
+    }
+
+    /// What the system refuses is told by the names of files in the store: so the store is named as well.
+    fn open(&self, options: &Options) -> Result<Store> {
+        options.clone().open(&self.store).map_err(|error| {
+            let is_io = matches!(error, OpenError::Io { .. });
+            let told = Error::new(error);
+            if is_io { told.context(format!("cannot open the store {}", self.store.display())) } else { told }
+        })
     }
 
     /// The options with the keys. The key file is opened for writing only where keys may have to be created, and made only for a store

@@ -1,8 +1,6 @@
 //! `archive`: the log of a store in object storage, continuously, and stores made of it.
 
-use super::backup::How;
-use super::restore::{facts, restore_to, with_bar};
-use crate::args::values::Moment;
+use super::restore::Wanted;
 use crate::output::{Facts, Out, note};
 use crate::time;
 use crate::tool::Tool;
@@ -75,13 +73,8 @@ enum Action {
     Restore {
         /// Where it is
         url: String,
-        /// The directory of the new store: one that does not exist or is empty
-        destination: PathBuf,
-        /// The last position, or the time up to which events were recorded, inclusive [default: all]
-        #[arg(long, value_name = "POSITION|TIME")]
-        to: Option<Moment>,
         #[command(flatten)]
-        how: How,
+        wanted: Wanted,
     },
 }
 
@@ -105,10 +98,11 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
             Ok(shipper.stop()?)
         }
         Action::Status { url } => status(tool, &Archive::at(url)?),
-        Action::Restore { url, destination, to, how } => {
-            let (archive, to) = (Archive::at(url)?, restore_to(*to));
-            let report = with_bar(|progress| archive.restore(destination, to, &how.options(), progress))?;
-            tool.tell(&facts(&report, destination))
+        Action::Restore { url, wanted } => {
+            let archive = Archive::at(url)?;
+            wanted.restore(tool, |destination, to, options, progress| {
+                archive.restore(destination, to, options, progress)
+            })
         }
     }
 }

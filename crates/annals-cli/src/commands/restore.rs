@@ -6,8 +6,8 @@ use crate::output::Facts;
 use crate::progress;
 use crate::time;
 use crate::tool::Tool;
-use annals::{BackupProgress, RestoreReport, RestoreTo};
-use anyhow::Result;
+use annals::{BackupOptions, BackupProgress, RestoreReport, RestoreTo};
+use anyhow::{Error, Result};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +28,13 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Args {
     /// The directory of the backup
     backup: PathBuf,
+    #[command(flatten)]
+    wanted: Wanted,
+}
+
+/// Where to, up to where, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct Wanted {
     /// The directory of the new store: one that does not exist or is empty
     destination: PathBuf,
     /// The last position, or the time up to which events were recorded, inclusive [default: all]
@@ -38,35 +45,40 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
-    let options = args.how.options();
-    let report = with_bar(|progress| {
-        annals::restore(&args.backup, &args.destination, restore_to(args.to), &options, progress)
-    })?;
-    tool.tell(&facts(&report, &args.destination))
+    args.wanted.restore(tool, |destination, to, options, progress| {
+        annals::restore(&args.backup, destination, to, options, progress)
+    })
 }
 
-/// Up to where a store is restored.
-pub(super) fn restore_to(to: Option<Moment>) -> RestoreTo {
-    match to {
-        None => RestoreTo::End,
-        Some(Moment::Position(position)) => RestoreTo::Position(position),
-        Some(Moment::Time(time)) => RestoreTo::Recorded(time),
+impl Wanted {
+    /// Restores with a bar that shows how far it is, and tells what came of it.
+    pub(super) fn restore<E: Into<Error>>(
+        &self,
+        tool: &Tool,
+        restore: impl FnOnce(
+            &Path,
+            RestoreTo,
+            &BackupOptions,
+            &mut dyn FnMut(BackupProgress),
+        ) -> Result<RestoreReport, E>,
+    ) -> Result<()> {
+        let to = match self.to {
+            None => RestoreTo::End,
+            Some(Moment::Position(position)) => RestoreTo::Position(position),
+            Some(Moment::Time(time)) => RestoreTo::Recorded(time),
+        };
+        let bar = progress::bytes("restore", Some(0));
+        let restored = restore(&self.destination, to, &self.how.options(), &mut |progress| {
+            bar.set_length(progress.bytes_total);
+            bar.set_position(progress.bytes_done);
+        });
+        bar.finish_and_clear();
+        tool.tell(&facts(&restored.map_err(Into::into)?, &self.destination))
     }
 }
 
-/// Restores with a bar that shows how far it is.
-pub(super) fn with_bar<R>(restore: impl FnOnce(&mut dyn FnMut(BackupProgress)) -> R) -> R {
-    let bar = progress::bytes("restore", Some(0));
-    let restored = restore(&mut |progress| {
-        bar.set_length(progress.bytes_total);
-        bar.set_position(progress.bytes_done);
-    });
-    bar.finish_and_clear();
-    restored
-}
-
 /// What a restore tells.
-pub(super) fn facts(report: &RestoreReport, destination: &Path) -> Facts {
+fn facts(report: &RestoreReport, destination: &Path) -> Facts {
     let facts = Facts::new()
         .number("position", report.position)
         .maybe("recorded", report.recorded_at.map(|time| time::show(time).to_string()))

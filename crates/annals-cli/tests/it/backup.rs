@@ -99,7 +99,7 @@ fn what_is_refused_is_told_in_one_line() {
         ("lies within it or around it", 1, vec!["backup", store.as_str()]),
         ("is not empty", 1, vec!["restore", &backup, &store]),
         ("up to position 60, not up to 61", 1, vec!["restore", &backup, "new", "--to", "61"]),
-        ("no store", 1, vec!["restore", "nowhere", "new"]),
+        ("name the directory of a backup", 1, vec!["restore", "nowhere", "new"]),
         ("or a position", 2, vec!["restore", &backup, "new", "--to", "yesterday"]),
         ("no store", 1, vec!["backup", "new", "--store", "nowhere"]),
     ] {

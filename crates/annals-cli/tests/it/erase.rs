@@ -131,7 +131,7 @@ fn a_state_that_would_go_for_good_is_refused_until_that_is_said() {
     let place = store();
     place.one(&["truncate", "--stream", "visit-1", "--below-snapshot"]);
     let said = place.fails(3, &["erase", "--stream", "visit-1"]);
-    assert!(said.contains("what is left of its state"), "{said}");
+    assert!(said.contains("what is left of its state") && said.contains("--forget-states"), "{said}");
     let erased = place.one(&["erase", "--stream", "visit-1", "--forget-states"]);
     assert_eq!((&erased["events"], &erased["snapshots_dropped"]), (&json!(2), &json!(1)));
     assert!(!has(&place, "hemlock 1") && !has(&place, "hemlock 3"));

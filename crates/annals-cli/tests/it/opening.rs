@@ -47,6 +47,16 @@ fn a_file_is_not_a_store() {
 }
 
 #[test]
+fn what_the_system_refuses_is_told_with_the_name_of_the_store() {
+    let place = Place::with(&[r#"{"stream":"a","type":"T"}"#]);
+    std::fs::remove_file(place.store().join("LOCK")).unwrap();
+    std::fs::create_dir(place.store().join("LOCK")).unwrap();
+    let said = place.fails(1, &["compact"]);
+    let named = format!("cannot open the store {}: ", place.store().display());
+    assert!(said.contains(&named) && said.contains("LOCK"), "{said}");
+}
+
+#[test]
 fn a_store_that_is_open_elsewhere_says_so_at_once_and_can_be_read() {
     let place = Place::with(&[r#"{"stream":"a","type":"T"}"#]);
     let store = annals::Store::open(place.store()).unwrap();

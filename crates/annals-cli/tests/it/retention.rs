@@ -266,6 +266,7 @@ fn a_stream_that_never_had_an_event_is_told_as_such_when_it_is_to_begin_somewher
     ] {
         let said = place.fails(1, args);
         assert!(said.contains("\"order-9\" has never had an event"), "{args:?}: {said}");
+        assert!(said.contains("`annals streams`"), "{args:?}: {said}");
     }
     let said = place.fails(2, &["truncate", "--stream", "order-1"]);
     assert!(said.contains("--before") && said.contains("--below-snapshot"), "both ways are told: {said}");
