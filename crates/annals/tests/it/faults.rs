@@ -61,6 +61,33 @@ pub(crate) fn with_power_lost_at_each_call<T>(
     assert!(states > 100, "{states}");
 }
 
+/// Leaves more and more room on the disk, of which there is too little at first: `then` sees what came of it on the full disk, and
+/// `left` the files when there is room again. Says how often it failed.
+pub(crate) fn with_little_room<T: Debug, E: Debug>(
+    start: &MemoryDisk,
+    seed: u64,
+    rooms: impl Iterator<Item = u64>,
+    work: impl Fn(&Store) -> Result<T, E>,
+    mut then: impl FnMut(&Store, &Result<T, E>, &str),
+    left: impl Fn(MemoryDisk, &str),
+) -> u32 {
+    let bytes_of = |disk: &MemoryDisk| disk.image().values().map(|bytes| bytes.len() as u64).sum::<u64>();
+    let mut failed = 0;
+    for room in rooms {
+        let memory = start.crash(Survival::All);
+        let store = World::on(memory.clone(), seed).open();
+        memory.set_capacity(Some(bytes_of(&memory).max(bytes_of(start)) + room));
+        let result = work(&store);
+        failed += u32::from(result.is_err());
+        let context = format!("{room} bytes: {result:?}");
+        then(&store, &result, &context);
+        memory.set_capacity(None);
+        drop(store);
+        left(memory, &context);
+    }
+    failed
+}
+
 /// Takes steps on a store that is made for them, with each call as the last one before power is lost. `work` says how many of the
 /// `steps` it has done; `left` sees that, and the store on what was synced, if there is one by then.
 pub(crate) fn with_power_lost_between_steps(

@@ -3,7 +3,7 @@
 use super::worker::{eagerly, until};
 use super::{compact, fill, keep, seen};
 use crate::common::{World, verified};
-use crate::faults::{after_loss, with_each_call_failing, with_power_lost_at_each_call};
+use crate::faults::{after_loss, with_each_call_failing, with_little_room, with_power_lost_at_each_call};
 use annals::vfs::{Fault, FaultyDisk, MemoryDisk, Survival, When};
 use annals::{CompactError, CompactionReport, Event, Expected, NewEvent, Store};
 use std::io::ErrorKind;
@@ -110,21 +110,9 @@ fn after_a_loss_of_power_while_it_works_by_itself_the_store_is_in_order() {
 #[test]
 fn on_a_full_disk_nothing_happens_and_with_room_it_goes_on() {
     let (disk, before) = prepared(25);
-    let used: u64 = disk.image().values().map(|bytes| bytes.len() as u64).sum();
-    let mut failed = 0;
-    for room in (0..60_000).step_by(3_000) {
-        let memory = disk.crash(Survival::All);
-        let world = World::on(memory.clone(), 26);
-        let store = world.open();
-        let laid_out: u64 = memory.image().values().map(|bytes| bytes.len() as u64).sum();
-        memory.set_capacity(Some(laid_out.max(used) + room));
-        let result = store.compaction().all(true).bytes_per_second(None).run();
-        failed += u64::from(result.is_err());
-        assert!(seen(&store) == before, "{room} bytes: {result:?}");
-        memory.set_capacity(None);
-        drop(store);
-        check(memory, &before, &format!("{room} bytes"));
-    }
+    let then = |store: &Store, _: &_, context: &str| assert!(seen(store) == before, "{context}");
+    let left = |left, context: &str| check(left, &before, context);
+    let failed = with_little_room(&disk, 26, (0..60_000).step_by(3_000), run, then, left);
     assert!(failed > 0, "there was always room");
 }
 
@@ -135,7 +123,7 @@ fn a_damaged_segment_is_not_written_anew_and_keeps_nothing_behind_it_from_being_
     let name = world.files("log/").into_iter().next().unwrap();
     world.flip(&name, 300, 2);
     let store = world.open();
-    let error = store.compaction().all(true).bytes_per_second(None).run().unwrap_err();
+    let error = run(&store).unwrap_err();
     let mut causes = String::new();
     let mut cause: Option<&dyn std::error::Error> = Some(&error);
     while let Some(error) = cause {

@@ -4,9 +4,9 @@
 use super::states::{load, save};
 use super::{SECRET, check_erased, files_with, fill, listed, own, tag};
 use crate::common::{World, verified};
-use crate::faults::{with_each_call_failing, with_power_lost_at_each_call};
+use crate::faults::{with_each_call_failing, with_little_room, with_power_lost_at_each_call};
 use annals::vfs::{Disk, Fault, FaultyDisk, MemoryDisk, Survival, When};
-use annals::{EraseReport, Event, PayloadError, Store};
+use annals::{EraseError, EraseReport, Event, PayloadError, Store};
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ fn prepared(seed: u64) -> (MemoryDisk, Vec<Event>) {
     (world.disk().crash(Survival::All), before)
 }
 
-fn run(store: &Store) -> Result<EraseReport, annals::EraseError> {
+fn run(store: &Store) -> Result<EraseReport, EraseError> {
     store.erase(tag(PATIENT)).reason("a letter").bytes_per_second(None).run()
 }
 
@@ -124,23 +124,15 @@ fn what_a_crash_has_left_is_finished_by_the_next_compaction() {
 #[test]
 fn on_a_full_disk_it_is_not_shown_any_more_and_goes_when_there_is_room() {
     let (disk, before) = prepared(27);
-    let used: u64 = disk.image().values().map(|bytes| bytes.len() as u64).sum();
     let mut unfinished = 0;
-    for room in (0..120_000).step_by(6_000) {
-        let memory = disk.crash(Survival::All);
-        let world = World::on(memory.clone(), 28);
-        let store = world.open();
-        let laid_out: u64 = memory.image().values().map(|bytes| bytes.len() as u64).sum();
-        memory.set_capacity(Some(laid_out.max(used) + room));
-        let result = run(&store);
-        if matches!(result, Err(annals::EraseError::Unfinished(_))) {
+    let then = |store: &Store, result: &Result<_, _>, context: &str| {
+        if matches!(result, Err(EraseError::Unfinished(_))) {
             unfinished += 1;
-            assert!(store.erasures_under_way() > 0 && own(&store) != before, "{room} bytes: {result:?}");
+            assert!(store.erasures_under_way() > 0 && own(store) != before, "{context}");
         }
-        memory.set_capacity(None);
-        drop(store);
-        check(memory, &before, &format!("{room} bytes: {result:?}"));
-    }
+    };
+    let left = |left, context: &str| check(left, &before, context);
+    with_little_room(&disk, 28, (0..120_000).step_by(6_000), run, then, left);
     assert!(unfinished > 0, "there was always room");
 }
 
