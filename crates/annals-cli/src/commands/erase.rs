@@ -16,7 +16,7 @@ use anyhow::Result;
     after_help = "Data and metadata go; position, version, stream, type, times, id and length stay, and tags and a SHA-256 unless told \
     otherwise. Snapshots that may have what is erased go as well. It can be interrupted at any point and done again; `annals ledger \
     --erased` tells what was erased. Backups, archives and exports that were made before keep it.\n\n\
-    JSON: found (events that are meant), events (those that had something to be erased), request (the position of the event that \
+    JSON: found (events that are meant), events (those that had something to be erased), position (of the event that \
     asks for it; 0 if there was nothing to do), events_erased (with those of requests that were under way), segments_rewritten, \
     bytes_before and bytes_after (of these), snapshots_dropped. With --dry-run a line for each segment (segment, sealed, events, \
     bytes), and one for all (found, events, segments).\n\n\
@@ -90,7 +90,7 @@ pub(crate) fn run(tool: &Tool, args: &Args) -> Result<()> {
     let facts = Facts::new()
         .number("found", report.found)
         .number("events", report.events)
-        .number("request", report.request)
+        .number("position", report.request)
         .number("events_erased", report.events_erased)
         .number("segments_rewritten", report.segments_rewritten)
         .number("bytes_before", report.bytes_before)

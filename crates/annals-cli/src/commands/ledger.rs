@@ -15,7 +15,7 @@ use anyhow::Result;
     JSON: compaction (its number), at, events (that went), removed (how many for which reason), first and last (positions between \
     which they stood), erased (payloads), bytes_before and bytes_after (of the segments), segments_dropped, segments_rewritten, \
     segments_merged. With --erased: position, stream, version, type, recorded, erased (when), data_bytes, metadata_bytes, sha256, \
-    compaction, request, asked_by, reason; null is what is not known or was not said.\n\n\
+    compaction, request (its number), asked_by, reason; null is what is not known or was not said.\n\n\
     Examples:\n  \
     annals ledger\n  \
     annals ledger --erased"

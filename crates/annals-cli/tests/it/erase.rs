@@ -49,7 +49,7 @@ fn what_a_patient_said_is_gone_and_told() {
     assert_eq!(place.one(&["stats"])["erasures_under_way"], 0);
     assert_eq!(place.one(&["verify"])["ok"], true);
     let again = place.one(&["erase", "--tag", "patient:7"]);
-    assert_eq!((&again["found"], &again["events"], &again["request"]), (&json!(2), &json!(0), &json!(0)));
+    assert_eq!((&again["found"], &again["events"], &again["position"]), (&json!(2), &json!(0), &json!(0)));
     let table = place.run(&["--format", "table", "ledger", "--erased"]).stdout;
     assert!(table.contains("visit-1") && table.contains("a letter"), "{table}");
     let table = place.run(&["--format", "table", "erase", "--tag", "patient:8", "--dry-run"]).stdout;
@@ -121,7 +121,7 @@ fn what_cannot_be_meant_is_told_in_one_line() {
     let long = "x".repeat(1025);
     assert!(place.fails(2, &["erase", "--tag", "a", "--reason", &long]).contains("1024"));
     let none = place.one(&["erase", "--tag", "patient:9"]);
-    assert_eq!((&none["found"], &none["request"]), (&json!(0), &json!(0)));
+    assert_eq!((&none["found"], &none["position"]), (&json!(0), &json!(0)));
     let nowhere = Place::new();
     nowhere.fails(1, &["erase", "--tag", "a"]);
 }
