@@ -158,21 +158,14 @@ fn position_of(store: &Store, moment: RestoreTo) -> Result<Option<Position>, Bac
 fn begin(disk: &dyn Disk) -> Result<Box<dyn Lock>, BackupError> {
     let path = PathBuf::from(disk.describe());
     let failed = |error| BackupError::io(format!("create {}", path.display()))(error);
-    let entries = disk.list("").map_err(BackupError::io(format!("list {}", path.display())))?;
-    // What an interrupted restore has left is taken as well.
-    let own = [names::LOCK, names::RESTORE, names::MANIFEST_TEMPORARY, names::LOG_DIR, names::INDEX_DIR];
-    let own = |name: &str| own.contains(&name) || name == names::SNAPSHOT_DIR || name == "lost+found";
-    let has = |wanted: &str| entries.iter().any(|entry| entry.name == wanted);
-    let bare = entries.iter().all(|entry| entry.name == names::LOCK || entry.name == "lost+found");
-    let left = has(names::RESTORE) && entries.iter().all(|entry| own(&entry.name));
-    if !bare && !left {
-        return Err(BackupError::DestinationTaken { path });
-    }
+    // Before the lock, which makes a file where there may be somebody else's.
+    is_begun(disk, &path)?;
     let lock = take_lock(disk, &path).map_err(|error| match error {
         OpenError::Locked { path } => BackupError::InUse { path },
         other => other.into(),
     })?;
-    if !has(names::RESTORE) {
+    // Again, since whoever had the lock may have made a store here meanwhile.
+    if !is_begun(disk, &path)? {
         let text = b"a backup is being restored here, or this was interrupted: then restore it again\n";
         let mark = disk.create(names::RESTORE).map_err(failed)?;
         write_all_at(&*mark, &mut [IoSlice::new(text)], 0).map_err(failed)?;
@@ -187,6 +180,23 @@ fn begin(disk: &dyn Disk) -> Result<Box<dyn Lock>, BackupError> {
     }
     disk.sync_dir("").map_err(failed)?;
     Ok(lock)
+}
+
+/// Whether a restore to the directory was begun and has not come to its end: what it has left is taken.
+///
+/// # Errors
+/// [`BackupError::DestinationTaken`] if there is anything else in it.
+fn is_begun(disk: &dyn Disk, path: &Path) -> Result<bool, BackupError> {
+    let entries = disk.list("").map_err(BackupError::io(format!("list {}", path.display())))?;
+    let own = [names::LOCK, names::RESTORE, names::MANIFEST_TEMPORARY, names::LOG_DIR, names::INDEX_DIR];
+    let own = |name: &str| own.contains(&name) || name == names::SNAPSHOT_DIR || name == "lost+found";
+    let begun = entries.iter().any(|entry| entry.name == names::RESTORE);
+    let bare = entries.iter().all(|entry| entry.name == names::LOCK || entry.name == "lost+found");
+    if bare || (begun && entries.iter().all(|entry| own(&entry.name))) {
+        Ok(begun)
+    } else {
+        Err(BackupError::DestinationTaken { path: path.to_owned() })
+    }
 }
 
 /// Copies everything. Gives the manifest that is to be written, and when the last event was recorded.

@@ -1,14 +1,16 @@
 //! Stores made of backups, as of any moment.
 
-use super::{append, back_up, env_of, goes_on, sound_events};
+use super::{append, back_up, env_of, env_over, goes_on, sound_events};
 use crate::common::{World, events_of};
-use annals::vfs::MemoryDisk;
+use annals::vfs::{Call, Disk, FaultyDisk, MemoryDisk};
 use annals::{
     BackupError, BackupOptions, Batch, Criteria, Document, Event, Expected, NewEvent, Options, Position,
     ReadError, RestoreReport, RestoreTo, RetentionRule, RetentionScope, SnapshotPolicy, Timestamp,
     restore_in, verify_in,
 };
+use annals_format::names;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 fn restored(backup: &MemoryDisk, to: RestoreTo) -> Result<(RestoreReport, MemoryDisk), BackupError> {
     let disk = MemoryDisk::new();
@@ -104,6 +106,33 @@ fn a_position_behind_the_end_and_a_directory_that_is_taken_are_refused() {
         assert!(matches!(error, Err(BackupError::DestinationTaken { .. })), "{error:?}");
         assert!(taken.image() == before || taken.image().len() == before.len());
     }
+}
+
+/// A restore looked at the directory, waited for the lock of another one, and wrote over the store that this one had made.
+#[test]
+fn a_restore_that_has_waited_for_another_one_leaves_what_that_one_has_made() {
+    let (backup, _) = backed_up(12, 10);
+    let (_, first) = restored(&backup, RestoreTo::Position(Position::new(9))).unwrap();
+    let (wanted, made) = (first.image(), MemoryDisk::new());
+    let watched = FaultyDisk::new(Arc::new(made.clone()));
+    let lock = made.try_lock(names::LOCK).unwrap().expect("nobody else has it");
+    let second = std::thread::scope(|scope| {
+        let to = env_over(Arc::new(watched.clone()));
+        let second = scope.spawn(move || {
+            restore_in(&env_of(&backup), &to, RestoreTo::End, &BackupOptions::new(), &mut |_| {})
+        });
+        // It has looked, and now waits for the lock.
+        while watched.calls(Call::Lock) == 0 {
+            std::thread::yield_now();
+        }
+        for (path, bytes) in &wanted {
+            made.set_content(path, bytes).unwrap();
+        }
+        drop(lock);
+        second.join().unwrap()
+    });
+    assert!(matches!(second, Err(BackupError::DestinationTaken { .. })), "{second:?}");
+    assert!(sound_events(&made, "the first one") == sound_events(&first, "as it was made"));
 }
 
 #[test]
