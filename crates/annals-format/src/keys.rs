@@ -36,6 +36,7 @@ const INDEX: usize = 44;
 const CREATED: u8 = 1;
 const DESTROYED: u8 = 2;
 const DESTROYED_ELSEWHERE: u8 = 3;
+const SYNCED: u8 = 4;
 
 /// Most bytes of the name of a key.
 pub const KEY_NAME_BYTES_MAX: usize = 1024;
@@ -97,11 +98,11 @@ impl KeyFileHeader {
 pub struct KeyRecord {
     /// The id of the key.
     pub id: Uuid,
-    /// When it was created or destroyed.
+    /// When it was created or destroyed, or the file was synced.
     pub at: Timestamp,
     /// Which one it is, from 0, of the records that were written at once. A record 0 is written when all before it are durable.
     pub index: u32,
-    /// Which of the two.
+    /// What it says.
     pub what: KeyFact,
 }
 
@@ -120,6 +121,8 @@ pub enum KeyFact {
         /// When it was created.
         created_at: Timestamp,
     },
+    /// Of no key: all records before are durable. The next record is written over it.
+    Synced,
 }
 
 impl KeyRecord {
@@ -139,6 +142,7 @@ impl KeyRecord {
             }
             KeyFact::Created { secret: None } => (CREATED, 0),
             KeyFact::Destroyed => (DESTROYED, 0),
+            KeyFact::Synced => (SYNCED, 0),
             KeyFact::DestroyedElsewhere { created_at } => {
                 bytes.extend_from_slice(&created_at.as_nanos().to_le_bytes());
                 (DESTROYED_ELSEWHERE, 0)
@@ -181,14 +185,14 @@ impl KeyRecord {
             return damage(CHECKSUM, "checksum of a key", found.into(), expected.into());
         }
         let (kind, name_length) = (bytes[KIND], usize::from(u16_at(bytes, NAME_LENGTH)));
-        if ![CREATED, DESTROYED, DESTROYED_ELSEWHERE].contains(&kind) || bytes[KIND + 1] != 0 {
+        if !(CREATED..=SYNCED).contains(&kind) || bytes[KIND + 1] != 0 {
             return damage(KIND, "kind of a key", kind.into(), CREATED.into());
         }
         let length = u32_at(bytes, LENGTH) as usize;
         let has_secret = kind == CREATED;
         let secret_length = match kind {
             CREATED => 32 + name_length,
-            DESTROYED => 0,
+            DESTROYED | SYNCED => 0,
             _ => 8,
         };
         let expected = (KEY_RECORD_HEADER_BYTES + secret_length).next_multiple_of(KEY_RECORD_ALIGNMENT);
@@ -204,6 +208,7 @@ impl KeyRecord {
                 KeyFact::Created { secret: secret_of(secret, name_length).filter(|_| found == expected) }
             }
             DESTROYED => KeyFact::Destroyed,
+            SYNCED => KeyFact::Synced,
             _ if found != expected => {
                 return damage(KEY_RECORD_HEADER_BYTES, "checksum of a key", found.into(), expected.into());
             }

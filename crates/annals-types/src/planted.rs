@@ -89,6 +89,8 @@ bugs! {
     MergedIdsNotRebased = "merged-ids-not-rebased",
     /// What a run has of a stream before its window is not counted. Versions begin too low.
     WindowKeepsFirstVersion = "window-keeps-first-version",
+    /// Nothing in the key file proves that the last write was whole. Damage in it takes its keys away.
+    KeysNotMarked = "keys-not-marked",
     /// The file of a run goes though another window of it still counts.
     WindowedFileRemoved = "windowed-file-removed",
     /// Ids of positions outside of a run's window are found, and merged.

@@ -171,13 +171,18 @@ fn a_key_file_that_was_cut_is_told() {
     place.one(&with(&["keys", "create", "user-8"]));
     let whole = std::fs::read(place.path("keys")).unwrap();
     assert_eq!(place.one(&with(&["keys", "verify"]))["torn_bytes"], 0);
-    std::fs::write(place.path("keys"), &whole[..whole.len() - 1]).unwrap();
+    // As a crash leaves it: without the mark that all of it is durable, and one byte.
+    std::fs::write(place.path("keys"), &whole[..whole.len() - 49]).unwrap();
     let run = place.run(&with(&["keys", "verify"]));
     assert_eq!(
         (run.status, &run.json()[0]["keys"], &run.json()[0]["torn_bytes"]),
         (0, &json!(1), &json!(87))
     );
     assert!(run.stderr.contains("keys merge") && run.stderr.lines().count() == 1, "{}", run.stderr);
+    let mut flipped = whole.clone();
+    flipped[whole.len() - 60] ^= 1;
+    std::fs::write(place.path("keys"), &flipped).unwrap();
+    assert!(place.fails(4, &with(&["keys", "verify"])).contains("a key without its secret"));
     std::fs::write(place.path("keys"), &whole[..20]).unwrap();
     assert!(place.fails(4, &with(&["keys", "verify"])).contains("header of a key file"));
 }

@@ -47,6 +47,7 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::FirstVersionOfNewestSource => index("merging::"),
         Bug::MergedIdsNotRebased => index("merging::"),
         Bug::GapOfSurveyNotSeen => store("compaction::worker::a_stream_does_not_lose"),
+        Bug::KeysNotMarked => store("keys::"),
         Bug::WindowedFileRemoved => store("compaction::windows::"),
         Bug::WindowKeepsFirstVersion | Bug::IdOutsideOfWindow => index("windows::"),
         Bug::DamagedRunSaysNotThere => store("derived::"),

@@ -27,6 +27,9 @@ pub(super) struct Opened {
     pub(super) end: u64,
     /// Bytes behind the end that count for nothing.
     pub(super) torn: u64,
+    /// Whether a record behind the end says that all before it is durable. Without one the last write is taken to have been cut short if
+    /// something is wrong in it; with one that is damage.
+    pub(super) marked: bool,
     pub(super) entries: Vec<Entry>,
     pub(super) by_id: HashMap<Uuid, usize, foldhash::quality::RandomState>,
     /// Of keys that are there: of several with one name, which only merging makes, that which was created last.
@@ -63,9 +66,7 @@ impl Opened {
         let Some(bytes) = look(disk, name, &shown)? else {
             return Err(KeyError::NotFound { path: shown.into() });
         };
-        let mut opened = Opened::parse(shown, &bytes)?;
-        opened.torn = bytes.len() as u64 - opened.end;
-        Ok(opened)
+        Opened::parse(shown, &bytes)
     }
 
     /// For writing. Finishes what a crash has left undone.
@@ -96,8 +97,9 @@ impl Opened {
             bytes = content(&*file, &shown)?;
         }
         let mut opened = Opened::parse(shown.clone(), &bytes)?;
-        if opened.end < bytes.len() as u64 {
-            file.set_len(opened.end).map_err(KeyError::io(format!("cut {shown}")))?;
+        if opened.torn > 0 {
+            file.set_len(opened.sound_end()).map_err(KeyError::io(format!("cut {shown}")))?;
+            opened.torn = 0;
         }
         for entry in &opened.entries {
             let (from, to) = (entry.secret.start as usize, entry.secret.end as usize);
@@ -108,8 +110,17 @@ impl Opened {
             }
         }
         file.sync_data().map_err(KeyError::io(format!("sync {shown}")))?;
+        if !opened.marked {
+            mark(&*file, &opened.header, opened.end, env.clock.now());
+            opened.marked = true;
+        }
         opened.writing = Some(Writing { file, failed: false, _lock: lock });
         Ok(opened)
+    }
+
+    /// Where what counts ends, with the mark behind it.
+    pub(super) fn sound_end(&self) -> u64 {
+        self.end + if self.marked { KEY_RECORD_HEADER_BYTES as u64 } else { 0 }
     }
 
     pub(super) fn state(&self, id: Uuid) -> KeyState {
@@ -227,6 +238,9 @@ impl Opened {
         // What is in the file after that is not known until it is read again.
         writing.failed = written.is_err();
         written.map_err(KeyError::io(format!("write {}", self.shown)))?;
+        if let Some(last) = records.last() {
+            mark(&*writing.file, &self.header, end, last.at);
+        }
         self.end = end;
         records.into_iter().zip(places).try_for_each(|(record, place)| self.take(record, place))
     }
@@ -238,6 +252,16 @@ fn info(entry: &Entry) -> KeyInfo {
         EntryState::Destroyed(at) => (None, Some(*at)),
     };
     KeyInfo { id: entry.id, name, created_at: entry.created_at, destroyed_at }
+}
+
+/// Writes that all before `end` is durable. Not synced, and no matter if it cannot be: it is evidence, for the case that the last write
+/// is damaged one day.
+fn mark(file: &dyn File, header: &KeyFileHeader, end: u64, at: Timestamp) {
+    if planted(Bug::KeysNotMarked) {
+        return;
+    }
+    let record = KeyRecord { id: Uuid::nil(), at, index: 0, what: KeyFact::Synced };
+    let _ = write_all_at(file, &mut [IoSlice::new(&record.encode(header, end))], end);
 }
 
 /// Writes the header of a new file, and makes its name durable.

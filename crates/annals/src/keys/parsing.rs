@@ -17,6 +17,7 @@ impl Opened {
             header,
             end: KEY_FILE_HEADER_BYTES as u64,
             torn: 0,
+            marked: false,
             entries: Vec::new(),
             by_id: HashMap::default(),
             by_name: HashMap::default(),
@@ -31,6 +32,15 @@ impl Opened {
                 Err(damage) => return Err(KeyError::Corrupt(damage.in_file(opened.shown.as_str()))),
             };
             let end = offset + length as u64;
+            if record.what == KeyFact::Synced {
+                // What is behind it was never synced.
+                if !is_torn(bytes, &header, offset) {
+                    let damage = Damage::new(offset, "a write of keys that was lost", 0u64, 1u64);
+                    return Err(KeyError::Corrupt(damage.in_file(opened.shown.as_str())));
+                }
+                opened.marked = true;
+                break;
+            }
             if record.what == (KeyFact::Created { secret: None }) {
                 // One of the last write was perhaps never whole. Any other was, and may have been overwritten since.
                 if is_torn(bytes, &header, offset) {
@@ -45,6 +55,7 @@ impl Opened {
             opened.take(record, offset + KEY_RECORD_HEADER_BYTES as u64..end)?;
             opened.end = end;
         }
+        opened.torn = bytes.len() as u64 - opened.sound_end();
         opened.index_names();
         match without_secret.into_values().next() {
             Some(damage) => Err(KeyError::Corrupt(damage.in_file(opened.shown.as_str()))),
@@ -66,6 +77,7 @@ impl Opened {
     pub(super) fn take(&mut self, record: KeyRecord, secret: std::ops::Range<u64>) -> Result<(), KeyError> {
         let KeyRecord { id, at, what, .. } = record;
         match what {
+            KeyFact::Synced => {}
             KeyFact::Created { secret: made } => {
                 let state = made.map_or(EntryState::Destroyed(at), |(key, name)| EntryState::Here(key, name));
                 self.by_id.insert(id, self.entries.len());

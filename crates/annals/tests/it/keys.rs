@@ -6,6 +6,7 @@ use annals::{KeyError, KeyFile, KeyInfo, KeysMerged, Timestamp};
 use std::sync::Arc;
 
 const FILE: &str = "keys";
+const MARK_BYTES: usize = 48;
 
 fn env(world: &World, disk: MemoryDisk) -> Env {
     Env { disk: Arc::new(disk), clock: world.clock.clone(), random: world.random.clone() }
@@ -19,7 +20,17 @@ fn names(keys: &KeyFile) -> Vec<Option<String>> {
     keys.list().into_iter().map(|key| key.name).collect()
 }
 
+/// The file up to the mark that all of it is durable, which need not have reached the disk.
 fn bytes(disk: &MemoryDisk) -> Vec<u8> {
+    let mut all = all_bytes(disk);
+    let end = all.len() - MARK_BYTES;
+    let mark = &all[end..];
+    assert!(mark.starts_with(b"AKEY") && mark[12] == 4, "there is no mark");
+    all.truncate(end);
+    all
+}
+
+fn all_bytes(disk: &MemoryDisk) -> Vec<u8> {
     disk.image().remove(FILE).unwrap()
 }
 
@@ -163,6 +174,55 @@ fn damage_to_a_key_that_was_durable_is_an_error_and_never_a_missing_key() {
             other => panic!("flipped at {at}: {other:?}"),
         }
     }
+}
+
+/// A flipped bit in what was written last made all keys of that write count for nothing, and the next opening cut them off.
+#[test]
+fn damage_to_the_last_write_is_an_error_once_the_mark_behind_it_is_on_the_disk() {
+    let world = World::new(20);
+    let disk = world.disk();
+    let keys = open(&world, &disk).unwrap();
+    keys.create("ada").unwrap();
+    keys.create("bob").unwrap();
+    drop(keys);
+    let (all, end) = (all_bytes(&disk), bytes(&disk).len());
+    for at in 48..end {
+        let mut flipped = all.clone();
+        flipped[at] ^= 8;
+        let disk = disk_with(&flipped);
+        assert!(matches!(open(&world, &disk), Err(KeyError::Corrupt(_))), "flipped at {at}");
+        assert_eq!(all_bytes(&disk), flipped, "nothing is cut off");
+    }
+    // The mark itself is only evidence, in whole or in part.
+    for kept in 0..=MARK_BYTES {
+        let disk = disk_with(&all[..end + kept]);
+        let keys = open(&world, &disk).unwrap();
+        assert_eq!((names(&keys).len(), all_bytes(&disk)), (2, all.clone()), "{kept} bytes of it");
+    }
+    let mut flipped = all.clone();
+    flipped[end + 20] ^= 1;
+    assert_eq!(names(&open(&world, &disk_with(&flipped)).unwrap()).len(), 2);
+}
+
+/// A write that was cut short before its first sector was written leaves the mark, and what it has left behind that counts for nothing.
+#[test]
+fn what_stands_behind_the_mark_counts_for_nothing_unless_it_proves_that_a_write_was_lost() {
+    let world = World::new(21);
+    let disk = world.disk();
+    let keys = open(&world, &disk).unwrap();
+    keys.create("ada").unwrap();
+    let before = all_bytes(&disk);
+    keys.create("bob").unwrap();
+    let after = all_bytes(&disk);
+    let secret_only = [&before[..], &bytes(&disk)[before.len()..]].concat();
+    let disk = disk_with(&secret_only);
+    let keys = open(&world, &disk).unwrap();
+    assert_eq!((names(&keys), all_bytes(&disk)), (vec![Some("ada".into())], before.clone()));
+    keys.create("cy").unwrap();
+    assert_eq!(names(&open(&world, &disk_with(&all_bytes(&disk))).unwrap()).len(), 2);
+    // The mark of the write that is not there.
+    let lost = [&before[..], &after[before.len()..]].concat();
+    assert!(matches!(open(&world, &disk_with(&lost)), Err(KeyError::Corrupt(_))));
 }
 
 #[test]
