@@ -390,7 +390,7 @@ fn parse_body<'a>(
 
 /// The payload of a record in which another one stands than the producer gave; `data` are all bytes behind the tags, from
 /// `offset` on.
-#[cold]
+#[inline(never)]
 fn coded_payload<'a>(
     record: &'a [u8],
     flags: u16,
@@ -458,6 +458,7 @@ pub(crate) struct Layout<'a> {
 
 impl<'a> Layout<'a> {
     /// The lengths are looked at all the same; `None` if one is wrong.
+    #[inline]
     pub(crate) fn of(bytes: &'a [u8]) -> Option<Self> {
         let record = bytes.get(..record_length(bytes)?)?;
         let flags = u16_at(record.get(..RECORD_HEADER_BYTES)?, FLAGS);

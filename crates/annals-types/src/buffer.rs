@@ -4,7 +4,7 @@ use crate::payload::PlainPayload;
 use std::borrow::Cow;
 
 /// Memory in which payloads are made plain, one after the other, for [`EventRef::plain_in`](crate::EventRef::plain_in). It grows to the
-/// largest of them (at most 80 MiB) and keeps that.
+/// largest of them, with what is stored of it (at most 160 MiB), and keeps that.
 #[derive(Clone, Default)]
 pub struct PayloadBuffer {
     /// Metadata and data, and behind them whatever was there before.
@@ -21,13 +21,19 @@ impl PayloadBuffer {
     }
 
     /// Room for so many bytes of metadata, of data behind them, and some more that belong to neither. What is there is of no meaning.
+    #[inline]
     pub fn room(&mut self, metadata: usize, data: usize, more: usize) -> &mut [u8] {
         (self.metadata, self.end) = (metadata, metadata + data);
         let wanted = self.end + more;
         if self.bytes.len() < wanted {
-            self.bytes.resize(wanted, 0);
+            self.grow(wanted);
         }
         &mut self.bytes[..wanted]
+    }
+
+    #[cold]
+    fn grow(&mut self, wanted: usize) {
+        self.bytes.resize(wanted, 0);
     }
 
     /// Has a copy of this payload.
@@ -51,6 +57,7 @@ impl PayloadBuffer {
     }
 
     /// Data and metadata that it has.
+    #[inline]
     #[must_use]
     pub fn parts(&self) -> (&[u8], &[u8]) {
         (&self.bytes[self.metadata..self.end], &self.bytes[..self.metadata])

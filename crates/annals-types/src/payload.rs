@@ -116,7 +116,7 @@ impl<'a> PayloadRef<'a> {
     }
 
     /// Makes the payload in `buffer`, if it is not plain.
-    #[cold]
+    #[inline]
     pub(crate) fn read_in(&self, position: Position, buffer: &mut PayloadBuffer) -> Result<(), PayloadError> {
         match self.0 {
             Stored::Other(Other::Coded { record, reader: Some(reader) }) => {

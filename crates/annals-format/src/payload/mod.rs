@@ -69,6 +69,7 @@ pub(crate) fn check_compressed(payload: &[u8], offset: u64) -> Result<(), Damage
 }
 
 /// Makes the payload, in front of which its lengths stand, plain in `buffer`.
+#[inline]
 fn decompress(
     payload: &[u8],
     dictionary: Option<&Dictionary>,
@@ -78,8 +79,8 @@ fn decompress(
     let lengths = Lengths::take(&mut block).ok_or("its lengths are more than an event may have")?;
     let dictionary = dictionary.map_or(&[][..], Dictionary::bytes);
     let made = lz4::may_become(block, lengths.total()).then(|| {
-        let room = buffer.room(lengths.metadata, lengths.data, lz4::MORE);
-        lz4::decompress(block, room, dictionary)
+        let room = buffer.room(lengths.metadata, lengths.data, lz4::room_behind(block));
+        lz4::decompress(block, room, lengths.total(), dictionary)
     });
     made.flatten().ok_or("it cannot be decompressed")
 }

@@ -104,6 +104,7 @@ pub fn plain_payload(
 ///
 /// # Errors
 /// As [`plain_payload`].
+#[inline]
 pub fn plain_payload_in(
     record: &[u8],
     position: Position,

@@ -87,17 +87,22 @@ impl Segment {
     /// An event of this segment, with what it takes to read its payload.
     #[inline(always)]
     pub(crate) fn lent<'s>(&'s self, event: EventRef<'s>) -> EventRef<'s> {
-        if event.payload.as_plain().is_some() { event } else { self.with_reader(event) }
+        if event.payload.as_plain().is_some() {
+            return event;
+        }
+        EventRef { payload: event.payload.with_reader(self.reader()), ..event }
+    }
+
+    #[inline]
+    fn reader(&self) -> &PayloadReader {
+        self.payloads.reader.get_or_init(|| self.new_reader())
     }
 
     #[cold]
-    fn with_reader<'s>(&'s self, event: EventRef<'s>) -> EventRef<'s> {
-        let reader = self.payloads.reader.get_or_init(|| {
-            let shared = &self.payloads.shared;
-            // What is wrong with it, and where, verification tells.
-            shared.dictionary.get_or_init(|| self.dictionary().ok().flatten());
-            PayloadReader::new(Reader(Arc::clone(shared)))
-        });
-        EventRef { payload: event.payload.with_reader(reader), ..event }
+    fn new_reader(&self) -> PayloadReader {
+        let shared = &self.payloads.shared;
+        // What is wrong with it, and where, verification tells.
+        shared.dictionary.get_or_init(|| self.dictionary().ok().flatten());
+        PayloadReader::new(Reader(Arc::clone(shared)))
     }
 }
