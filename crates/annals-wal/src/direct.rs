@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn the_file_gets_what_is_in_memory_and_zeros_behind_it() {
         let (file, mut direct) = direct();
-        let mut pushed = Vec::new();
+        let mut pushed: Vec<u8> = Vec::new();
         for (number, length) in
             [100, 3996, 1, 4095, 4096, 9000, 70_000, 1, 400_000, 500].into_iter().enumerate()
         {
