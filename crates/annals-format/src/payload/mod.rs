@@ -13,8 +13,8 @@ mod trainer;
 
 pub use dictionary::{DICTIONARY_BYTES_MAX, DICTIONARY_HEADER_BYTES, Dictionary};
 pub use rewrite::{
-    compress_record, erase_record, is_compressed, is_encrypted, is_repetition, key_of, plain_payload,
-    plain_payload_in, plain_record,
+    compress_record, erase_record, is_compressed, is_repetition, key_of, plain_payload, plain_payload_in,
+    plain_record,
 };
 pub(crate) use sealed::SEALED_BYTES_MIN;
 pub use sealed::{Key, KeyState, Keys, NONCE_BYTES, encrypt_record};

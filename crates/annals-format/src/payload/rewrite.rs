@@ -127,12 +127,6 @@ pub fn is_compressed(record: &[u8]) -> bool {
     Layout::of(record).is_some_and(|layout| layout.is_compressed())
 }
 
-/// Whether the payload of a record is encrypted.
-#[must_use]
-pub fn is_encrypted(record: &[u8]) -> bool {
-    Layout::of(record).is_some_and(|layout| layout.is_encrypted())
-}
-
 /// The id of the key that the payload of a record is encrypted under; `None` if it is not encrypted.
 #[must_use]
 pub fn key_of(record: &[u8]) -> Option<Uuid> {

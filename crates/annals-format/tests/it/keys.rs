@@ -3,8 +3,7 @@
 use crate::common::{RECORDED_AT, binding, events_of, hex, stamp, unhex};
 use annals_format::keys::{KEY_FILE_HEADER_BYTES, KeyFact, KeyFileHeader, KeyRecord};
 use annals_format::payload::{
-    Key, KeyState, Keys, compress_record, encrypt_record, erase_record, erasure_of, is_encrypted,
-    plain_payload,
+    Key, KeyState, Keys, compress_record, encrypt_record, erase_record, erasure_of, key_of, plain_payload,
 };
 use annals_format::{FormatError, FrameBuilder, parse_record};
 use annals_types::{NewEvent, PayloadError, Position, Timestamp, Uuid, Version};
@@ -47,7 +46,7 @@ fn sealed() -> Vec<u8> {
 #[test]
 fn an_encrypted_record_says_what_it_said_to_whoever_has_its_key_and_nothing_to_others() {
     let record = sealed();
-    assert!(is_encrypted(&record));
+    assert!(key_of(&record).is_some());
     let read = parse_record(&record, binding(), AT, 0).unwrap();
     assert_eq!((read.stream, read.event_type, read.schema_version), ("user-7", "registered", 3));
     assert!(read.tags.contains("subject:7") && read.payload.as_plain().is_none());
@@ -85,7 +84,7 @@ fn no_byte_of_an_encrypted_record_can_be_changed_under_right_checksums_but_those
         let mut changed = record.clone();
         changed[at] ^= 1;
         annals_format::reseal::record(&mut changed, binding(), AT);
-        if parse_record(&changed, binding(), AT, 0).is_ok() && is_encrypted(&changed) {
+        if parse_record(&changed, binding(), AT, 0).is_ok() && key_of(&changed).is_some() {
             let read = plain_payload(&changed, AT, None, Some(&One(KeyState::Here(KEY))));
             assert!(read.is_err(), "byte {at}");
         }
