@@ -11,9 +11,6 @@ use annals_format::Damage;
 use annals_format::snapshot::SnapshotKey;
 use annals_types::{Timestamp, Version, check_stream_name};
 
-/// Where a snapshot record has its flags.
-const FLAGS_OFFSET: u64 = 20;
-
 /// What is looked for.
 struct Wanted<'a> {
     stream: &'a str,
@@ -90,12 +87,8 @@ impl Snapshots {
             return Ok(Looked::Other);
         }
         if read.head.flags != 0 {
-            return Ok(Looked::Unusable(Unusable::Newer {
-                file: file.path(),
-                offset: entry.offset + FLAGS_OFFSET,
-                what: "flags of a snapshot",
-                found: read.head.flags.into(),
-            }));
+            let newer = Unusable::newer_flags(&file.path(), entry.offset, read.head.flags);
+            return Ok(Looked::Unusable(newer));
         }
         match read.payload(file, entry).map_err(|error| SnapshotError::io(doing())(error))? {
             Ok(payload) => Ok(Looked::Found(Snapshot::new(&read.head, payload))),

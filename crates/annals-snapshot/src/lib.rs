@@ -26,6 +26,7 @@ mod prune;
 mod put;
 mod read;
 mod removal;
+mod salvage;
 mod sorted;
 mod stats;
 mod store;
@@ -43,6 +44,7 @@ pub use model::{Found, NewSnapshot, Snapshot, SnapshotInfo, Unusable, check_sche
 pub use options::{
     FILE_BYTES_DEFAULT, FILE_RECORDS_DEFAULT, MERGED_BYTES_DEFAULT, MERGED_BYTES_MAX, SnapshotOptions,
 };
+pub use salvage::{Salvage, Salvaged};
 pub use stats::SnapshotStats;
 pub use store::Snapshots;
 pub use verify::{Verified, verify};

@@ -6,6 +6,9 @@ use annals_format::{Corruption, Damage};
 use annals_types::limits::SCHEMA_TAG_BYTES_MAX;
 use annals_types::{Position, Timestamp, Uuid, Version, check_stream_name};
 
+/// Where a snapshot record has its flags.
+const FLAGS_OFFSET: u64 = 20;
+
 /// A snapshot to be put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSnapshot<'a> {
@@ -127,6 +130,12 @@ pub enum Unusable {
 impl Unusable {
     pub(crate) fn damaged(file: &str, damage: Damage) -> Self {
         Unusable::Damaged(damage.in_file(file))
+    }
+
+    /// Flags of the snapshot whose record begins at an offset, which only a newer program knows.
+    pub(crate) fn newer_flags(file: &str, record: u64, flags: u32) -> Self {
+        let (file, offset) = (file.into(), record + FLAGS_OFFSET);
+        Unusable::Newer { file, offset, what: "flags of a snapshot", found: flags.into() }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Putting snapshots: appending to the active file.
 
 use crate::error::SnapshotError;
-use crate::model::NewSnapshot;
+use crate::model::{NewSnapshot, Snapshot};
 use crate::store::Snapshots;
 use crate::written::{Written, entry_of};
 use annals_format::names;
 use annals_format::snapshot::{PayloadChecksum, SnapshotFileHeader, SnapshotFileKind, SnapshotHead};
+use annals_types::Timestamp;
 use annals_vfs::sync::atomic::Ordering;
 use annals_vfs::write_all_at;
 use std::io::{self, IoSlice};
@@ -72,6 +73,31 @@ impl Snapshots {
     /// - [`SnapshotError::Io`]: it could not be written. It may or may not be there when the store is opened again; it is not
     ///   found until then. The next put begins a new file.
     pub fn put(&self, new: &NewSnapshot<'_>) -> Result<(), SnapshotError> {
+        self.put_taken(new, self.env.clock.now())
+    }
+
+    /// Puts a snapshot that was found in another directory of the store, as it is there: it also keeps the time at which it was put.
+    ///
+    /// # Errors
+    /// As [`Snapshots::put`].
+    pub fn take_over(&self, stream: &str, tag: &str, found: &Snapshot) -> Result<(), SnapshotError> {
+        let Snapshot { version, position, event_id, recorded_at, occurred_max, codec, .. } = *found;
+        let payload = &found.payload;
+        let new = NewSnapshot {
+            stream,
+            tag,
+            version,
+            position,
+            event_id,
+            recorded_at,
+            occurred_max,
+            codec,
+            payload,
+        };
+        self.put_taken(&new, found.taken_at)
+    }
+
+    fn put_taken(&self, new: &NewSnapshot<'_>, taken_at: Timestamp) -> Result<(), SnapshotError> {
         self.check_writable()?;
         new.check(self.options.payload_bytes_max)?;
         let mut head = SnapshotHead {
@@ -82,7 +108,7 @@ impl Snapshots {
             event_id: new.event_id,
             recorded_at: new.recorded_at,
             occurred_max: new.occurred_max,
-            taken_at: self.env.clock.now(),
+            taken_at,
             sequence: 0,
             durable: 0,
             codec: new.codec,

@@ -106,6 +106,28 @@ impl Walk {
         self.window.at(offset, length)
     }
 
+    /// The payload of a record, or what is wrong with it.
+    pub(crate) fn payload(
+        &mut self,
+        offset: u64,
+        head: &SnapshotHead<'_>,
+    ) -> io::Result<Result<Vec<u8>, Damage>> {
+        if let Err(damage) = self.check_payload(offset, head)? {
+            return Ok(Err(damage));
+        }
+        let (start, length) = (offset + head.head_length(), head.payload_length as usize);
+        let mut payload = Vec::with_capacity(length);
+        while payload.len() < length {
+            let at = start + payload.len() as u64;
+            let piece = self.window.at(at, PIECE_BYTES.min(length - payload.len()))?;
+            if piece.is_empty() {
+                return Ok(Err(Damage::new(at, "room for the payload of a snapshot", at, start)));
+            }
+            payload.extend_from_slice(piece);
+        }
+        Ok(Ok(payload))
+    }
+
     /// What is wrong with the payload of a record, if anything.
     pub(crate) fn check_payload(
         &mut self,

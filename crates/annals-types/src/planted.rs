@@ -319,6 +319,12 @@ bugs! {
     SnapshotInPlain = "snapshot-in-plain",
     /// A key that was destroyed comes back with an old copy of the key file.
     DestroyedKeyComesBack = "destroyed-key-comes-back",
+
+    // Repair.
+
+    /// A repair takes over every sound snapshot, also of events that it could not keep. Others get their versions, and the state of
+    /// what is gone is taken for theirs.
+    RepairTakesAnyState = "repair-takes-any-state",
 }
 
 /// Whether this mistake is to be made: never, without the feature.

@@ -108,6 +108,8 @@ fn summary(out: &mut Out, report: &RepairReport, destination: &Path) -> Result<(
         .number("removed", report.removed_positions)
         .number("removed_or_lost", report.uncertain_positions)
         .number("unassigned", report.unassigned)
+        .number("snapshots", report.snapshots)
+        .number("snapshots_left_out", report.snapshots_left_out)
         .number("last_position", report.last_position)
         .text("destination", destination.display())
         .maybe("torn_tail", torn)

@@ -157,6 +157,8 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::ErasureFinishedBeforeLedger => store("erasure::crashes::after_a_loss_of_power"),
         Bug::DestroyedKeyComesBack => store("keys::a_destroyed_key_does_not_come_back"),
         Bug::SnapshotInPlain => store("encryption::a_state_of_one_subject"),
+
+        Bug::RepairTakesAnyState => store("repair::states::"),
     }]
 }
 

@@ -4,6 +4,7 @@ use crate::sorted::Sorted;
 use crate::walk::{Piece, Walk};
 use crate::window::Source;
 use crate::written::{Order, Written, entry_of};
+use annals_format::Damage;
 use annals_format::snapshot::{SnapshotEntry, SnapshotFileHeader, SnapshotHead};
 use annals_vfs::File;
 use std::io;
@@ -22,14 +23,20 @@ pub(crate) struct Input {
     pub(crate) current: Option<(SnapshotEntry, SnapshotHead<'static>)>,
     /// Records and stretches between them that were damaged and are left behind.
     pub(crate) damaged: u64,
+    /// The last one of these.
+    pub(crate) bad: Option<Damage>,
 }
 
 impl Input {
     /// A written file that does not grow any more.
     pub(crate) fn of_written(file: &Arc<Written>) -> io::Result<Self> {
-        let records = file.records();
-        let mapping = Arc::new(file.file.map(records.end)?);
-        let walk = Walk::new(Source::Mapped(mapping), records, file.binding);
+        let mapping = Arc::new(file.file.map(file.records().end)?);
+        Input::of_written_in(file, Source::Mapped(mapping))
+    }
+
+    /// The same, with its bytes somewhere else.
+    pub(crate) fn of_written_in(file: &Arc<Written>, source: Source) -> io::Result<Self> {
+        let walk = Walk::new(source, file.records(), file.binding);
         Input::new(walk, file.header.clone(), Some(Arc::clone(file)))
     }
 
@@ -39,19 +46,15 @@ impl Input {
         Input::new(Walk::new(source, file.records(), file.binding), file.header.clone(), None)
     }
 
-    /// A sorted file whose end is damaged, so that nobody knows where its records end.
-    pub(crate) fn of_rest(
-        header: &SnapshotFileHeader,
-        file: &Arc<dyn File>,
-        length: u64,
-    ) -> io::Result<Self> {
-        let records = header.length() as u64..length;
+    /// What is left of a sorted file, up to where its records end or, where nobody knows that, up to the end of the file.
+    pub(crate) fn of_rest(header: &SnapshotFileHeader, file: &Arc<dyn File>, end: u64) -> io::Result<Self> {
+        let records = header.length() as u64..end;
         let walk = Walk::new(Source::File(Arc::clone(file)), records, header.binding());
         Input::new(walk, header.clone(), None)
     }
 
     fn new(walk: Walk, header: SnapshotFileHeader, written: Option<Arc<Written>>) -> io::Result<Self> {
-        let mut input = Input { walk, header, written, last: None, current: None, damaged: 0 };
+        let mut input = Input { walk, header, written, last: None, current: None, damaged: 0, bad: None };
         input.advance()?;
         Ok(input)
     }
@@ -63,15 +66,20 @@ impl Input {
             return self.advance_written(&written);
         }
         while let Some(piece) = self.walk.next()? {
-            if let Piece::Record(offset, head) = piece {
-                let entry = entry_of(&head, offset, &self.header);
-                // What is out of order cannot be merged. No writer makes such a file.
-                if self.last.is_none_or(|last| last < entry.order()) {
-                    self.last = Some(entry.order());
-                    self.current = Some((entry, head));
-                    return Ok(());
+            let damage = match piece {
+                Piece::Record(offset, head) => {
+                    let entry = entry_of(&head, offset, &self.header);
+                    // What is out of order cannot be merged. No writer makes such a file.
+                    if self.last.is_none_or(|last| last < entry.order()) {
+                        self.last = Some(entry.order());
+                        self.current = Some((entry, head));
+                        return Ok(());
+                    }
+                    Damage::new(offset, "order of the snapshots in a sorted file", head.sequence, 0u64)
                 }
-            }
+                Piece::Bad(_, damage) => damage,
+            };
+            self.bad = Some(damage);
             self.damaged += 1;
         }
         Ok(())

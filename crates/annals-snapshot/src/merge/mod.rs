@@ -15,6 +15,8 @@ mod sources;
 mod survey;
 
 pub(crate) use choose::choose;
+pub(crate) use group::Group;
+pub(crate) use input::Input;
 pub(crate) use job::{Job, Kind, Progress};
 pub(crate) use sources::Sources;
 pub(crate) use survey::Survey;

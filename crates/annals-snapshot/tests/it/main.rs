@@ -10,4 +10,5 @@ mod files;
 mod finding;
 mod model;
 mod pruning;
+mod salvage;
 mod threads;

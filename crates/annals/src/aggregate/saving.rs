@@ -5,14 +5,14 @@ use super::codec::Codec;
 use super::error::SaveError;
 use super::loaded::{Loaded, Under};
 use super::policy::SnapshotPolicy;
-use crate::error::{ReadError, with_causes};
+use crate::error::with_causes;
 use crate::keys::open_state;
 use crate::store::Store;
 use crate::view::View;
 use annals_format::payload::{AboutState, STATE_ENCRYPTED};
 use annals_snapshot::{NewSnapshot, Snapshot};
 use annals_types::planted::{Bug, planted};
-use annals_types::{EventRef, Position, Version};
+use annals_types::{Position, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
@@ -109,17 +109,8 @@ impl<A: Aggregate> Saving<A> {
         view: &View,
         stream: &str,
     ) -> Result<(A, Under), Reason> {
-        // Also where it is hidden by now: the snapshot is what is left of it.
-        // And where it was removed, there is nothing left to compare with: it was durable when the snapshot was taken.
-        let last = match view.stored_at(snapshot.position) {
-            Err(ReadError::Removed { .. }) => return self.opened(store, snapshot, tag, stream),
-            other => other?,
-        };
-        let is_it = |event: &EventRef<'_>| {
-            (event.stream, event.version) == (stream, snapshot.version)
-                && (event.id, event.recorded_at) == (snapshot.event_id, snapshot.recorded_at)
-        };
-        if !last.as_ref().is_some_and(is_it) && !planted(Bug::SnapshotOfOtherEvents) {
+        // Also where its last event is hidden by now: the snapshot is what is left of that.
+        if !view.has_behind(stream, snapshot)? {
             return Err("it was taken behind another event than the one that the stream has there".into());
         }
         self.opened(store, snapshot, tag, stream)

@@ -4,7 +4,7 @@ use super::check::Checks;
 use super::error::BackupError;
 use super::files::{Copier, Got};
 use annals_format::{StoreId, names};
-use annals_snapshot::{NewSnapshot, Snapshot, SnapshotError, SnapshotOptions, Snapshots};
+use annals_snapshot::{SnapshotError, SnapshotOptions, Snapshots};
 use annals_types::Position;
 use annals_vfs::{Access, DirEntry, Disk, EntryKind, Env, read_up_to};
 use std::collections::BTreeSet;
@@ -131,20 +131,7 @@ pub(super) fn put_snapshots(
         };
         let found = source.find(&info.stream, &info.tag, info.version, None).map_err(failed)?;
         if let Some(snapshot) = found.snapshot.filter(|snapshot| snapshot.version == info.version) {
-            let Snapshot { version, position, event_id, recorded_at, occurred_max, codec, payload, .. } =
-                &snapshot;
-            let new = NewSnapshot {
-                stream: &info.stream,
-                tag: &info.tag,
-                version: *version,
-                position: *position,
-                event_id: *event_id,
-                recorded_at: *recorded_at,
-                occurred_max: *occurred_max,
-                codec: *codec,
-                payload,
-            };
-            own.put(&new).map_err(failed)?;
+            own.take_over(&info.stream, &info.tag, &snapshot).map_err(failed)?;
         }
     }
     own.close().map_err(failed)

@@ -18,6 +18,7 @@ mod report;
 mod salvage;
 mod source;
 mod sparse;
+mod states;
 mod write;
 
 pub use report::{LostRange, RepairProgress, RepairReport, TornBytes};
@@ -37,6 +38,7 @@ use log::{each, walk_log};
 use progress::Progress;
 use salvage::Piece;
 use source::Source;
+use states::take_states;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -132,7 +134,8 @@ fn run(
     refuse_writer(disk, &path)?;
     let before = picture(disk)?;
     let mut source = Source::survey(disk, &path)?;
-    let mut progress = Progress::new(progress, 3 * source.bytes);
+    let states = states::bytes(disk);
+    let mut progress = Progress::new(progress, (3 * source.bytes).saturating_add(states));
     let (mut known, mut seen) = look(disk, &source, &mut progress)?;
     if seen.compaction > 0 && !source.compacted {
         // Only the ledger tells: of all that was written anew nothing is left. So nothing proves that what is missing was lost.
@@ -147,6 +150,9 @@ fn run(
     let copied = copy(&source, known, assignment, Destination::begin(&to, inherited)?, &mut progress);
     let mut report = copied?;
     progress.set(2 * source.bytes);
+    let taken = take_states(from, &to, &source.store_id, &mut report, &mut progress);
+    taken.inspect_err(|_| withdraw(&*to.disk))?;
+    progress.set((2 * source.bytes).saturating_add(states));
     refuse_writer(disk, &path)?;
     if picture(disk)? != before {
         withdraw(&*to.disk);

@@ -24,6 +24,12 @@ pub struct RepairReport {
     /// known which streams they belonged to: versions of streams may have ended higher than they do now, and are then
     /// given out again.
     pub unassigned: u64,
+    /// Snapshots that the new store has: all that are sound and were taken behind an event that was kept, or of which nothing but the
+    /// snapshot is left.
+    pub snapshots: u64,
+    /// Snapshots that are sound and were left out: they are of events that the new store does not have, because these were lost at
+    /// the end of their stream or belong to another history.
+    pub snapshots_left_out: u64,
     /// The last position of the new store.
     pub last_position: Position,
     /// Unfinished bytes at the end of the log, normal after a crash: they were never acknowledged, and are left out.
@@ -67,8 +73,8 @@ pub struct TornBytes {
 pub struct RepairProgress {
     /// What is done, in bytes.
     pub bytes_done: u64,
-    /// What is to be done in all: the log is read to find what is lost, read again to be copied, and the copy is
-    /// verified.
+    /// What is to be done in all: the log is read to find what is lost, read again to be copied, snapshots are copied, and the copy
+    /// is verified.
     pub bytes_total: u64,
 }
 

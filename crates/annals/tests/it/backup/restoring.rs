@@ -145,12 +145,14 @@ fn snapshots_of_what_was_cut_off_are_left_out_and_the_others_are_found() {
         store.append("d", Expected::Any, &[event]).unwrap();
         states.load("d").unwrap();
     }
+    let taken_at = store.snapshots("").unwrap().next().unwrap().unwrap().taken_at;
     back_up(&store, &to).unwrap();
     for last in [0, 7, 39, 40] {
         let (_, disk) = restored(&to, RestoreTo::Position(Position::new(last))).unwrap();
         let reader = Options::new().env(env_of(&disk)).read_only(true).open("restored").unwrap();
-        let versions: Vec<u64> =
-            reader.snapshots("").unwrap().map(|info| info.unwrap().version.get()).collect();
+        let infos: Vec<_> = reader.snapshots("").unwrap().map(Result::unwrap).collect();
+        assert!(infos.iter().all(|info| info.taken_at == taken_at), "{infos:?}");
+        let versions: Vec<u64> = infos.iter().map(|info| info.version.get()).collect();
         assert_eq!(versions.len() as u64, last, "{versions:?}");
         assert!(versions.iter().all(|version| *version <= last));
     }

@@ -9,6 +9,7 @@ mod files;
 mod flips;
 mod lost;
 mod plausible;
+mod states;
 
 use crate::common::{World, events_of};
 use annals::vfs::{Env, ManualClock, MemoryDisk, SeededRandom};

@@ -1,5 +1,7 @@
 //! The snapshots of a store: opened when they are first asked for, so that a store without any does not pay for them.
 
+mod belonging;
+
 use crate::core::Core;
 use crate::error::ReadError;
 use annals_index::{TermKey, TermKind};
