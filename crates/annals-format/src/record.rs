@@ -140,7 +140,7 @@ pub(crate) fn encode_lost(out: &mut Vec<u8>, stream: &str) -> Result<(), Invalid
 /// other bytes are told apart, so that a search for records behind damage computes few checksums.
 #[must_use]
 pub fn may_be_record(bytes: &[u8]) -> bool {
-    if bytes.len() < RECORD_HEADER_BYTES || bytes[CODEC] != CODEC_PLAIN {
+    if bytes.len() < RECORD_HEADER_BYTES || bytes[CODEC] > CODEC_LZ4 {
         return false;
     }
     let flags = u16_at(bytes, FLAGS);

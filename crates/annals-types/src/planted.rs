@@ -325,6 +325,26 @@ bugs! {
     /// A repair takes over every sound snapshot, also of events that it could not keep. Others get their versions, and the state of
     /// what is gone is taken for theirs.
     RepairTakesAnyState = "repair-takes-any-state",
+    /// A repair takes the oldest edition of a segment. What was removed and erased comes back.
+    RepairTakesOldestEdition = "repair-takes-oldest-edition",
+    /// What stands behind removed events gets the positions behind those before them. Every checkpoint points to other events.
+    RepairClosesGaps = "repair-closes-gaps",
+    /// The new store does not know what was removed, and the ledger is not told any more.
+    RepairForgetsRemoved = "repair-forgets-removed",
+    /// Requests to erase that are under way count as finished. What is to go is shown, and stays.
+    RepairForgetsErasures = "repair-forgets-erasures",
+    /// What nothing tells of counts as removed for certain. A loss is not told.
+    RepairTakesLostForRemoved = "repair-takes-lost-for-removed",
+    /// Stretches of a footer are not looked at. What was removed is told as lost, and conditions pass over it.
+    RepairTakesRemovedForLost = "repair-takes-removed-for-lost",
+    /// The dictionary in front of a segment is taken for an empty frame. Every compressed payload is lost.
+    RepairLosesDictionary = "repair-loses-dictionary",
+    /// A segment that begins behind what was removed at the end of the one before it is left out without a manifest.
+    RepairEndsAtRemovedEnd = "repair-ends-at-removed-end",
+    /// Compressed records are not looked for around damage. A bit costs a whole batch.
+    RepairSeeksPlainRecordsOnly = "repair-seeks-plain-records-only",
+    /// A lost event stays where those before and behind it are removed. A version is missing, and nothing is compacted any more.
+    LostStaysAmongRemoved = "lost-stays-among-removed",
 }
 
 /// Whether this mistake is to be made: never, without the feature.

@@ -43,8 +43,25 @@ impl Going {
 
     /// Whether an event may go, if nothing blocks it.
     pub(super) fn may_go(&mut self, event: &EventRef<'_>) -> Result<bool, ReadError> {
-        // What was lost to damage has perhaps no stream, and takes no room.
-        Ok(self.hides && !event.is_lost() && event.version < self.first_of(event.stream)?)
+        // What was lost to damage has perhaps no stream; then nothing is missing in one without it, and it takes no room.
+        if !self.hides || event.stream.is_empty() {
+            return Ok(false);
+        }
+        let first = self.first_of(event.stream)?;
+        let stays = event.is_lost() && planted(Bug::LostStaysAmongRemoved);
+        Ok(event.version < first && !stays && (!event.is_lost() || self.takes_along(event, first)?))
+    }
+
+    /// Whether a lost event goes with others of its stream: if one goes that lies behind it, a version would be missing otherwise in
+    /// what stays. One that no rule hides goes on being told as lost.
+    fn takes_along(&self, lost: &EventRef<'_>, first: Version) -> Result<bool, ReadError> {
+        if lost.version < self.view.floor(lost.stream)? {
+            return Ok(true);
+        }
+        let all = View { hiding: None, ..self.view.clone() };
+        let before = Version::new(first.get().saturating_sub(1));
+        let behind = Query::stream(lost.stream).from_version(lost.version).to_version(before).limit(1);
+        Ok(all.read(behind)?.next().transpose()?.is_some())
     }
 
     /// For which reason an event goes; `None` if it stays.

@@ -10,6 +10,7 @@ use super::source::Source;
 use super::write::Destination;
 use crate::error::OpenError;
 use annals_format::names;
+use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position, Version};
 use std::sync::Arc;
 
@@ -65,6 +66,8 @@ struct Copy<'d, 't> {
 
 impl Copy<'_, '_> {
     fn record(&mut self, event: &EventRef<'_>, bytes: &[u8]) -> Result<(), OpenError> {
+        let closed = planted(Bug::RepairClosesGaps).then(|| self.last.next());
+        let event = &EventRef { position: closed.unwrap_or(event.position), ..*event };
         self.last = event.position;
         if !self.to.fits(event) {
             let what = format!(
@@ -104,7 +107,9 @@ impl Copy<'_, '_> {
     }
 
     fn removed(&mut self, first: Position, last: Position) {
-        self.last = last;
+        if !planted(Bug::RepairClosesGaps) {
+            self.last = last;
+        }
         self.report.removed_positions += last.next().events_since(first);
     }
 

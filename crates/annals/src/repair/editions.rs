@@ -8,6 +8,7 @@ use super::source::footer_of;
 use crate::error::OpenError;
 use crate::open::present_files;
 use annals_format::{Manifest, SealedSegment, StoreId, names};
+use annals_types::planted::{Bug, planted};
 use annals_vfs::Disk;
 use std::collections::BTreeMap;
 
@@ -27,7 +28,8 @@ pub(super) fn choose(
         let mut found =
             editions.iter().map(|edition| look(disk, id, *edition)).collect::<Result<Vec<_>, _>>()?;
         let exact = found.iter().position(|found| Some(found.edition) == named);
-        let Some(place) = exact.or_else(|| newest(&found, id, named)) else {
+        let oldest = planted(Bug::RepairTakesOldestEdition).then_some(0);
+        let Some(place) = oldest.or(exact).or_else(|| newest(&found, id, named)) else {
             notes.extend(found.iter().map(|found| {
                 format!("{} was not used: the manifest names a newer edition of it", found.name)
             }));

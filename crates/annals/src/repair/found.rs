@@ -1,5 +1,6 @@
 //! The files of segments that there are, and what they say of themselves, whatever a manifest says.
 
+use super::source::footer_of;
 use crate::error::OpenError;
 use annals_format::{FormatError, Manifest, SEGMENT_HEADER_BYTES, SegmentHeader, StoreId, names};
 use annals_vfs::{Access, Disk, File};
@@ -65,11 +66,11 @@ pub(super) fn put_right(
     files: &mut BTreeMap<u64, Found>,
     notes: &mut Vec<String>,
 ) {
-    let salt = |id: u64| {
+    let named = |id: u64| {
         let manifest = manifest?;
-        let sealed = manifest.sealed.iter().map(|entry| (entry.id, entry.salt));
-        let mut entries = sealed.chain(manifest.open.iter().map(|entry| (entry.id, entry.salt)));
-        entries.find(|entry| entry.0 == id).map(|entry| entry.1)
+        let sealed = manifest.sealed.iter().map(|entry| (entry.id, entry.salt, entry.edition()));
+        let mut entries = sealed.chain(manifest.open.iter().map(|entry| (entry.id, entry.salt, 0)));
+        entries.find(|entry| entry.0 == id).map(|(_, salt, edition)| (salt, edition))
     };
     let is_misplaced = |id: u64, found: &Found| {
         found.header.as_ref().is_ok_and(|header| header.store_id == store_id && header.segment_id != id)
@@ -77,14 +78,23 @@ pub(super) fn put_right(
     let ids: Vec<u64> =
         files.iter().filter(|(id, found)| is_misplaced(**id, found)).map(|(id, _)| *id).collect();
     let misplaced: Vec<_> = ids.into_iter().filter_map(|id| Some((id, files.remove(&id)?))).collect();
-    for (id, found) in misplaced {
+    for (id, mut found) in misplaced {
         let own = found.header.as_ref().ok().map(|header| (header.segment_id, header.salt));
         let place = own.filter(|(own, stated)| {
-            !files.contains_key(own) && salt(*own).is_none_or(|salt| salt == *stated)
+            !files.contains_key(own) && named(*own).is_none_or(|(salt, _)| salt == *stated)
         });
         if let Some((own, _)) = place {
             notes.push(format!("{} is segment {own} by its header and was taken for it", found.name));
+            // Its name says the edition of another one.
+            found.edition = named(own).map_or_else(|| edition_of(&found), |(_, edition)| edition);
         }
         files.insert(place.map_or(id, |(own, _)| own), found);
     }
+}
+
+/// What can be told of the edition of a file without its name: compaction has written it if positions are missing in it.
+fn edition_of(found: &Found) -> u64 {
+    let Ok(header) = &found.header else { return 0 };
+    let footer = footer_of(&*found.file, header.binding(), None);
+    u64::from(footer.is_some_and(|(footer, _)| footer.stretch_count() > 0))
 }

@@ -27,8 +27,9 @@ use crate::compaction::told_compaction;
 use crate::error::OpenError;
 use crate::options::Durability;
 use crate::verify::verify_in;
-use annals_format::{Corruption, Manifest, Removed, names};
+use annals_format::{Corruption, Erasures, Manifest, Removed, names};
 use annals_types::limits::{SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp};
 use annals_vfs::{Disk, Env, RealDisk};
 use assign::{Assignment, Tracker};
@@ -246,16 +247,24 @@ fn inherit(source: &Source, seen: &Seen, now: Timestamp) -> Inherited {
         ids_indexed: manifest.is_none_or(|manifest| manifest.ids_indexed),
         // Where nobody knows, they are looked for.
         has_rules: manifest.is_none_or(|manifest| manifest.has_rules),
-        erasures: manifest.and_then(|manifest| manifest.erasures),
+        erasures: manifest.and_then(|manifest| manifest.erasures).map(|erasures| {
+            let finished = planted(Bug::RepairForgetsErasures).then_some(erasures.requested);
+            Erasures { finished: finished.unwrap_or(erasures.finished), ..erasures }
+        }),
         removed: source.compacted.then(|| removed(manifest, seen)),
         sparse: seen.sparse,
-        compactions: manifest.map_or_else(Vec::new, |manifest| manifest.compactions.clone()),
+        compactions: manifest
+            .filter(|_| !planted(Bug::RepairForgetsRemoved))
+            .map_or_else(Vec::new, |manifest| manifest.compactions.clone()),
     }
 }
 
 /// Compactions go on being numbered behind all that are known of, so that the ledger takes the next one for a new one.
 fn removed(manifest: Option<&Manifest>, seen: &Seen) -> Removed {
     let none = Removed { events: 0, through: Position::ZERO, compaction: 1 };
+    if planted(Bug::RepairForgetsRemoved) {
+        return none;
+    }
     let told = manifest.and_then(|manifest| manifest.removed).unwrap_or(none);
     Removed { compaction: told.compaction.max(seen.compaction), ..told }
 }

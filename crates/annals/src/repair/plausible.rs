@@ -7,6 +7,7 @@ use super::source::SourceSegment;
 use annals_format::{Manifest, RECORD_HEADER_BYTES};
 use annals_types::Position;
 use annals_types::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX};
+use annals_types::planted::{Bug, planted};
 
 /// How far the log can have reached.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +42,17 @@ impl Reach {
                 return false;
             }
             let room = records_in(segment.file_length()).max(reach.unknown);
-            let end = segment.end.unwrap_or_else(|| segment.first.unwrap_or(reach.end).plus(room));
+            let most = segment.first.unwrap_or(reach.end).plus(room);
+            let end = match segment.end {
+                // What was removed behind its last event had its room in the file that it was made of.
+                Some(end)
+                    if segment.sparse && !segment.named && !planted(Bug::RepairEndsAtRemovedEnd) =>
+                {
+                    end.max(most)
+                }
+                Some(end) => end,
+                None => most,
+            };
             reach.end = reach.end.max(end);
             reach.last_id = reach.last_id.max(segment.id);
             true

@@ -15,6 +15,7 @@ use annals_format::{
     position_of_record, record_length,
 };
 use annals_types::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX};
+use annals_types::planted::{Bug, planted};
 use annals_types::{EventRef, Position};
 use annals_wal::Window;
 
@@ -439,7 +440,7 @@ impl Salvage<'_, '_, '_, '_> {
 /// The position of the record that begins here, if its header is sound at one of the positions from `next` to before
 /// `behind`.
 fn record_at(bytes: &[u8], binding: Binding, next: Position, behind: Position) -> Option<Position> {
-    if !may_be_record(bytes) {
+    if !may_be_record(bytes) || (planted(Bug::RepairSeeksPlainRecordsOnly) && is_compressed(bytes)) {
         return None;
     }
     // The two differ in the upper half only for a stretch over a multiple of 2^32.

@@ -296,25 +296,30 @@ fn named(
     let mut segments = Vec::new();
     for entry in &manifest.sealed {
         let found = files.remove(&entry.id);
-        let newer = found.as_ref().filter(|found| found.edition > entry.edition());
-        let salt = newer.and_then(|found| Some(found.header.as_ref().ok()?.salt));
-        let segment = match salt {
-            // It says all of itself that this manifest does not know yet.
+        let segment = match newer_salt(found.as_ref(), entry.edition()) {
             Some(salt) => SourceSegment::open(&manifest.store_id, OpenSegment { id: entry.id, salt }, found),
             None => SourceSegment::sealed(&manifest.store_id, entry, found),
         };
-        // What it names and is not there may have gone in the compaction.
-        let gone = outdated && segment.file.is_none();
-        let (sparse, named) = (segment.sparse || gone, segment.named && !outdated);
-        segments.push(SourceSegment { sparse, named, ..segment });
+        segments.push(segment);
     }
     for entry in &manifest.open {
         let found = files.remove(&entry.id);
-        // Laid out and never begun. If it was begun and its beginning is lost, its frames say so.
-        let segment = SourceSegment::open(&manifest.store_id, *entry, found);
-        segments.push(segment);
+        // Laid out and never begun, as far as is known here. If it was begun and its beginning is lost, its frames say so.
+        let salt = newer_salt(found.as_ref(), 0).unwrap_or(entry.salt);
+        segments.push(SourceSegment::open(&manifest.store_id, OpenSegment { salt, ..*entry }, found));
+    }
+    for segment in segments.iter_mut().filter(|_| outdated) {
+        // What it names and is not there may have gone in the compaction.
+        segment.sparse |= segment.file.is_none();
+        segment.named = false;
     }
     segments
+}
+
+/// The salt of an edition that the manifest does not know of yet, which says all of itself.
+fn newer_salt(found: Option<&Found>, named: u64) -> Option<u64> {
+    let newer = found.filter(|found| found.edition > named)?;
+    Some(newer.header.as_ref().ok()?.salt)
 }
 
 /// Segments that the manifest does not know of: all of them if there is no manifest, otherwise those that were begun

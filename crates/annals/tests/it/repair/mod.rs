@@ -9,6 +9,7 @@ mod files;
 mod flips;
 mod lost;
 mod plausible;
+mod sparse_losses;
 mod states;
 
 use crate::common::{World, events_of};
