@@ -33,6 +33,14 @@ impl<'a> Left<'a> {
         self.damaged.image.contains_key(names::MANIFEST)
     }
 
+    /// Whether there is a sound manifest of an earlier moment.
+    pub(super) fn has_older_manifest(&self) -> bool {
+        let now = manifest(&self.specimen.image);
+        let older =
+            |(is, was): (&Manifest, &Manifest)| is.store_id == was.store_id && is.generation < was.generation;
+        self.manifest.as_ref().zip(now.as_ref()).is_some_and(older)
+    }
+
     /// Whether what is left tells that it is this store: by the manifest, and if there is none that is sound, or it is
     /// that of another store without a segment of its own, by most headers of segments.
     pub(super) fn is_own(&self) -> bool {

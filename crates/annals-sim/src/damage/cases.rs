@@ -88,7 +88,8 @@ impl Cases {
         };
         let source = self.source(specimen);
         let image = source.specimen.image.clone();
-        let mut damaged = Damaged { image, what: Vec::new(), resealed: false, earlier: None };
+        let mut damaged =
+            Damaged { image, what: Vec::new(), resealed: false, misplaced: false, earlier: None };
         source.damage(&mut damaged, kind, file, item, &mut dice);
         if dice.one_in(TWO_IN) {
             let own: Vec<&Series> = self.series.iter().filter(|series| series.specimen == specimen).collect();

@@ -2,18 +2,20 @@
 //! positions and dictionaries.
 
 use super::answers::{Answers, Question};
-use super::layout::Layout;
+use super::check::world;
+use super::layout::{Layout, manifest};
 use super::removed::Removed;
 use super::specimen::{Image, SEGMENT_BYTES, Specimen, failed};
+use super::states;
 use crate::answers::all_events;
 use crate::suite::Failure;
 use crate::world::{START, World};
-use annals::vfs::{MemoryDisk, Survival};
+use annals::vfs::{Disk, Fault, FaultyDisk, MemoryDisk, Survival, When};
 use annals::{
     BackupOptions, Compression, EraseTarget, Expected, NewEvent, Position, RestoreTo, RetentionRule,
     RetentionScope, Store, Timestamp, Uuid, Version, restore_in,
 };
-use annals_format::{Manifest, names};
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 /// Events of a batch.
@@ -44,6 +46,8 @@ pub(super) fn compacted() -> Result<Vec<Specimen>, Failure> {
     making.compact_in_part()?;
     all.push(making.close("compacted in part, closed")?);
     all.extend(copies()?);
+    all.push(compaction_interrupted()?);
+    all.push(erasure_interrupted()?);
     Ok(all)
 }
 
@@ -65,6 +69,34 @@ fn copies() -> Result<Vec<Specimen>, Failure> {
     let questions = making.questions()?;
     let made = |name, disk: &MemoryDisk, older| specimen(&making.world, name, disk, older, &questions);
     Ok(vec![made("backup", &backup, vec![first])?, made("restored", &restored, Vec::new())?])
+}
+
+/// A compaction ends between a manifest that names new files and the ledger: files are left over, and only the manifest tells what
+/// was removed.
+fn compaction_interrupted() -> Result<Specimen, Failure> {
+    let mut making = Making::begin()?;
+    making.let_go()?;
+    making.interrupted(
+        "compaction interrupted",
+        &|store| drop(store.compaction().all(true).bytes_per_second(None).run()),
+        &|image| manifest(image).is_some_and(|manifest| !manifest.compactions.is_empty()),
+    )
+}
+
+/// An erasure ends behind its request: what is to go is still there, and nobody is shown it.
+fn erasure_interrupted() -> Result<Specimen, Failure> {
+    let mut making = Making::begin()?;
+    making.compact_once()?;
+    making.interrupted(
+        "erasure interrupted",
+        &|store| drop(store.erase(EraseTarget::Stream("order-1".into())).bytes_per_second(None).run()),
+        &|image| {
+            let world = world(image);
+            let store =
+                world.and_then(|world| world.options().read_only(true).open("specimen").map_err(failed));
+            store.is_ok_and(|store| store.erasures_under_way() > 0)
+        },
+    )
 }
 
 /// A store that is being made.
@@ -119,6 +151,13 @@ impl Making {
     /// Rules that let events go whatever is appended behind them, an erasure, a compaction; then events of streams that have
     /// no rule, so that what is hidden does not depend on where the log ends.
     fn compact_once(&mut self) -> Result<(), Failure> {
+        self.let_go()?;
+        self.compact()?;
+        states::go_on(&self.store)?;
+        self.append(6, &["order"])
+    }
+
+    fn let_go(&mut self) -> Result<(), Failure> {
         let retention = self.store.retention();
         let scope = RetentionScope::category("account");
         retention.set(&scope, &RetentionRule::new().max_count(4)).map_err(failed)?;
@@ -127,9 +166,8 @@ impl Making {
         self.keep()?;
         let erased = EraseTarget::Stream("order-3".into());
         self.store.erase(erased).reason("a letter").bytes_per_second(None).run().map_err(failed)?;
-        self.keep()?;
-        self.compact()?;
-        self.append(6, &["order"])
+        states::truncate(&self.store)?;
+        self.keep()
     }
 
     /// Only what lies in front is written anew, so that the run that was about everything is looked at through a window.
@@ -140,8 +178,8 @@ impl Making {
         self.keep()?;
         let report = self.store.compact_if_worth().map_err(failed)?;
         let image = self.world.disk.image();
-        let manifest = image.get(names::MANIFEST).and_then(|bytes| Manifest::decode(bytes).ok());
-        let windows = manifest.is_some_and(|manifest| manifest.runs.iter().any(|run| run.file.is_some()));
+        let windows =
+            manifest(&image).is_some_and(|manifest| manifest.runs.iter().any(|run| run.file.is_some()));
         if report.events_removed == 0 || !windows {
             return Err(failed(report));
         }
@@ -189,7 +227,34 @@ impl Making {
         let older = std::mem::take(&mut self.older);
         specimen(&self.world, name, &left, older, &questions)
     }
+
+    /// Does something on a disk that takes no more calls from one on, which comes later each time, until what is left is as it is wanted.
+    fn interrupted(
+        self,
+        name: &'static str,
+        act: &dyn Fn(&Store),
+        wanted: &dyn Fn(&Image) -> bool,
+    ) -> Result<Specimen, Failure> {
+        let questions = self.questions()?;
+        self.store.close().map_err(failed)?;
+        for nth in 1..CALLS_MAX {
+            let left = self.world.disk.crash(Survival::All);
+            let faulty = FaultyDisk::new(Arc::new(left.clone()));
+            let disk: Arc<dyn Disk> = Arc::new(faulty.clone());
+            let store = self.world.options_over(disk).open("specimen").map_err(failed)?;
+            faulty.arm(When::nth_of_all(nth).from_then_on(), Fault::Error(ErrorKind::Other));
+            act(&store);
+            drop(store);
+            if wanted(&left.image()) {
+                return specimen(&self.world, name, &left, self.older, &questions);
+            }
+        }
+        Err(failed(format!("{name}: never in {CALLS_MAX} calls")))
+    }
 }
+
+/// More calls to the disk than compaction or an erasure of such a store makes.
+const CALLS_MAX: u64 = 1_000;
 
 fn event(number: u64) -> NewEvent<'static> {
     let (amount, pad) = (number * 7919 % 10_000, "the same in every one of them ".repeat(4));
@@ -218,7 +283,10 @@ fn specimen(
         let store = world.after(copy).options().read_only(true).open("specimen").map_err(failed)?;
         let (view, last, layout) = (store.view(), store.last_position().get(), Layout::of(&image));
         let truth = all_events(&view).map_err(failed)?;
-        let removed = Removed { answers: Answers::of(&store, questions)?, moments: Vec::new() };
+        let ledger = store.ledger().map_err(failed)?;
+        let ledger = ledger.iter().map(|entry| (entry.compaction, entry.events(), entry.erased)).collect();
+        let known = (ledger, store.erasures_under_way());
+        let removed = Removed { answers: Answers::of(&store, questions)?, known, moments: Vec::new() };
         Ok(Specimen { name, image, truth, last, older: Vec::new(), layout, removed: Some(removed) })
     };
     let moments = older.iter().cloned().map(moment).collect::<Result<_, Failure>>()?;
@@ -238,8 +306,11 @@ mod tests {
     #[test]
     fn they_have_all_that_compaction_leaves() {
         let specimens = compacted().unwrap_or_else(|failure| panic!("{failure}"));
-        assert_eq!(specimens.len(), 5);
+        assert_eq!(specimens.len(), 8);
         for Specimen { name, layout, truth, last, .. } in &specimens {
+            if *name == "compaction interrupted" {
+                continue;
+            }
             let rewritten = || layout.frames.iter().filter(|frame| frame.rewritten);
             let dictionary =
                 rewritten().any(|frame| frame.records.is_empty() && frame.bytes.len() > FRAME_HEADER_BYTES);

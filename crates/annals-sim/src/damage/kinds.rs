@@ -76,6 +76,8 @@ pub(super) struct Damaged {
     pub(super) what: Vec<String>,
     /// Whether checksums were made right again: then the store cannot know what was written.
     pub(super) resealed: bool,
+    /// Whether sound bytes stand in a place that is not theirs.
+    pub(super) misplaced: bool,
     /// Of which earlier moment it is, if it was a store in good order before anything else was done to it.
     pub(super) earlier: Option<usize>,
 }
@@ -111,6 +113,7 @@ impl Source<'_> {
     pub(super) fn damage(&self, to: &mut Damaged, kind: Kind, file: &str, item: u64, dice: &mut Dice) {
         let at = usize::try_from(item).unwrap_or(0);
         let Some(mut bytes) = to.image.get(file).cloned() else { return };
+        to.misplaced |= matches!(kind, Kind::Misdirected | Kind::Frame | Kind::Record);
         let what = match kind {
             Kind::Flip => flip(&mut bytes, at),
             Kind::Block => block(&mut bytes, at, dice),

@@ -2,8 +2,8 @@
 //! replaced, swapped, cut, with absurd numbers under right checksums. Whatever is done to a store, what it says is exactly
 //! what was written, or an error that names the file; never a panic, a hang, or more memory than there should be. A repair of
 //! it keeps what is whole, invents nothing, and leaves the original as it is. Every eighth case is of a store that was
-//! compacted, or of a backup or a restored copy of one: what was removed there does not come back, and what is damaged is
-//! not taken for removed.
+//! compacted, or of a backup or a restored copy of one, or in which a compaction or an erasure was interrupted: what was removed there
+//! does not come back, and what is damaged is not taken for removed. Each of these is repaired.
 //!
 //! There is a case for every number. The first ones are spread over all kinds; the more are run, the more of all that can
 //! be done is done.
@@ -17,10 +17,12 @@ mod compacted;
 mod fields;
 mod kinds;
 mod layout;
+mod rebuilt;
 mod removed;
 mod repaired;
 mod seal;
 mod specimen;
+mod states;
 mod witness;
 
 use crate::dice::Dice;
@@ -37,7 +39,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// each at a time; what the engine itself may take is 64 MiB.
 const MEMORY_MAX: u64 = 80 << 20;
 
-/// Once in so many cases a store is repaired that opens all the same. One that is refused always is.
+/// Once in so many cases a store is repaired that opens all the same. One that is refused always is, and one that was compacted.
 const REPAIRED_IN: u64 = 4;
 
 /// The suite of damaged stores.
@@ -72,7 +74,7 @@ impl Suite for Damage {
             false => (&CASES, case - case / REMOVED_EVERY),
         };
         let (specimen, damaged) = cases.as_ref().map_err(Clone::clone)?.case(number);
-        let repaired = Dice::new(case).fork(1).one_in(REPAIRED_IN);
+        let repaired = specimen.removed.is_some() || Dice::new(case).fork(1).one_in(REPAIRED_IN);
         let mut result = Ok(Ok(()));
         let taken = allocation_counter::measure(|| {
             // The counter must see the end of a case that panics, too.

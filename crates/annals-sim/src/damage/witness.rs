@@ -12,6 +12,8 @@ pub(super) struct Witness {
     pub(super) files: BTreeSet<String>,
     /// The positions that cannot be read.
     pub(super) unreadable: BTreeSet<u64>,
+    /// The last position that the store shows.
+    pub(super) end: u64,
     /// Whether the store does not open.
     pub(super) refused: bool,
 }

@@ -6,6 +6,8 @@ use annals_types::planted::Bug;
 const SIMULATION: Suite = Suite::Own(&["--seeds", "200"]);
 const CRASHES: Suite = Suite::Own(&["crashes", "--units", "1000"]);
 const DAMAGE: Suite = Suite::Own(&["damage", "--units", "1150"]);
+/// Of these every eighth one is of a store that was compacted: enough for a mistake that shows in most of them.
+const DAMAGE_REMOVED: Suite = Suite::Own(&["damage", "--units", "500"]);
 const FAULTS: Suite = Suite::Own(&["faults", "--units", "800"]);
 
 /// The suites that are tried against a bug when those of its own have not noticed it.
@@ -159,6 +161,16 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::SnapshotInPlain => store("encryption::a_state_of_one_subject"),
 
         Bug::RepairTakesAnyState => store("repair::states::"),
+        Bug::RepairTakesOldestEdition => DAMAGE_REMOVED,
+        Bug::RepairClosesGaps => DAMAGE_REMOVED,
+        Bug::RepairForgetsRemoved => DAMAGE_REMOVED,
+        Bug::RepairForgetsErasures => DAMAGE,
+        Bug::RepairTakesLostForRemoved => DAMAGE_REMOVED,
+        Bug::RepairTakesRemovedForLost => DAMAGE_REMOVED,
+        Bug::RepairLosesDictionary => DAMAGE_REMOVED,
+        Bug::RepairEndsAtRemovedEnd => store("repair::sparse_losses::"),
+        Bug::RepairSeeksPlainRecordsOnly => store("repair::sparse_losses::"),
+        Bug::LostStaysAmongRemoved => store("repair::sparse_losses::"),
     }]
 }
 
