@@ -111,6 +111,15 @@ impl Parts {
         }
     }
 
+    /// The same for an error of reading what the store has written for itself.
+    #[cold]
+    pub(crate) fn own_error(&self, error: ReadError) -> ReadError {
+        match error {
+            ReadError::Payload(error) => self.payload_error(error),
+            other => other,
+        }
+    }
+
     /// The version of a stream's last event, staged ones included; [`Version::ZERO`] if it has none.
     pub(crate) fn head(&self, stream: &TermKey<'_>) -> Result<Version, ReadError> {
         for part in self.index.iter().rev() {

@@ -169,8 +169,9 @@ impl Iterator for ErasedEvents {
     type Item = Result<ErasedEvent, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next_by(|_, event, ready| {
-            if let Some(mut part) = WrittenPart::of(event)? {
+        self.0.next_by(|view, event, ready| {
+            let part = WrittenPart::of(event).map_err(|error| view.parts.own_error(error))?;
+            if let Some(mut part) = part {
                 let events = std::mem::take(&mut part.events);
                 ready.extend(events.into_iter().filter_map(|event| event.event(&part)));
             }

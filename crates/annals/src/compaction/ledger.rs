@@ -165,7 +165,8 @@ impl Store {
         let view = self.view();
         for event in view.read(Query::stream(LEDGER_STREAM))? {
             let event = event?;
-            entries.extend(entry_of(&event)?.map(|entry| entry.entry(Some(event.position))));
+            let entry = entry_of(&event).map_err(|error| view.parts.own_error(error))?;
+            entries.extend(entry.map(|entry| entry.entry(Some(event.position))));
         }
         let last = entries.last().map_or(0, |entry| entry.compaction);
         let due = due.iter().filter(|entry| entry.number > last);
@@ -272,14 +273,15 @@ impl End {
     fn of(view: &View) -> Result<Self, ReadError> {
         let query = Query::stream(LEDGER_STREAM).backwards().limit(1);
         let Some(last) = view.read(query)?.next().transpose()? else { return Ok(End::default()) };
-        if let Some(part) = WrittenPart::of(&last)? {
+        if let Some(part) = WrittenPart::of(&last).map_err(|error| view.parts.own_error(error))? {
             return Ok(End {
                 whole: part.compaction.saturating_sub(1),
                 parts: part.part + 1,
                 of: part.compaction,
             });
         }
-        let whole = entry_of(&last)?.map_or(0, |entry| entry.compaction);
+        let whole = entry_of(&last).map_err(|error| view.parts.own_error(error))?;
+        let whole = whole.map_or(0, |entry| entry.compaction);
         Ok(End { whole, ..End::default() })
     }
 

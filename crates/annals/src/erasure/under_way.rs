@@ -67,7 +67,8 @@ impl UnderWay {
         let mut requests = Vec::new();
         for event in whole.read(query)? {
             let event = event?;
-            requests.push((event.version.get(), Request::of(&event)?));
+            let request = Request::of(&event).map_err(|error| parts.own_error(error))?;
+            requests.push((event.version.get(), request));
         }
         Ok(requests)
     }

@@ -75,7 +75,7 @@ impl Schemas {
         let base = self.newest();
         let base = if base.version <= version { base } else { self.nothing() };
         let events = Events::with_staged(view, staged, last, behind(&base, version))?;
-        let registry = Arc::new(continued(&base, events, version)?);
+        let registry = Arc::new(continued(&base, events, version, &view.parts)?);
         *known = Some(Arc::clone(&registry));
         Ok(registry)
     }
@@ -99,7 +99,8 @@ fn compare(registry: &Arc<Registry>, batch: &Batch) -> Result<Checked, AppendErr
         let event = batch.lent(event);
         if batch.registers && event.stream == SCHEMAS_STREAM {
             let mut next = registry.begin();
-            next.take(&event);
+            // It is in no segment yet.
+            next.take(&event, &|error| error.to_string());
             registry = Arc::new(next);
         } else if let Err(flaw) = registry.check(&event) {
             let violation = Box::new(SchemaViolation {

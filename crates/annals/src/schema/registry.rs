@@ -5,7 +5,7 @@ use super::registration::Registration;
 use super::system::{REGISTRATION_VERSION, SCHEMA_REGISTERED};
 use super::validator::{Flaw, Validator};
 use crate::upcast::{Chain, TypeVersion, Upcasters};
-use annals_types::{ContentType, EventRef, Position};
+use annals_types::{ContentType, EventRef, PayloadError, Position};
 use annals_vfs::sync::OnceLock;
 use annals_vfs::sync::atomic::{AtomicU64, Ordering};
 use hashbrown::HashMap;
@@ -116,14 +116,15 @@ impl Registry {
     }
 
     /// Takes in an event of the stream, whatever it is: what is wrong with it is told when its type is read.
-    pub(crate) fn take(&mut self, event: &EventRef<'_>) {
+    /// `explain` says why a payload cannot be read.
+    pub(crate) fn take(&mut self, event: &EventRef<'_>, explain: &dyn Fn(PayloadError) -> String) {
         (self.version, self.last) = (event.version.get(), event.position);
         let position = event.position;
         let known = event.event_type == SCHEMA_REGISTERED && event.schema_version <= REGISTRATION_VERSION;
         let registration = if known {
             match event.data() {
                 Ok(data) => Registration::from_json(&data),
-                Err(error) => Err(SchemaError::Invalid(error.to_string())),
+                Err(error) => Err(SchemaError::Invalid(explain(error))),
             }
         } else {
             Err(SchemaError::Invalid("it was written by a newer program".to_owned()))

@@ -2,9 +2,10 @@
 
 use super::registry::Registry;
 use super::system::SCHEMAS_STREAM;
-use crate::error::ReadError;
+use crate::error::{ReadError, with_causes};
 use crate::events::Events;
 use crate::lists::stream_info;
+use crate::parts::Parts;
 use crate::query::Query;
 use crate::upcast::{Chain, Upcasters};
 use crate::view::View;
@@ -100,7 +101,7 @@ impl Schemas {
             return Ok(base);
         }
         let whole = View::new(Arc::clone(&view.parts), view.taken);
-        let registry = continued(&base, whole.read(behind(&base, head))?, head)?;
+        let registry = continued(&base, whole.read(behind(&base, head))?, head, &view.parts)?;
         registry.note_covered(view.taken);
         let registry = Arc::new(registry);
         let mut newest = self.newest.lock();
@@ -139,10 +140,15 @@ pub(crate) fn behind(base: &Registry, head: u64) -> Query {
 }
 
 /// A registry with what comes behind it.
-pub(crate) fn continued(base: &Registry, events: Events<'_>, head: u64) -> Result<Registry, ReadError> {
+pub(crate) fn continued(
+    base: &Registry,
+    events: Events<'_>,
+    head: u64,
+    parts: &Parts,
+) -> Result<Registry, ReadError> {
     let mut registry = base.begin();
     for event in events {
-        registry.take(&event?);
+        registry.take(&event?, &|error| with_causes(&parts.payload_error(error)));
     }
     // Some of them may have been lost.
     registry.version = head;

@@ -2,7 +2,7 @@
 
 use super::{compact, fill, keep, seen};
 use crate::common::{World, verified};
-use annals::{Compression, Expected, NewEvent, PayloadError, Query, Store, Uuid};
+use annals::{Compression, Expected, NewEvent, PayloadError, Query, ReadError, Store, Uuid};
 
 fn recompress(store: &Store, compression: Compression) -> annals::CompactionReport {
     store.compaction().compression(compression).recompress(true).bytes_per_second(None).run().unwrap()
@@ -138,4 +138,35 @@ fn a_damaged_dictionary_is_found_by_verification_and_leaves_events_without_paylo
         }
     }
     assert!(damaged > 0);
+}
+
+/// They named a position, and neither the file nor the place in it.
+#[test]
+fn the_ledger_and_registrations_behind_a_damaged_dictionary_are_errors_with_file_and_offset() {
+    let world = World::new(69);
+    let store = world.options().compression(Compression::Lz4).open("memory").unwrap();
+    let registration = annals::Registration::new("said", 1).schema(serde_json::json!({"type": "object"}));
+    store.register_schema(&registration).unwrap();
+    fill(&store, 7, 20);
+    keep(&store, 2);
+    compact(&store);
+    store.erase(annals::EraseTarget::Stream("session-1".into())).bytes_per_second(None).run().unwrap();
+    fill(&store, 7, 20);
+    store.maintain().unwrap();
+    recompress(&store, Compression::Lz4);
+    fill(&store, 7, 20);
+    assert!(store.ledger().unwrap().len() > 1 && store.erased_events().count() > 0);
+    assert_eq!(store.schemas().unwrap()[0].problem, None);
+    store.close().unwrap();
+    for file in world.files("log/").into_iter().filter(|name| name.matches('.').count() == 2) {
+        world.flip(&file, 64 + 48 + 24 + 7, 0);
+    }
+    let store = world.options().read_only(true).open("memory").unwrap();
+    let located = |text: &str| text.contains("log/0") && text.contains("at offset 128");
+    for told in [store.ledger().unwrap_err(), store.erased_events().find_map(Result::err).unwrap()] {
+        let ReadError::Corrupt(damage) = told else { panic!("{told:?}") };
+        assert!(located(&damage.to_string()), "{damage}");
+    }
+    let problem = store.schemas().unwrap()[0].problem.clone().unwrap();
+    assert!(located(&problem), "{problem}");
 }
