@@ -58,7 +58,7 @@ pub(super) fn check(store: &Store, left: &Left<'_>) -> Result<(), Failure> {
     let version = loaded.version().get();
     let value = loaded.state().value().and_then(|value| value.as_object());
     let has: BTreeSet<u64> = value.into_iter().flatten().filter_map(|(name, _)| name.parse().ok()).collect();
-    let snapshot = loaded.snapshot().map_or(0, |version| version.get());
+    let snapshot = loaded.snapshot().map_or(0, annals::Version::get);
     let failed = |error: ReadError| Failure::new(format!("repaired: {error:?}"));
     let mut wanted = kept(store).map_err(failed)?;
     wanted.extend(1..=snapshot);
