@@ -308,7 +308,8 @@ mod tests {
         let specimens = compacted().unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(specimens.len(), 8);
         for Specimen { name, layout, truth, last, .. } in &specimens {
-            if *name == "compaction interrupted" {
+            // Compaction has not come so far, or nothing was erased.
+            if ["compaction interrupted", "compacted in part, closed"].contains(name) {
                 continue;
             }
             let rewritten = || layout.frames.iter().filter(|frame| frame.rewritten);
@@ -333,9 +334,9 @@ mod tests {
     fn they_show_what_their_rules_leave_and_nothing_else() {
         let specimens = compacted().unwrap_or_else(|failure| panic!("{failure}"));
         let written = Making::begin().unwrap_or_else(|failure| panic!("{failure}")).names;
-        for Specimen { name, truth, .. } in
-            specimens.iter().filter(|specimen| specimen.name != "compacted again, closed")
-        {
+        for Specimen { name, truth, .. } in specimens.iter().filter(|specimen| {
+            !["compacted again, closed", "compacted in part, closed"].contains(&specimen.name)
+        }) {
             let end = written.last().map_or(0, |event| event.position.get());
             let shown: Vec<_> = truth
                 .iter()

@@ -184,7 +184,11 @@ mod tests {
     fn a_rule_that_cannot_be_read_without_its_dictionary_is_damage_and_asks_for_no_newer_program() {
         let specimens = compacted().unwrap_or_else(|failure| panic!("{failure}"));
         for Specimen { name, image, truth, layout, .. } in &specimens {
-            let rule = truth.iter().find(|event| event.event_type == "$annals.RetentionRuleSet").unwrap();
+            let rule = truth.iter().find(|event| event.event_type == "$annals.RetentionRuleSet");
+            let Some(rule) = rule else {
+                assert_eq!(*name, "compacted in part, closed");
+                continue;
+            };
             let frame = layout.record(rule.position.get()).unwrap().0;
             if !frame.rewritten {
                 // Compaction has not come so far.
