@@ -3,7 +3,7 @@
 use crate::error::OpenError;
 use crate::open::present_files;
 use annals_format::run::{RUN_HEADER_BYTES, RUN_TRAILER_BYTES, RunHeader, RunTrailer};
-use annals_format::{Manifest, StoreId, names};
+use annals_format::{Manifest, RunEntry, RunSpan, StoreId, names};
 use annals_index::{Run, RunIdentity, TermKind};
 use annals_types::{EventRef, Position, Version};
 use annals_vfs::{Access, Disk, File, Mapping, read_exact_at, read_up_to};
@@ -16,9 +16,11 @@ const PAGE: usize = 1024;
 const LOST_AT_ONCE: u64 = 1 << 20;
 
 /// A run that may be asked.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Candidate {
     identity: RunIdentity,
+    /// How many positions it covers, which may be fewer than are in its file.
+    count: u64,
     /// Whether what is kept agrees with it so far. A run that the manifest names needs no such proof.
     agrees: bool,
     named: bool,
@@ -64,18 +66,14 @@ impl<'d> Known<'d> {
     ) -> Result<Self, OpenError> {
         let mut runs: BTreeMap<Position, Candidate> = BTreeMap::new();
         for identity in identities(disk, store_id)? {
-            let named = manifest.is_some_and(|manifest| {
-                manifest.runs.iter().any(|run| crate::part::identity(run) == identity)
-            });
-            let known = manifest.is_some_and(|manifest| identity.run_id < manifest.next_file_id);
-            if known && !named {
-                continue;
-            }
-            let candidate = Candidate { identity, agrees: true, named };
-            let place = runs.entry(identity.first_position).or_insert(candidate);
-            // The later one was made because the earlier one was damaged, and the named one is the right one.
-            if (named, identity.run_id) > (place.named, place.identity.run_id) {
-                *place = Candidate { identity, agrees: true, named };
+            let named = manifest.is_some_and(|manifest| identity.run_id < manifest.next_file_id);
+            for RunSpan { first_position, count } in spans(&identity, manifest) {
+                let candidate = Candidate { identity, count, agrees: true, named };
+                let place = runs.entry(first_position).or_insert(candidate);
+                // The later one was made because the earlier one was damaged, and the named one is the right one.
+                if (named, identity.run_id) > (place.named, place.identity.run_id) {
+                    *place = candidate;
+                }
             }
         }
         Ok(Known {
@@ -126,15 +124,15 @@ impl<'d> Known<'d> {
     /// The stream and the version of the event that was at a lost position.
     pub(super) fn stream_at(&mut self, position: Position) -> Option<(Arc<str>, Version)> {
         let (first, candidate) = self.covering(position)?;
-        let (first, identity, agrees) = (*first, candidate.identity, candidate.agrees);
-        if !agrees {
+        let (first, identity, end) = (*first, candidate.identity, first.plus(candidate.count));
+        if !candidate.agrees {
             return None;
         }
         let loaded =
             |(run, from, to): (Position, Position, Position)| run == first && (from..=to).contains(&position);
         if !self.loaded.is_some_and(loaded) {
             self.streams.clear();
-            let lost = self.lost_from(position, first.plus(identity.count).previous());
+            let lost = self.lost_from(position, end.previous());
             self.loaded = Some((first, position, lost.last().map_or(position, |stretch| stretch.1)));
             self.nameless.clear();
             self.complete = false;
@@ -172,7 +170,7 @@ impl<'d> Known<'d> {
 
     fn covering(&self, position: Position) -> Option<(&Position, &Candidate)> {
         let (first, candidate) = self.runs.range(..=position).next_back()?;
-        (position < first.plus(candidate.identity.count)).then_some((first, candidate))
+        (position < first.plus(candidate.count)).then_some((first, candidate))
     }
 
     /// A run, if every byte of it is sound.
@@ -241,6 +239,18 @@ impl<'d> Known<'d> {
                 _ => return Ok(()),
             }
         }
+    }
+}
+
+/// What a run file covers: where the manifest names it what it says, which may be several windows, and nothing where it knows of it and does
+/// not name it; otherwise all that is in it.
+fn spans(identity: &RunIdentity, manifest: Option<&Manifest>) -> Vec<RunSpan> {
+    match manifest.filter(|manifest| identity.run_id < manifest.next_file_id) {
+        Some(manifest) => (manifest.runs.iter())
+            .filter(|run| crate::part::identity(run) == *identity)
+            .map(RunEntry::span)
+            .collect(),
+        None => vec![RunSpan { first_position: identity.first_position, count: identity.count }],
     }
 }
 

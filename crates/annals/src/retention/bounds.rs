@@ -237,7 +237,8 @@ impl<'v> Hider<'v> {
     pub(crate) fn floor(&self, stream: &str, bounds: &Bounds) -> Result<Version, ReadError> {
         let hash = self.hash(stream);
         let last = self.last_version(stream, hash, self.hiding.taken)?;
-        let mut floor = bounds.version.min(last.next());
+        // Of a closed stream nothing may be left, and what closed it tells where it ended.
+        let mut floor = bounds.version.min(last.next().max(bounds.anew));
         if bounds.position > Position::ZERO {
             floor = floor.max(self.last_version(stream, hash, bounds.position)?.next());
         }

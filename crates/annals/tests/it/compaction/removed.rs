@@ -125,6 +125,31 @@ fn versions_go_on_behind_streams_of_which_nothing_is_shown_any_more() {
     assert_eq!(store.view().read(Query::stream("session-1")).unwrap().count(), 1);
 }
 
+/// With its last event the floor of a closed stream was gone, and a read from a version below it gave nothing.
+#[test]
+fn a_read_below_the_floor_of_a_closed_stream_is_an_error_also_when_nothing_is_left_of_it() {
+    let (world, store) = filled(8);
+    store.retention().tombstone("session-2", Expected::Any).unwrap();
+    let below = |store: &annals::Store| {
+        let view = store.view();
+        let query = Query::stream("session-2").from_version(Version::new(3));
+        match view.read(query) {
+            Err(ReadError::BelowFloor { floor, .. }) => (floor, view.floor("session-2").unwrap()),
+            other => panic!("{:?}", other.map(Iterator::count)),
+        }
+    };
+    let floors = (Version::new(41), Version::new(41));
+    assert_eq!(below(&store), floors);
+    // The newest segment keeps something; what is appended behind makes it an older one.
+    fill(&store, 1, 60);
+    compact(&store);
+    assert_eq!(below(&store), floors);
+    store.close().unwrap();
+    let store = world.open();
+    assert_eq!(below(&store), floors);
+    assert!(store.view().stream("session-2").unwrap().is_none(), "something is left of it");
+}
+
 #[test]
 fn a_guard_keeps_what_somebody_has_not_read_and_can_be_overridden_by_name() {
     let (_world, store) = filled(7);
