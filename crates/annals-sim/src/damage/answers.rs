@@ -226,11 +226,12 @@ impl Comparison<'_> {
     /// What was hidden may be gone by now, and be removed or not there; or the other way round.
     fn may_differ(&self, found: &Answer, wanted: &Answer) -> bool {
         use ReadError::{Hidden, Removed};
-        match (self.since, &wanted.error, &found.error) {
-            (Since::WentOn, Some(Hidden { .. }), None | Some(Removed { .. })) => true,
-            (Since::Older, None | Some(Removed { .. }), Some(Hidden { .. })) => true,
-            _ => false,
-        }
+        let both = (self.since, &wanted.error, &found.error);
+        matches!(
+            both,
+            (Since::WentOn, Some(Hidden { .. }), None | Some(Removed { .. }))
+                | (Since::Older, None | Some(Removed { .. }), Some(Hidden { .. }))
+        )
     }
 
     /// Whether it is this event, at most without its payload, which is said to be damaged.
