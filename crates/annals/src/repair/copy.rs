@@ -3,9 +3,9 @@
 use super::assign::Assignment;
 use super::known::{Known, Told};
 use super::log::{each, walk_log};
+use super::piece::Piece;
 use super::progress::Progress;
 use super::report::{Cause, RepairReport, TornBytes};
-use super::salvage::Piece;
 use super::source::Source;
 use super::write::Destination;
 use crate::error::OpenError;

@@ -1,8 +1,9 @@
 //! The walk over all segments of the original, with the positions that lie between what could be found.
 
+use super::piece::{Piece, Sink, tell};
 use super::presence::{Fate, Presence};
 use super::report::Cause;
-use super::salvage::{End, Piece, Salvage, Sink, tell};
+use super::salvage::{End, Salvage};
 use super::source::{Source, SourceSegment};
 use crate::error::OpenError;
 use annals_format::payload::{DICTIONARY_BYTES_MAX, Dictionary};
