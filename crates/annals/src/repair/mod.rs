@@ -9,8 +9,10 @@ mod copy;
 mod editions;
 mod evidence;
 mod found;
+mod inherited;
 mod known;
 mod log;
+mod losses;
 mod piece;
 mod plausible;
 mod presence;
@@ -24,27 +26,20 @@ mod write;
 
 pub use report::{LostRange, RepairProgress, RepairReport, TornBytes};
 
-use crate::compaction::told_compaction;
 use crate::error::OpenError;
-use crate::options::Durability;
 use crate::verify::verify_in;
-use annals_format::{Corruption, Erasures, Manifest, Removed, names};
-use annals_types::limits::{SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
-use annals_types::planted::{Bug, planted};
-use annals_types::{Position, Timestamp};
+use annals_format::{Corruption, names};
 use annals_vfs::{Disk, Env, RealDisk};
-use assign::{Assignment, Tracker};
 use copy::copy;
-use known::{Known, Told};
-use log::{each, walk_log};
-use piece::Piece;
+use inherited::inherit;
+use losses::{find_streams, look};
 use progress::Progress;
 use source::Source;
 use states::take_states;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use write::{Destination, Inherited};
+use write::Destination;
 
 /// Copies all events that can be read of the store at `from` into a new store at `to`, which must not exist or be an
 /// empty directory, and reports every position that was lost. The original is not changed in any way.
@@ -220,147 +215,4 @@ fn picture(disk: &dyn Disk) -> Result<Vec<(String, u64)>, OpenError> {
 /// Takes the manifest away again: what is left is no store.
 fn withdraw(disk: &dyn Disk) {
     let _ = disk.remove(names::MANIFEST).and_then(|()| disk.sync_dir(""));
-}
-
-/// What the first walk over the log has met.
-#[derive(Debug, Default)]
-struct Seen {
-    /// When the first event was recorded.
-    first_recorded: Option<Timestamp>,
-    /// Up to here positions may be missing, or are in segments that were written anew.
-    sparse: Position,
-    /// The last compaction that the ledger tells of.
-    compaction: u64,
-}
-
-fn inherit(source: &Source, seen: &Seen, now: Timestamp) -> Inherited {
-    let first_recorded = seen.first_recorded.unwrap_or(now);
-    let manifest = source.manifest.as_ref();
-    let bytes = manifest.map_or(SEGMENT_BYTES_DEFAULT, |manifest| manifest.segment_bytes);
-    let durability = manifest.and_then(|manifest| Durability::from_code(manifest.durability));
-    Inherited {
-        store_id: source.store_id,
-        generation: manifest.map_or(1, |manifest| manifest.generation.saturating_add(1)),
-        created_at: manifest.map_or(first_recorded, |manifest| manifest.created_at),
-        began: first_recorded,
-        segment_bytes: bytes.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),
-        durability: durability.unwrap_or_default().code(),
-        ids_indexed: manifest.is_none_or(|manifest| manifest.ids_indexed),
-        // Where nobody knows, they are looked for.
-        has_rules: manifest.is_none_or(|manifest| manifest.has_rules),
-        erasures: manifest.and_then(|manifest| manifest.erasures).map(|erasures| {
-            let finished = planted(Bug::RepairForgetsErasures).then_some(erasures.requested);
-            Erasures { finished: finished.unwrap_or(erasures.finished), ..erasures }
-        }),
-        removed: source.compacted.then(|| removed(manifest, seen)),
-        sparse: seen.sparse,
-        compactions: manifest
-            .filter(|_| !planted(Bug::RepairForgetsRemoved))
-            .map_or_else(Vec::new, |manifest| manifest.compactions.clone()),
-    }
-}
-
-/// Compactions go on being numbered behind all that are known of, so that the ledger takes the next one for a new one.
-fn removed(manifest: Option<&Manifest>, seen: &Seen) -> Removed {
-    let none = Removed { events: 0, through: Position::ZERO, compaction: 1 };
-    if planted(Bug::RepairForgetsRemoved) {
-        return none;
-    }
-    let told = manifest.and_then(|manifest| manifest.removed).unwrap_or(none);
-    Removed { compaction: told.compaction.max(seen.compaction), ..told }
-}
-
-/// Finds out what is lost, and which runs may be asked about it.
-fn look<'d>(
-    disk: &'d dyn Disk,
-    source: &Source,
-    progress: &mut Progress<'_>,
-) -> Result<(Known<'d>, Seen), OpenError> {
-    // What an old manifest names may be of before a compaction.
-    let manifest = source.manifest.as_ref().filter(|_| source.current);
-    let mut known = Known::new(disk, &source.store_id, manifest)?;
-    let seen = find_losses(source, &mut known, progress)?;
-    Ok((known, seen))
-}
-
-/// Reads all of the log for the first time.
-fn find_losses(
-    source: &Source,
-    known: &mut Known<'_>,
-    progress: &mut Progress<'_>,
-) -> Result<Seen, OpenError> {
-    let (mut seen, mut in_sparse) = (Seen::default(), false);
-    walk_log(source, &mut |piece| {
-        match piece {
-            Piece::Record { event, .. } => {
-                seen.first_recorded.get_or_insert(event.recorded_at);
-                seen.compaction = seen.compaction.max(told_compaction(&event));
-                if in_sparse {
-                    seen.sparse = event.position;
-                }
-                known.compare(&event);
-            }
-            Piece::Unreadable { event, .. } => {
-                seen.first_recorded.get_or_insert(event.recorded_at);
-                seen.sparse = event.position;
-            }
-            Piece::Lost { first, last, .. } => {
-                known.lose(first, last);
-                if in_sparse {
-                    seen.sparse = last;
-                }
-            }
-            Piece::Removed { last, .. } => seen.sparse = last,
-            Piece::Unsure { first, last, .. } => {
-                known.lose(first, last);
-                seen.sparse = last;
-            }
-            Piece::Segment { sparse, .. } => in_sparse = sparse,
-            Piece::Done(bytes) => progress.add(bytes),
-            Piece::BatchEnd | Piece::Torn(_) => {}
-        }
-        Ok(())
-    })?;
-    Ok(seen)
-}
-
-/// Finds out which streams lost events belonged to: everything behind the first loss, then what was before it.
-fn find_streams(source: &Source, known: &mut Known<'_>) -> Result<Assignment, OpenError> {
-    let Some(first_lost) = known.first_lost() else { return Ok(Assignment::default()) };
-    let mut tracker = Tracker::new(source.compacted);
-    walk_log(source, &mut |piece| {
-        match piece {
-            Piece::Record { event, .. } | Piece::Unreadable { event, .. }
-                if event.position > first_lost && !event.stream.is_empty() =>
-            {
-                tracker.behind(event.stream, event.version, event.position);
-            }
-            Piece::Lost { first, last, .. } => each(first, last, |position| {
-                if let Some((stream, version)) = known.stream_at(position) {
-                    tracker.behind(&stream, version, position);
-                }
-                Ok(())
-            })?,
-            Piece::Unsure { first, last, .. } => {
-                let mut from = first;
-                while let Some(position) = known.next_told(from).filter(|position| *position <= last) {
-                    if let Told::There(stream, version) = known.told(position) {
-                        tracker.behind(&stream, version, position);
-                    }
-                    from = position.next();
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    })?;
-    walk_log(source, &mut |piece| {
-        if let Piece::Record { event, .. } | Piece::Unreadable { event, .. } = piece
-            && event.position < first_lost
-        {
-            tracker.before(event.stream, event.version, event.position);
-        }
-        Ok(())
-    })?;
-    Ok(tracker.finish())
 }
