@@ -103,7 +103,9 @@ impl Picture {
 
     /// The first version of a stream that nothing hides but the time at which events occurred.
     pub(crate) fn floor(&self, stream: &str) -> u64 {
-        let Some((first, last)) = self.stored.get(stream).copied() else { return 1 };
+        let Some((first, last)) = self.stored.get(stream).copied() else {
+            return self.rules.end_of_closed(stream);
+        };
         let mut floor = self.rules.floor_by_versions(stream, last).min(last + 1);
         if let Some((Clock::Recorded, cutoff)) = self.rules.cutoff(stream, self.now) {
             let old = |event: &&Arc<Event>| {

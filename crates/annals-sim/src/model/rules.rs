@@ -93,6 +93,11 @@ impl Rules {
         }
     }
 
+    /// The version behind the last one of a stream that was closed; 1 of any other.
+    pub(crate) fn end_of_closed(&self, stream: &str) -> u64 {
+        self.said.get(stream).filter(|said| said.tombstoned).map_or(1, |said| said.anew.max(1))
+    }
+
     /// Whether nothing was ever said.
     pub(crate) fn is_empty(&self) -> bool {
         self.scopes.is_empty() && self.said.is_empty()
