@@ -1,8 +1,8 @@
 //! Compaction: writing sealed segments anew without the events that rules of retention hide for good.
 //!
-//! What goes is decided by the rules as a view sees them ([`going`]). A part of the index is the unit of work ([`unit`]): its segments
-//! are written anew and indexed, and then one manifest puts all of them in the place of the old ones ([`publish`]). A crash at any
-//! point leaves the old files or the new ones. Readers that were begun before go on reading the old ones, which are removed when
+//! What goes is decided by the rules as a view sees them ([`going`]). A segment, or some small ones, is the unit of work ([`unit`]): it is
+//! written anew and indexed, and then one manifest puts it in the place of the old one ([`publish`]), and leaves of the runs that it was
+//! in what is beside it. A crash at any point leaves the old files or the new ones. Readers that were begun before go on reading the old ones, which are removed when
 //! the last of them has let go. What went is in the manifest until the ledger has it ([`ledger`]).
 //!
 //! It is done when somebody asks for it ([`handle`]), and by a thread of the store's own ([`worker`]), one at a time ([`turns`]).
