@@ -25,8 +25,8 @@ pub(crate) struct Account {
 pub(crate) struct Pending {
     proposal: Proposal,
     recorded_at: Timestamp,
-    /// Its place in the group whose outcome is not known yet; `None` if it is known to be unknown.
-    in_flight: Option<usize>,
+    /// Whether nothing was told of it yet. Otherwise it was told that nobody knows.
+    in_flight: bool,
 }
 
 /// Submits batches as one group, and compares each outcome with the model's. `synced` says whether what is acknowledged
@@ -81,17 +81,17 @@ pub(crate) enum Told {
 }
 
 impl Account {
-    /// Notes what may be there from now on, since it is about to be submitted.
+    /// Notes what may be there from now on, since it is about to be submitted: each batch behind those before it.
     fn propose(&mut self, group: &[Proposal], now: Timestamp) -> Result<(), Wrong> {
         // What comes of a batch depends on those before it.
         let mut ahead = (group.len() > 1).then(|| self.model.clone());
-        for (index, proposal) in group.iter().enumerate() {
+        for proposal in group {
             let model = ahead.as_ref().unwrap_or(&self.model);
             if !model.judge(proposal).appends() {
                 continue;
             }
             let recorded_at = model.recorded_at(now);
-            self.pending.push(Pending { proposal: proposal.clone(), recorded_at, in_flight: Some(index) });
+            self.pending.push(Pending { proposal: proposal.clone(), recorded_at, in_flight: true });
             if let Some(ahead) = &mut ahead {
                 // Which ids the store makes does not matter here, as long as they are new.
                 let new = |position: u64| Some(Uuid::from_u128(u128::MAX - u128::from(position)));
@@ -115,12 +115,22 @@ impl Account {
         for (proposal, outcome) in group.iter().zip(outcomes) {
             told.push(self.take_one(store, proposal, outcome, now, Model::judge)?);
         }
-        self.pending.retain(|pending| pending.in_flight.is_none_or(|index| told[index] == Told::Unknown));
-        self.pending.iter_mut().for_each(|pending| pending.in_flight = None);
+        // They were noted behind all before them. Now it is told that some of those are not there, and what comes of a batch
+        // may be another thing without them: a condition that they break holds.
+        let unknown = group.iter().zip(&told).filter(|(_, told)| **told == Told::Unknown);
+        let unknown: Vec<Proposal> = unknown.map(|(proposal, _)| proposal.clone()).collect();
+        self.pending.retain(|pending| !pending.in_flight);
+        self.propose(&unknown, now)?;
+        self.have_landed(synced);
+        Ok(told)
+    }
+
+    /// Everything was told of what was submitted.
+    fn have_landed(&mut self, synced: bool) {
+        self.pending.iter_mut().for_each(|pending| pending.in_flight = false);
         if synced {
             self.durable = self.model.last();
         }
-        Ok(told)
     }
 
     /// Takes what came of a decision that was proposed, or refused.
@@ -149,11 +159,8 @@ impl Account {
                 Told::Decided
             }
         };
-        self.pending.retain(|pending| pending.in_flight.is_none() || told == Told::Unknown);
-        self.pending.iter_mut().for_each(|pending| pending.in_flight = None);
-        if synced {
-            self.durable = self.model.last();
-        }
+        self.pending.retain(|pending| !pending.in_flight || told == Told::Unknown);
+        self.have_landed(synced);
         Ok(told)
     }
 

@@ -1,10 +1,14 @@
 //! The simulation itself: the same every time, thorough, and short when it fails.
 
 use super::machine::Machine;
-use super::op::{Draft, How, Op};
+use super::op::{After, Crash, Draft, Fault, How, Op};
 use super::script::script;
 use super::shrink::shrink;
 use super::*;
+use crate::fates::Left;
+use crate::model::Clauses;
+use annals::Durability;
+use annals::vfs::Call;
 use std::collections::BTreeSet;
 use std::mem::discriminant;
 
@@ -82,7 +86,7 @@ fn a_list_that_fails_is_made_as_short_as_it_can_be() {
         let [Op::Append(drafts), Op::Crash(crash)] = &short.ops[..] else { panic!("{short}") };
         assert!(drafts.len() == 1 && drafts[0].facts.len() == 1 && drafts[0].said.is_empty(), "{short}");
         assert!(drafts[0].facts[0].data.is_empty() && crash.again.is_empty() && crash.after == 0, "{short}");
-        assert_eq!(crash.left, crate::fates::Left::Synced, "{short}");
+        assert_eq!(crash.left, Left::Synced, "{short}");
         assert!(short.birth.is_none(), "{short}");
     }
     assert!(shortened > 20);
@@ -94,6 +98,44 @@ fn a_list_is_printed_so_that_people_can_read_it() {
     let text = script.to_string();
     assert_eq!(text.lines().count(), 1 + script.ops.len() + usize::from(script.birth.is_some()), "{text}");
     assert!(text.contains("append [") && !text.contains("data: ["), "{text}");
+}
+
+/// The disk has no room for the segment that the first batch of a group needs. The second one fits behind what is there, its
+/// condition holds because the first one is not there, and the process is killed before it is told anything.
+#[test]
+fn a_batch_may_be_there_though_the_one_before_it_in_its_group_was_refused() {
+    let draft = |stream: &str, event_type: &str| {
+        let mut draft = Draft::plain(stream);
+        draft.facts[0].event_type = event_type.into();
+        draft
+    };
+    let mut large = draft("large", "t");
+    large.facts[0].data = vec![7; 20 << 10];
+    let mut second = draft("second", "T");
+    second.conditions.push((Clauses(vec![(vec!["t".into()], Vec::new())]), After::Last(8)));
+    let alone = |after: &u64| {
+        let fault = Fault { call: Call::Preallocate, after: 0, how: How::Error(28) };
+        let crash = Crash { after: *after, left: Left::Killed, ..Crash::plain() };
+        let ops = vec![
+            Op::Append(vec![draft("first", "T")]),
+            Op::Fault(fault),
+            Op::Crash(crash),
+            Op::Append(vec![large.clone(), second.clone()]),
+        ];
+        let script = Script {
+            seed: 1,
+            durability: Durability::Sync,
+            ids: true,
+            little_memory: false,
+            birth: None,
+            ops,
+        };
+        let machine = Machine::work(&script).unwrap_or_else(|wrong| panic!("{wrong}\n{script}"));
+        let account = machine.account.lock();
+        let streams: Vec<&str> = account.model.events.iter().map(|event| event.stream.as_str()).collect();
+        machine.planned.is_none() && streams == ["first", "second"]
+    };
+    assert!((0..12).filter(alone).count() > 0, "no crash came between its write and its acknowledgement");
 }
 
 /// What a simulation would say if the store forgot what it acknowledged.
