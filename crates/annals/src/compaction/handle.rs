@@ -144,7 +144,7 @@ impl Compaction {
         self
     }
 
-    /// How much is read and written in a second at most; `None` for as fast as possible. Default: 64 MiB.
+    /// How much of segments is read and written in a second at most; `None` for as fast as possible. Default: 64 MiB.
     #[must_use]
     pub fn bytes_per_second(mut self, bytes: Option<u64>) -> Self {
         self.bytes_per_second = bytes;
