@@ -286,6 +286,8 @@ bugs! {
     RulesNotNoted = "rules-not-noted",
     /// A stream is truncated before a version that it does not have. What comes there is hidden unseen.
     TruncatedBeyondEnd = "truncated-beyond-end",
+    /// A stream whose deleted events are all gone begins at version 1 again. What is appended to it is hidden.
+    GoneVersionsGivenAgain = "gone-versions-given-again",
     /// A state is folded from what is left of a stream as if that were all. It is another state.
     StateOfWhatIsLeft = "state-of-what-is-left",
     /// A snapshot of a stream that was deleted is used for the stream that came after it.

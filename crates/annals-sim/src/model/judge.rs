@@ -164,8 +164,11 @@ impl Model {
         if !each.all(|((place, fact), wanted)| same((place, fact, wanted))) {
             return Some(Verdict::IdTaken);
         }
-        let earlier = &self.events[..usize::try_from(first - 1).unwrap_or(0)];
-        let before = |name: &str| earlier.iter().filter(|event| event.stream == name).count() as u64;
+        let later = &self.events[usize::try_from(first - 1).unwrap_or(0)..];
+        let before = |name: &str| {
+            let own = later.iter().find(|event| event.stream == name);
+            own.map_or(0, |event| event.version.get() - 1)
+        };
         Some(Verdict::Appended { first, already: true, streams: self.ranges(proposal, before) })
     }
 

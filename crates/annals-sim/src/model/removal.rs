@@ -4,7 +4,7 @@ use super::rules::Deletion;
 use super::{Model, Picture};
 use crate::check::{Wrong, ensure, events};
 use annals::{Event, Position, ReadError, Store, Uuid};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The stream in which the store tells what it has removed.
@@ -53,16 +53,35 @@ impl Model {
         own.peek().is_some() && own.all(|event| self.is_gone(event.position.get()))
     }
 
-    /// The version of a stream's last event that is stored.
+    /// The version of a stream's last event that is stored. Of one that was deleted, what its deletion tells is as good.
     pub(super) fn stored_version(&self, stream: &str) -> u64 {
-        if !self.removal.gone.is_empty() && self.is_forgotten(stream) { 0 } else { self.version(stream) }
+        let forgotten = !self.removal.gone.is_empty() && self.is_forgotten(stream);
+        if forgotten { self.rules.deleted_through(stream) } else { self.version(stream) }
     }
 
-    /// The same model of a store that was restored to an earlier moment.
+    /// Whether the event at a position is an entry of the ledger.
+    pub(crate) fn is_of_ledger(&self, position: u64) -> bool {
+        let index = usize::try_from(position).ok().and_then(|position| position.checked_sub(1));
+        index.and_then(|index| self.events.get(index)).is_some_and(|event| event.stream == LEDGER_STREAM)
+    }
+
+    /// The same model of a store that was restored to an earlier moment. Of a stream of which nothing is left there it is only
+    /// known what rules say of it.
     pub(crate) fn restored_to(mut self, position: u64) -> Self {
         self.removal.incomplete |= position < self.last();
         self.truncate(position);
+        if !self.is_end(position) {
+            // The last events of the batch were removed, so it ends here.
+            self.ends.push(position);
+        }
         self.removal.open.clear();
+        let kept = |event: &&Arc<Event>| !self.is_gone(event.position.get());
+        let left: HashSet<&str> = self.events.iter().filter(kept).map(|event| &*event.stream).collect();
+        let left: HashMap<String, u64> =
+            left.into_iter().map(|stream| (stream.to_owned(), self.version(stream))).collect();
+        for (stream, version) in &mut self.versions {
+            *version = left.get(stream).copied().unwrap_or_else(|| self.rules.reached(stream));
+        }
         self
     }
 

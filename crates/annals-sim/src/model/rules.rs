@@ -98,6 +98,17 @@ impl Rules {
         self.said.get(stream).filter(|said| said.tombstoned).map_or(1, |said| said.anew.max(1))
     }
 
+    /// The highest version that what was said shows to have been there: a truncation leaves one, a deletion none.
+    pub(crate) fn reached(&self, stream: &str) -> u64 {
+        let said = self.said.get(stream).copied().unwrap_or_default();
+        if said.floor > said.anew.max(1) { said.floor } else { self.deleted_through(stream) }
+    }
+
+    /// The last version that was deleted.
+    pub(crate) fn deleted_through(&self, stream: &str) -> u64 {
+        self.said.get(stream).map_or(0, |said| said.anew.saturating_sub(1))
+    }
+
     /// Whether nothing was ever said.
     pub(crate) fn is_empty(&self) -> bool {
         self.scopes.is_empty() && self.said.is_empty()

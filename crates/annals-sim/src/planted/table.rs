@@ -143,6 +143,7 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
         Bug::DeletionInGroupNotSeen => store("retention::appends::a_batch_behind_a_deletion"),
         Bug::RulesNotNoted => store("retention::rules::after_a_crash_at_any_call"),
         Bug::TruncatedBeyondEnd => store("retention::appends::what_nobody_can_have_seen"),
+        Bug::GoneVersionsGivenAgain => store("backup::compacted::a_deleted_stream_of_which_nothing_is_left"),
         Bug::StateOfWhatIsLeft => store("retention::states::a_truncated_stream"),
         Bug::SnapshotOfDeletedStream => store("retention::states::a_deleted_stream_begins_anew"),
         Bug::ReaderShowsWhatIsNotDurable => store("regressions::a_reader_follows_into_the_next_segment"),

@@ -131,6 +131,7 @@ impl Machine {
         match self.store.sync() {
             Ok(()) => self.synced(),
             Err(AppendError::Poisoned) => self.poisoned = true,
+            Err(_) if self.trouble.stopped() => {}
             Err(error) => ensure!(false, "sync: {error:?}"),
         }
         Ok(())

@@ -46,6 +46,8 @@ struct Wanted {
     /// Where it ends: where events were removed no position between two that are stored is better than another.
     least: u64,
     most: u64,
+    /// Of all that came up to there nothing is left: there is no store of that moment.
+    removed: bool,
 }
 
 impl Machine {
@@ -68,6 +70,9 @@ impl Machine {
         let trouble = self.has_trouble(fired);
         self.trouble.disarm();
         self.note_sync(trouble)?;
+        if self.trouble.stopped() {
+            return Ok(());
+        }
         match &result {
             Ok(report) => {
                 let former = self.vault.has.as_ref().map(|model| Position::new(model.last()));
@@ -148,6 +153,14 @@ impl Machine {
         let trouble = self.has_trouble(fired);
         self.trouble.disarm();
         ensure!(without_lock(self.vault.disk.image()) == without_lock(before), "the backup was changed");
+        if let (Some(Restoring { wanted: Wanted { removed: true, .. }, .. }), false) =
+            (&self.restoring, trouble)
+        {
+            let refused = matches!(result, Err(BackupError::Removed { .. }));
+            ensure!(refused, "nothing is left of what was restored: {result:?}");
+            self.restoring = None;
+            return Ok(());
+        }
         if let Err(error) = &result {
             ensure!(trouble && matches!(error, BackupError::Io { .. }), "restore: {error:?}");
         }
@@ -166,6 +179,10 @@ impl Machine {
             if self.trouble.stopped() {
                 return Ok(None);
             }
+            if wanted.removed && matches!(report, Err(BackupError::Removed { .. })) {
+                self.restoring = None;
+                return Ok(None);
+            }
             let position = report.map_err(|error| Wrong::Differs(format!("restored again: {error:?}")))?;
             wanted.ends_at(position.position.get())?;
         }
@@ -180,7 +197,9 @@ impl Machine {
     }
 
     /// The restored store takes the place of the other one, which is closed.
-    fn go_on_with_restored(&mut self, disk: MemoryDisk, model: Model) -> Result<(), Wrong> {
+    fn go_on_with_restored(&mut self, disk: MemoryDisk, mut model: Model) -> Result<(), Wrong> {
+        self.let_time_pass();
+        model.since_start = self.account.lock().model.since_start;
         self.reopen(Some(&move |machine: &mut Machine| {
             machine.world = machine.world.after(disk.clone());
             machine.trouble.reboot(disk.clone());
@@ -252,8 +271,14 @@ impl Wanted {
         {
             most = first - 1;
         }
-        let least = (1..=most).rev().find(kept).unwrap_or(0);
-        Wanted { model, least, most }
+        let mut least = (1..=most).rev().find(kept).unwrap_or(0);
+        // Several entries of the ledger may have been appended at once.
+        while least < model.last() && [least, least + 1].iter().all(|position| model.is_of_ledger(*position))
+        {
+            least = (1..least).rev().find(kept).unwrap_or(0);
+        }
+        let removed = asked > 0 && least == 0 && model.is_gone(1);
+        Wanted { model, least, most, removed }
     }
 
     fn ends_at(&self, position: u64) -> Result<(), Wrong> {
@@ -275,8 +300,12 @@ fn moment(model: &Model, to: Until) -> (RestoreTo, u64) {
         Until::Recorded(part) => {
             let index = usize::try_from(last * part / 1000).unwrap_or(0);
             let time = model.events.get(index).map_or(Timestamp::MAX, |event| event.recorded_at);
-            let known = model.events.partition_point(|event| event.recorded_at <= time);
-            (RestoreTo::Recorded(time), known as u64)
+            // When those were recorded that are gone nobody knows.
+            let behind = model
+                .events
+                .iter()
+                .position(|event| event.recorded_at > time && !model.is_gone(event.position.get()));
+            (RestoreTo::Recorded(time), behind.map_or(last, |index| index as u64))
         }
     }
 }

@@ -150,11 +150,7 @@ impl Machine {
                 }
             }
             Op::Ask(question, moment) => self.ask(question, moment)?,
-            Op::Clock(by) => {
-                self.now = self.now.saturating_add(*by);
-                self.world.clock.set(Timestamp::from_nanos(self.now));
-                self.account.lock().model.since_start = self.now.saturating_sub(START);
-            }
+            Op::Clock(by) => self.set_clock(self.now.saturating_add(*by)),
             Op::Maintain => self.maintain()?,
             Op::Sync => self.sync()?,
             Op::Mark => self.mark()?,
@@ -187,6 +183,20 @@ impl Machine {
     }
 
     /// Whether a call has failed since.
+    pub(super) fn set_clock(&mut self, now: i64) {
+        self.now = now;
+        self.world.clock.set(Timestamp::from_nanos(now));
+        self.account.lock().model.since_start = now.saturating_sub(START);
+    }
+
+    /// Positions are given again: the time tells the ids apart that the store makes of them. Nobody starts a computer, or restores
+    /// a store, within a millisecond.
+    pub(super) fn let_time_pass(&mut self) {
+        const MILLISECOND: i64 = 1_000_000;
+        let latest = self.account.lock().model.recorded_at(Timestamp::from_nanos(self.now));
+        self.set_clock(latest.as_nanos().saturating_add(MILLISECOND));
+    }
+
     pub(super) fn has_trouble(&self, fired_before: u64) -> bool {
         self.trouble.stopped() || self.trouble.fired() > fired_before
     }

@@ -43,6 +43,9 @@ impl Machine {
         self.world = self.world.after(disk.clone());
         self.lose_copies(left);
         self.trouble.reboot(disk);
+        if left.loses_power() {
+            self.let_time_pass();
+        }
         if verify {
             self.verify()?;
         }

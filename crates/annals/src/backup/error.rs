@@ -113,9 +113,9 @@ pub enum BackupError {
         /// The last position of the backup.
         last: Position,
     },
-    /// What the store would have to begin with was removed by retention before the backup was made.
+    /// All events up to the position were removed by retention before the backup was made.
     #[error(
-        "events before position {first} were removed before the backup was made, so it cannot be restored to position {asked}"
+        "the backup cannot be restored to position {asked}: of what was appended up to there nothing is left, for the events before position {first} were removed before it was made; restore it to a later position, or to 0 for an empty store"
     )]
     Removed {
         /// The position asked for.

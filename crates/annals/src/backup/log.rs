@@ -11,7 +11,9 @@ use super::error::BackupError;
 use super::files::{Copier, Got};
 use super::head::{Head, write_head};
 use super::scan::{Scanned, Wanted, scan};
+use crate::error::ReadError;
 use crate::part::identity;
+use crate::parts::Parts;
 use annals_format::{
     Corruption, Damage, Manifest, OpenSegment, RunEntry, SEGMENT_HEADER_BYTES, SealedSegment, names,
 };
@@ -127,6 +129,13 @@ impl<'a> LogCopy<'a> {
         if let Some(entry) = behind.filter(|entry| entry.rewritten.is_some()) {
             match write_head(self.to, look, entry, copier)? {
                 Head::Gone => return Ok(None),
+                Head::Nothing if log.sealed.is_empty() => {
+                    let first = first_stored(&look.parts)?;
+                    // All before the first batch was removed, so what there was is not known.
+                    if first > Position::FIRST {
+                        return Err(BackupError::Removed { asked: last, first });
+                    }
+                }
                 Head::Nothing => {}
                 Head::Written(head) => {
                     log.position = head.last_position();
@@ -328,4 +337,9 @@ impl<'a> LogCopy<'a> {
         let bytes = missing.fold(0, |bytes: u64, (_, length)| bytes.saturating_add(length));
         copier.progress.left(bytes.saturating_mul(if checks.verify { 2 } else { 1 }));
     }
+}
+
+/// The position of the first event that is there; 1 if there is none.
+pub(super) fn first_stored(parts: &Parts) -> Result<Position, ReadError> {
+    Ok(parts.nearest(Position::FIRST, false)?.unwrap_or(Position::FIRST))
 }

@@ -7,13 +7,13 @@ use super::Look;
 use super::check::Checks;
 use super::error::BackupError;
 use super::files::Copier;
-use super::log::LogCopy;
+use super::log::{LogCopy, first_stored};
 use super::make::{LOOKS, manifest_of, remove_unnamed, sync_directories};
 use super::options::{BackupOptions, RestoreTo};
 use super::place::{open_backup, real_places};
 use super::report::{BackupProgress, Progress, RestoreReport};
 use super::snapshots::{put_snapshots, take_snapshots, verify_snapshots};
-use crate::error::OpenError;
+use crate::error::{OpenError, ReadError};
 use crate::open::take_lock;
 use crate::options::Options;
 use crate::query::AsOf;
@@ -122,7 +122,7 @@ fn run(
     if let RestoreTo::Position(asked) = moment
         && position < asked
     {
-        checks.notes.push(format!("position {asked} is within a batch, which is left out whole"));
+        checks.notes.push(why_before(store, asked));
     }
     Ok(RestoreReport {
         position,
@@ -134,6 +134,16 @@ fn run(
     })
 }
 
+/// Why a store that was to end at a position ends before it.
+fn why_before(store: &Store, asked: Position) -> String {
+    match store.view().event_at(asked) {
+        Err(ReadError::Removed { .. }) => {
+            format!("the event at position {asked} was removed, the store ends with the last one before it")
+        }
+        _ => format!("position {asked} is within a batch, which is left out whole"),
+    }
+}
+
 /// The position to restore to; `None` if it is the end.
 fn position_of(store: &Store, moment: RestoreTo) -> Result<Option<Position>, BackupError> {
     let view = store.view();
@@ -142,13 +152,16 @@ fn position_of(store: &Store, moment: RestoreTo) -> Result<Option<Position>, Bac
         RestoreTo::Position(asked) if asked > view.position() => {
             return Err(BackupError::Beyond { asked, last: view.position() });
         }
+        // As of then there was nothing, whatever was removed since.
+        RestoreTo::Position(Position::ZERO) => return Ok(Some(Position::ZERO)),
         RestoreTo::Position(asked) => asked,
         RestoreTo::Recorded(time) => view.as_of(AsOf::Recorded(time))?.position(),
     };
-    let look = store.look_for_copy()?;
-    match look.manifest.sealed.first().map(|entry| entry.first_position) {
-        Some(first) if position < first && first > Position::FIRST => {
-            Err(BackupError::Removed { asked: position, first })
+    match first_stored(&view.parts)? {
+        first if position < first && first > Position::FIRST => {
+            // A time has no position where nothing is left that was recorded by then.
+            let asked = if position == Position::ZERO { first.previous() } else { position };
+            Err(BackupError::Removed { asked, first })
         }
         _ => Ok(Some(position)),
     }

@@ -5,7 +5,7 @@ use crate::batch::{Batch, BatchStream};
 use crate::error::{AppendError, ReadError};
 use crate::part::{Part, RunPart};
 use crate::parts::Parts;
-use crate::retention::{Deletion, Log, check_ends};
+use crate::retention::{Deletion, Log, Standing, check_ends};
 use crate::schema::SchemaViolation;
 use crate::view::View;
 use annals_index::{TermKey, TermKind};
@@ -52,25 +52,27 @@ impl Committer {
         Ok(Decision::Append)
     }
 
-    /// Why a stream of the batch is not as it has to be, if one is not.
-    fn refused(&mut self, batch: &Batch) -> Result<Option<AppendError>, AppendError> {
+    /// Why a stream of the batch is not as it has to be, if one is not. Streams that go on behind what is gone get that head.
+    fn refused(&mut self, batch: &mut Batch) -> Result<Option<AppendError>, AppendError> {
         let rules = self.rules()?;
         let parts = rules.as_ref().map(|_| self.core.parts.load_full());
-        for stream in &batch.streams {
-            let (expected, actual) = (stream.expected.unwrap_or_default(), stream.head);
-            let deletion = match (&rules, &parts) {
+        for stream in &mut batch.streams {
+            let Standing { deletion, last, head } = match (&rules, &parts) {
                 (Some(rules), Some(parts)) => {
-                    rules.deletion(Log { parts, staged: Some(&self.staged) }, stream, actual)?
+                    rules.standing(Log { parts, staged: Some(&self.staged) }, stream, stream.head)?
                 }
-                _ => None,
+                _ => Standing::plain(stream.head),
             };
             if deletion == Some(Deletion::Tombstone) && stream.events > 0 {
                 return Ok(Some(AppendError::Tombstoned { stream: stream.name.to_string() }));
             }
-            let deleted = deletion.is_some();
-            let holds = if deleted { Deletion::holds(expected, actual) } else { expected.holds_at(actual) };
+            let (expected, deleted) = (stream.expected.unwrap_or_default(), deletion.is_some());
+            let holds = if deleted { Deletion::holds(expected, last) } else { expected.holds_at(last) };
             if !holds {
-                return Ok(Some(conflict(&stream.name, expected, actual, deleted)));
+                return Ok(Some(conflict(&stream.name, expected, last, deleted)));
+            }
+            if !planted(Bug::GoneVersionsGivenAgain) {
+                stream.head = head;
             }
         }
         Ok(None)
@@ -80,9 +82,14 @@ impl Committer {
     #[cold]
     fn check_rules(&mut self, batch: &Batch) -> Result<(), AppendError> {
         self.index_staged();
-        let (parts, seed) = (self.core.parts.load_full(), self.core.plan.hash_seed);
+        let (rules, parts) = (self.rules()?, self.core.parts.load_full());
+        let log = Log { parts: &parts, staged: Some(&self.staged) };
         check_ends(batch, self.last_position(), |stream| {
-            Ok(parts.head(&TermKey::new(TermKind::Stream, stream, seed))?)
+            let key = TermKey::new(TermKind::Stream, stream, parts.hash_seed);
+            let stored = parts.head(&key)?;
+            let Some(rules) = rules.as_ref().filter(|_| stored == Version::ZERO) else { return Ok(stored) };
+            let own = rules.own(log, key.hash(parts.hash_seed), stream)?;
+            Ok(own.map_or(stored, |own| own.deleted_through()))
         })?;
         let noted = self.core.catalog.lock().note_rules(self.core.watermark.durable());
         noted.map_err(|error| match error {

@@ -35,23 +35,50 @@ impl Deletion {
     }
 }
 
+/// How a stream stands, as far as rules tell, with the events that come before a batch.
+///
+/// All of its events may be gone: compaction leaves nothing of a closed one; a store may be restored to a moment up to which
+/// compaction has left none of them; all may have been lost. What a deletion says of them is there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub(crate) deletion: Option<Deletion>,
+    /// The version of its last event, for what is expected of it.
+    pub(crate) last: Version,
+    /// The version behind which it goes on. Rules hide what is below their floors: an event that began again at version 1 would be
+    /// hidden as soon as it is acknowledged.
+    pub(crate) head: Version,
+}
+
+impl Standing {
+    /// Of a stream of which no rule says anything, whose last event that is stored has this version.
+    pub(crate) fn plain(stored: Version) -> Self {
+        Standing { deletion: None, last: stored, head: stored }
+    }
+}
+
 impl Rules {
-    /// Whether a stream of a batch is deleted, with the events that come before the batch.
-    pub(crate) fn deletion(
+    /// How a stream of a batch stands, whose last event that is stored has this version.
+    pub(crate) fn standing(
         &self,
         log: Log<'_>,
         stream: &BatchStream,
-        last: Version,
-    ) -> Result<Option<Deletion>, ReadError> {
-        if !self.has_deletions() {
-            return Ok(None);
+        stored: Version,
+    ) -> Result<Standing, ReadError> {
+        let plain = Standing::plain(stored);
+        if !self.has_deletions() && stored > Version::ZERO {
+            return Ok(plain);
         }
-        let own = self.own(log, stream.hash, &stream.name)?;
-        Ok(own.and_then(|own| match () {
+        let Some(own) = self.own(log, stream.hash, &stream.name)? else { return Ok(plain) };
+        let (last, head) = match stored {
+            Version::ZERO => (own.deleted_through(), own.reached()),
+            stored => (stored, stored),
+        };
+        let deletion = match () {
             () if own.tombstoned => Some(Deletion::Tombstone),
             () if last < own.anew && last > Version::ZERO => Some(Deletion::Soft),
             () => None,
-        }))
+        };
+        Ok(Standing { deletion, last, head })
     }
 }
 

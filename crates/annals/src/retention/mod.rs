@@ -29,7 +29,7 @@ pub use listed::{RetentionEntries, RetentionEntry};
 pub use round::RetentionRound;
 
 pub(crate) use bounds::Hider;
-pub(crate) use deciding::{Deletion, check_ends};
+pub(crate) use deciding::{Deletion, Standing, check_ends};
 pub(crate) use departed::Departed;
 pub(crate) use event::{RETENTION_STREAM, RetentionEvent};
 pub(crate) use hiding::Hiding;

@@ -26,6 +26,18 @@ pub(crate) struct Own {
     pub(crate) rule: Option<RetentionRule>,
 }
 
+impl Own {
+    /// The last version that was deleted; 0 if there was none.
+    pub(crate) fn deleted_through(&self) -> Version {
+        Version::new(self.anew.get().saturating_sub(1))
+    }
+
+    /// The highest version that the rules show to have been there: a truncation leaves one, a deletion none.
+    pub(crate) fn reached(&self) -> Version {
+        if self.floor > self.anew { self.floor } else { self.deleted_through() }
+    }
+}
+
 type Categories = HashMap<Box<str>, Arc<RetentionRule>, foldhash::quality::RandomState>;
 
 /// All rules up to some position. Never changed, only continued.

@@ -1,6 +1,7 @@
 //! Backups: complete, taken once, never half, and restored to any moment.
 
 mod busy;
+mod compacted;
 mod crashes;
 mod failing;
 mod making;

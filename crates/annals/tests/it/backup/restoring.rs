@@ -4,15 +4,17 @@ use super::{append, back_up, env_of, env_over, goes_on, sound_events};
 use crate::common::{World, events_of};
 use annals::vfs::{Call, Disk, FaultyDisk, MemoryDisk};
 use annals::{
-    BackupError, BackupOptions, Batch, Criteria, Document, Event, Expected, NewEvent, Options, Position,
-    ReadError, RestoreReport, RestoreTo, RetentionRule, RetentionScope, SnapshotPolicy, Timestamp,
-    restore_in, verify_in,
+    BackupError, BackupOptions, Document, Event, Expected, NewEvent, Options, Position, RestoreReport,
+    RestoreTo, SnapshotPolicy, Timestamp, restore_in,
 };
 use annals_format::names;
 use proptest::prelude::*;
 use std::sync::Arc;
 
-fn restored(backup: &MemoryDisk, to: RestoreTo) -> Result<(RestoreReport, MemoryDisk), BackupError> {
+pub(super) fn restored(
+    backup: &MemoryDisk,
+    to: RestoreTo,
+) -> Result<(RestoreReport, MemoryDisk), BackupError> {
     let disk = MemoryDisk::new();
     let before = backup.image();
     let report = restore_in(&env_of(backup), &env_of(&disk), to, &BackupOptions::new(), &mut |progress| {
@@ -201,58 +203,4 @@ fn a_position_within_a_batch_of_an_open_segment_that_others_follow_can_be_restor
         let wanted = &events[..(position / 3 * 3) as usize];
         assert!(sound_events(&disk, &format!("position {position}")) == wanted, "position {position}");
     }
-}
-
-#[test]
-fn a_store_of_which_events_were_removed_can_be_restored_to_every_position() {
-    let (world, backup) = (World::new(11), MemoryDisk::new());
-    let store = world.open();
-    append(&world, &store, 60);
-    for (stream, most) in [("s-1", 2), ("s-4", 5), ("s-5", 9)] {
-        let rule = RetentionRule::new().max_count(most);
-        store.retention().set(&RetentionScope::stream(stream), &rule).unwrap();
-    }
-    store.compaction().all(true).bytes_per_second(None).run().unwrap();
-    assert!(store.ledger().unwrap()[0].events() > 20, "too little was removed");
-    append(&world, &store, 4);
-    back_up(&store, &backup).unwrap();
-    let view = store.view();
-    let stored = |position: u64| match view.event_at(Position::new(position)) {
-        Ok(event) => event.is_some(),
-        Err(ReadError::Hidden { .. }) => true,
-        Err(ReadError::Removed { .. }) => false,
-        Err(other) => panic!("{other:?}"),
-    };
-    let (last, mut between) = (store.last_position().get(), 0);
-    let first = (1..).find(|position| stored(*position)).unwrap();
-    for position in first..=last {
-        let (report, disk) = restored(&backup, RestoreTo::Position(Position::new(position))).unwrap();
-        let end = report.position.get();
-        assert!(end <= position, "restored to {end}");
-        // What lies between was removed, or is of a batch that goes on.
-        let cut: Vec<u64> = (end + 1..=position).filter(|position| stored(*position)).collect();
-        assert!(cut.len() < 4, "restored to {end} instead of {position}");
-        between += u64::from(!stored(position));
-        let copy = MemoryDisk::from_image(disk.image()).unwrap();
-        assert!(verify_in(&env_of(&copy), &mut |_| {}).unwrap().findings.is_empty(), "position {position}");
-        let again = World::on(copy, 12);
-        let restored = again.open();
-        assert_eq!(restored.last_position().get(), end);
-        for other in 1..=end {
-            let (ours, theirs) = (restored.view(), &view);
-            match (ours.event_at(Position::new(other)), theirs.event_at(Position::new(other))) {
-                (Ok(Some(ours)), Ok(Some(theirs))) => assert_eq!(ours.to_event(), theirs.to_event()),
-                // The rule may lie behind the end, and the newest are others.
-                (Ok(Some(_)), Err(ReadError::Hidden { .. })) => {}
-                (Err(ours), Err(theirs)) => assert_eq!(ours.to_string(), theirs.to_string()),
-                (ours, theirs) => panic!("position {other} of {end}: {ours:?} and {theirs:?}"),
-            }
-        }
-        // What was removed behind the end does not speak against conditions.
-        let mut batch = Batch::new();
-        batch.push("new", &NewEvent::new("t", vec![1; 10])).unwrap();
-        batch.fail_if(Criteria::everything(), Position::new(end)).unwrap();
-        restored.append_batch(batch).unwrap();
-    }
-    assert!(between > 10, "too few of the positions were removed ones");
 }

@@ -150,6 +150,35 @@ fn a_read_below_the_floor_of_a_closed_stream_is_an_error_also_when_nothing_is_le
     assert!(store.view().stream("session-2").unwrap().is_none(), "something is left of it");
 }
 
+/// The version was known as long as the stream's head was remembered, and 0 after that.
+#[test]
+fn a_closed_stream_of_which_nothing_is_left_is_still_at_its_last_version() {
+    let (world, store) = filled(9);
+    store.retention().tombstone("session-2", Expected::Any).unwrap();
+    let last = Version::new(40);
+    let judged = |store: &annals::Store| {
+        [last, Version::ZERO, Version::new(2)].map(|version| {
+            let mut batch = Batch::new();
+            batch.expect("session-2", Expected::Exact(version)).unwrap();
+            batch.push("session-1", &NewEvent::json("said", "{}")).unwrap();
+            store.append_batch(batch).map(drop).map_err(|error| match error {
+                AppendError::Conflict(conflict) => conflict.actual,
+                other => panic!("{other:?}"),
+            })
+        })
+    };
+    let expected = [Ok(()), Ok(()), Err(last)];
+    assert_eq!(judged(&store), expected);
+    // The newest segment keeps something; what is appended behind makes it an older one.
+    fill(&store, 1, 60);
+    compact(&store);
+    assert_eq!(judged(&store), expected);
+    store.close().unwrap();
+    let store = world.open();
+    assert!(store.view().stream("session-2").unwrap().is_none(), "something is left of it");
+    assert_eq!(judged(&store), expected);
+}
+
 #[test]
 fn a_guard_keeps_what_somebody_has_not_read_and_can_be_overridden_by_name() {
     let (_world, store) = filled(7);
