@@ -4,7 +4,7 @@ use super::error::BackupError;
 use super::files::Copier;
 use crate::verify::{Runs, Sealed, Verification, open_run};
 use annals_format::{CleanMark, Corruption, Manifest, RunEntry, SealedSegment};
-use annals_types::{Position, Timestamp, Uuid};
+use annals_types::{EventRef, Position, Timestamp, Uuid};
 use annals_vfs::{Disk, Env};
 use annals_wal::{Mode, RecoveryInput, Segment, recover};
 use std::io;
@@ -19,6 +19,21 @@ pub(super) struct Checks<'a> {
     pub(super) notes: Vec<String>,
     /// The manifest of the store without its lists.
     bare: Manifest,
+}
+
+/// With what a copy of the log ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ending {
+    /// When the last event that is there was recorded.
+    pub(super) recorded_at: Option<Timestamp>,
+    /// The id of the event at the last position, if it is there.
+    pub(super) event_id: Option<Uuid>,
+}
+
+impl Ending {
+    fn with(event: &EventRef<'_>) -> Self {
+        Ending { recorded_at: Some(event.recorded_at), event_id: Some(event.id) }
+    }
 }
 
 impl<'a> Checks<'a> {
@@ -73,13 +88,8 @@ impl<'a> Checks<'a> {
         first(found)
     }
 
-    /// Opens the log that a new manifest of the copy names, as who opens the copy would, and looks where it ends. Gives when the
-    /// last event was recorded, and its id.
-    pub(super) fn end(
-        &self,
-        manifest: &Manifest,
-        position: Position,
-    ) -> Result<Option<(Timestamp, Uuid)>, BackupError> {
+    /// Opens the log that a new manifest of the copy names, as who opens the copy would, and looks where it ends.
+    pub(super) fn end(&self, manifest: &Manifest, position: Position) -> Result<Ending, BackupError> {
         let disk = &self.to.disk;
         let input = RecoveryInput {
             store_id: &manifest.store_id,
@@ -94,7 +104,7 @@ impl<'a> Checks<'a> {
         };
         let mut last = None;
         let recovered = recover(&**disk, Mode::Observe, &input, &mut |_, events| {
-            last = events.last().map(|event| (event.recorded_at, event.id)).or(last);
+            last = events.last().map(Ending::with).or(last);
             Ok(())
         });
         let recovered = recovered.map_err(|error| BackupError::of_copy(&self.path(), error.into()))?;
@@ -108,17 +118,18 @@ impl<'a> Checks<'a> {
             };
             return Err(BackupError::BadCopy { path: self.path(), corruption });
         }
-        if last.is_some() {
+        if let Some(last) = last {
             return Ok(last);
         }
-        let Some(entry) = manifest.sealed.last() else { return Ok(None) };
+        let Some(entry) = manifest.sealed.last() else { return Ok(Ending::default()) };
         let segment = Segment::sealed(Arc::clone(disk), &manifest.store_id, entry.clone());
         // Compaction leaves the newest segment something, but not always its last event.
         let last = segment.last_position_up_to(entry.last_position());
         let event = last.and_then(|last| last.map_or(Ok(None), |last| segment.event(last)));
         let event = event.map_err(|error| BackupError::of_copy(&self.path(), error.into()))?;
-        let at_end = event.filter(|event| event.position == entry.last_position());
-        Ok(at_end.map(|event| (event.recorded_at, event.id)))
+        let Some(event) = event else { return Ok(Ending::default()) };
+        let at_end = event.position == entry.last_position();
+        Ok(Ending { event_id: at_end.then_some(event.id), ..Ending::with(&event) })
     }
 
     fn path(&self) -> PathBuf {

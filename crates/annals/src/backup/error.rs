@@ -113,9 +113,9 @@ pub enum BackupError {
         /// The last position of the backup.
         last: Position,
     },
-    /// All events up to the position were removed by retention before the backup was made.
+    /// Retention has left no batch that ends at the position or before it.
     #[error(
-        "the backup cannot be restored to position {asked}: of what was appended up to there nothing is left, for the events before position {first} were removed before it was made; restore it to a later position, or to 0 for an empty store"
+        "the backup cannot be restored to position {asked}: no batch that ends there or before is left, since all events before position {first} were removed before it was made; restore it to a later position, or to 0 for an empty store"
     )]
     Removed {
         /// The position asked for.

@@ -7,7 +7,7 @@
 //! 5. What it does not name is removed.
 
 use super::Look;
-use super::check::{Checks, clean_mark};
+use super::check::{Checks, Ending, clean_mark};
 use super::destination::Destination;
 use super::error::BackupError;
 use super::files::Copier;
@@ -41,16 +41,16 @@ pub(crate) fn back_up(
     let mut checks = Checks::new(to, options.verify, &first.manifest);
     drop(first);
     let taken = take_all(&destination, &mut copier, &mut checks, look);
-    let (log, last, manifest, snapshots) = taken.inspect_err(|_| copier.withdraw())?;
+    let (log, ending, manifest, snapshots) = taken.inspect_err(|_| copier.withdraw())?;
 
     // Whether the manifest was replaced is not known when one of these fails, so nothing is removed then.
-    let state = publish(&destination, &manifest, &log, last)?;
+    let state = publish(&destination, &manifest, &log, ending)?;
     remove_unnamed(&*to.disk, &manifest, &snapshots);
     copier.progress.end();
     let former = destination.base.as_ref().map(|base| base.state.position);
     Ok(BackupReport {
         position: state.position,
-        recorded_at: last.map(|(recorded_at, _)| recorded_at),
+        recorded_at: ending.recorded_at,
         former,
         files: copier.counts,
         verified_bytes: checks.verified_bytes,
@@ -58,7 +58,7 @@ pub(crate) fn back_up(
     })
 }
 
-type Taken = (Log, Option<(Timestamp, Uuid)>, Manifest, BTreeSet<u64>);
+type Taken = (Log, Ending, Manifest, BTreeSet<u64>);
 
 /// Takes everything, verified and durable.
 fn take_all(
@@ -93,8 +93,8 @@ fn take_all(
     verify_snapshots(copier.to, &source.store_id, checks)?;
     let former = destination.base.as_ref().map_or(0, |base| base.manifest.generation);
     let manifest = manifest_of(source, former, &log);
-    let last = checks.end(&manifest, log.position)?;
-    Ok((log, last, manifest, snapshots))
+    let ending = checks.end(&manifest, log.position)?;
+    Ok((log, ending, manifest, snapshots))
 }
 
 /// Makes the names of all that was taken durable.
@@ -146,10 +146,12 @@ fn publish(
     destination: &Destination,
     manifest: &Manifest,
     log: &Log,
-    last: Option<(Timestamp, Uuid)>,
+    ending: Ending,
 ) -> Result<BackupState, BackupError> {
     let (bytes, sum) = manifest.encode_with_sum();
-    let (recorded_at, event_id) = last.unwrap_or((Timestamp::MIN, Uuid::nil()));
+    // Without the event at the last position there is none that the next backup could compare.
+    let compared = ending.recorded_at.zip(ending.event_id);
+    let (recorded_at, event_id) = compared.unwrap_or((Timestamp::MIN, Uuid::nil()));
     let (segment_id, frames_end) = log.tail;
     let state = BackupState {
         manifest: sum,

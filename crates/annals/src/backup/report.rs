@@ -7,7 +7,7 @@ use annals_types::{Position, Timestamp};
 pub struct BackupReport {
     /// The last position of the backup: everything up to here is in it, and nothing else.
     pub position: Position,
-    /// When the store took the event at that position; `None` if there is none.
+    /// When the last event up to that position was recorded that is there; `None` if there is none.
     pub recorded_at: Option<Timestamp>,
     /// The last position of the backup that was there before, if there was one.
     pub former: Option<Position>,
@@ -22,9 +22,9 @@ pub struct BackupReport {
 /// What [`restore`](crate::restore) did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestoreReport {
-    /// The last position of the new store. Less than the position that was asked for if that one is within a batch.
+    /// The last position of the new store. Less than the position that was asked for if that one is within a batch, or was removed.
     pub position: Position,
-    /// When the event at that position was recorded; `None` if there is none.
+    /// When the last event up to that position was recorded that is there; `None` if there is none.
     pub recorded_at: Option<Timestamp>,
     /// The last position of the backup.
     pub backup_position: Position,

@@ -103,7 +103,7 @@ fn run(
     };
     let mut checks = Checks::new(to, options.verify, &look()?.manifest);
     let copied = copy(from, to, asked, &mut copier, &mut checks, &mut look);
-    let (manifest, last) = copied.inspect_err(|_| copier.withdraw())?;
+    let (manifest, recorded_at) = copied.inspect_err(|_| copier.withdraw())?;
     let unmark = || {
         let unmarked = to.disk.remove(names::RESTORE).and_then(|()| to.disk.sync_dir(""));
         unmarked.map_err(BackupError::io("remove the file RESTORE from the new store"))
@@ -126,7 +126,7 @@ fn run(
     }
     Ok(RestoreReport {
         position,
-        recorded_at: last,
+        recorded_at,
         backup_position: backup_position.max(position),
         files: copier.counts,
         verified_bytes: checks.verified_bytes,
@@ -183,8 +183,9 @@ fn begin(disk: &dyn Disk) -> Result<Box<dyn Lock>, BackupError> {
         let mark = disk.create(names::RESTORE).map_err(failed)?;
         write_all_at(&*mark, &mut [IoSlice::new(text)], 0).map_err(failed)?;
         mark.sync_data().map_err(failed)?;
-        disk.sync_dir("").map_err(failed)?;
     }
+    // Also a mark that is there already, of which the sync may have failed: a crash must not leave anything else without it.
+    disk.sync_dir("").map_err(failed)?;
     for name in [names::LOG_DIR, names::INDEX_DIR, names::SNAPSHOT_DIR] {
         match disk.create_dir(name) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
@@ -239,11 +240,11 @@ fn copy(
     };
     sync_directories(copier.to)?;
     let manifest = manifest_of(source, 0, &log);
-    let last = checks.end(&manifest, log.position)?;
+    let ending = checks.end(&manifest, log.position)?;
     remove_unnamed(copier.to, &manifest, &snapshots);
     if asked.is_some() {
         put_snapshots(from, to, &manifest.store_id, log.position, checks)?;
     }
     verify_snapshots(copier.to, &manifest.store_id, checks)?;
-    Ok((manifest, last.map(|(recorded_at, _)| recorded_at)))
+    Ok((manifest, ending.recorded_at))
 }

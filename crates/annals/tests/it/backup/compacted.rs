@@ -60,6 +60,10 @@ fn a_store_of_which_events_were_removed_can_be_restored_to_every_position() {
         let (report, disk) = restored(&backup, RestoreTo::Position(Position::new(position))).unwrap();
         let end = report.position.get();
         assert!(end <= position, "restored to {end}");
+        let kept = (1..=end).rev().find(|position| stored(*position)).unwrap();
+        let kept = view.event_at(Position::new(kept)).map(|event| event.unwrap().recorded_at);
+        assert!(kept.is_err() || kept.ok() == report.recorded_at, "{report:?}");
+        assert!(report.recorded_at.is_some());
         // What lies between was removed, or is of a batch that goes on.
         let cut: Vec<u64> = (end + 1..=position).filter(|position| stored(*position)).collect();
         assert!(cut.len() < 4, "restored to {end} instead of {position}");

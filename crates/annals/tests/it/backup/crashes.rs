@@ -1,10 +1,11 @@
 //! Crashes at any moment of a backup.
 
 use super::failing::{case, run};
-use super::{back_up, goes_on, sound_events};
+use super::{back_up, env_of, env_over, goes_on, sound_events};
 use crate::common::Dice;
 use crate::workload::fates;
-use annals::vfs::{Call, Fault, FaultyDisk, MemoryDisk, Survival, When};
+use annals::vfs::{Call, Disk, Fault, FaultyDisk, MemoryDisk, Survival, When};
+use annals::{BackupOptions, RestoreTo, restore_in};
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -83,6 +84,33 @@ fn a_backup_with_an_unfinished_next_one_is_opened_for_writing_whatever_crash_com
             if !fired {
                 break;
             }
+        }
+    }
+}
+
+/// A mark whose sync had failed was taken for a durable one by the next attempt, and a crash left directories without it: somebody else's.
+#[test]
+fn a_restore_whose_mark_was_not_synced_can_be_done_again_whatever_crash_comes_between() {
+    let mut dice = Dice::new(3);
+    let made = case(false, true);
+    back_up(&made.world.open(), &made.backup).unwrap();
+    let restored = |disk: Arc<dyn Disk>| {
+        let from = env_of(&made.backup);
+        restore_in(&from, &env_over(disk), RestoreTo::End, &BackupOptions::new(), &mut |_| {})
+    };
+    for nth in 1..12 {
+        for _ in 0..4 {
+            let disk = MemoryDisk::new();
+            let faulty = FaultyDisk::new(Arc::new(disk.clone()));
+            let first_sync = When { calls: &[Call::SyncData], nth: 1, from_then_on: false };
+            faulty.arm(first_sync, Fault::Error(ErrorKind::Other));
+            assert!(restored(Arc::new(faulty.clone())).is_err());
+            faulty
+                .arm(When { calls: Call::CHANGING, nth, from_then_on: true }, Fault::Error(ErrorKind::Other));
+            assert!(restored(Arc::new(faulty)).is_err(), "there are more calls");
+            let after = crash(&disk, &mut dice);
+            restored(Arc::new(after.clone())).unwrap_or_else(|error| panic!("{nth}: {error:?}"));
+            assert!(sound_events(&after, "restored") == made.new);
         }
     }
 }
