@@ -4,6 +4,7 @@
 
 mod closing;
 mod commit_queue;
+mod compacting;
 mod deciding;
 mod failing;
 mod log;

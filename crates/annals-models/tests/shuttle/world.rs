@@ -122,6 +122,12 @@ pub(crate) struct Wreck {
 }
 
 impl Wreck {
+    /// Opens it, and has what was acknowledged looked for.
+    pub(crate) fn open(self, look: impl FnOnce(&Store, &[Told])) {
+        let options = Options::new().env(World::env(Arc::new(self.disk))).background(false);
+        look(&options.open("memory").unwrap(), &self.acknowledged);
+    }
+
     /// Opens it, and finds everything there that was acknowledged. Returns the events, and whether the store was closed
     /// in good order.
     pub(crate) fn check(self) -> (Vec<Event>, bool) {
