@@ -1,7 +1,8 @@
-//! The beginning of a segment of which events were removed, as a segment of its own.
+//! The beginning of a segment of which events were removed, or in front of which a whole one was, as a segment of its own.
 //!
-//! Where a restore cuts a segment, its frames up to the cut become an open one. In an open one no position may be missing, so where
-//! some are, what lies before the cut is written anew as compaction would: the same number, the next edition, a salt of its own.
+//! Where a restore cuts a segment, its frames up to the cut become an open one. In an open one no position may be missing, and none in
+//! front of it, so where some are, what lies before the cut is written anew as compaction would: the same number, the next edition, a salt
+//! of its own.
 
 use super::Look;
 use super::error::BackupError;

@@ -126,7 +126,9 @@ impl<'a> LogCopy<'a> {
         let mut log = Log { sealed, open: Vec::new(), runs, position: next.previous(), tail: (0, 0) };
         // Where segments were removed as a whole, the position may lie between two.
         let behind = manifest.sealed.get(whole).filter(|entry| entry.first_position <= last);
-        if let Some(entry) = behind.filter(|entry| entry.rewritten.is_some()) {
+        // An open segment misses no positions, and none are missing in front of it.
+        let has_holes = |entry: &&SealedSegment| entry.rewritten.is_some() || entry.first_position > next;
+        if let Some(entry) = behind.filter(has_holes) {
             match write_head(self.to, look, entry, copier)? {
                 Head::Gone => return Ok(None),
                 Head::Nothing if log.sealed.is_empty() => {

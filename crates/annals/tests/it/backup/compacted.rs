@@ -154,6 +154,33 @@ fn a_stream_of_which_nothing_is_left_and_that_no_rule_names_begins_anew_in_a_res
     assert_eq!((appended.first_position.get(), appended.streams[0].first_version.get()), (4, 1));
 }
 
+/// A segment that compaction has not touched was cut into an open one, and the positions in front of it were missing: damage, it was said.
+#[test]
+fn a_position_in_a_whole_segment_behind_removed_ones_can_be_restored_to() {
+    let (world, backup) = (World::new(16), MemoryDisk::new());
+    let store = world.open();
+    let large = || NewEvent::new("t", vec![2; 7000]);
+    // Two segments of which everything goes, at the beginning and in the middle, and whole ones behind them.
+    for stream in ["gone", "gone", "stays", "stays", "gone", "gone", "stays", "stays"] {
+        store.append(stream, Expected::Any, &[large()]).unwrap();
+    }
+    store.append("gone", Expected::Any, &[event()]).unwrap();
+    store.retention().truncate("gone", Version::new(5)).unwrap();
+    compact(&store);
+    back_up(&store, &backup).unwrap();
+    assert!(store.stats().unwrap().segments < 8, "no segment was removed as a whole");
+    for (position, end, shown) in [(3, 3, 1), (4, 4, 2), (5, 4, 2), (6, 4, 2), (7, 7, 3), (8, 8, 4)] {
+        let (report, disk) = restored(&backup, at(position)).unwrap();
+        assert!((end..=position).contains(&report.position.get()), "{report:?}");
+        assert!(verify_in(&env_of(&disk), &mut |_| {}).unwrap().findings.is_empty());
+        let store = World::on(disk, 12).open();
+        assert_eq!(events_of(&store).len(), shown, "position {position}");
+        let appended = store.append("new", Expected::NoStream, &[event()]).unwrap();
+        assert_eq!(appended.first_position, report.position.next());
+        assert_eq!(events_of(&store).len(), shown + 1, "position {position}");
+    }
+}
+
 #[test]
 fn a_moment_of_which_nothing_is_left_cannot_be_restored_and_the_beginning_can() {
     let (world, backup) = (World::new(15), MemoryDisk::new());
