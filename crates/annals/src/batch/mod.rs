@@ -1,19 +1,22 @@
 //! Events to be appended together.
 
+mod appended;
+mod streams;
+
+pub use appended::{Appended, AppendedStream};
+pub(crate) use streams::BatchStream;
+
 use crate::condition::Condition;
 use crate::criteria::{Criteria, check_terms};
 use crate::retention::{RETENTION_STREAM, RetentionEvent};
 use crate::schema::{Checked, system};
 use crate::system_event::SystemEvent;
-use annals_format::{FrameBuilder, FrameStamp};
-use annals_index::{TermKey, TermKind};
+use annals_format::FrameBuilder;
 use annals_types::{
-    EventRef, Expected, Invalid, NewEvent, PayloadReader, Position, Timestamp, Version, check_stream_name,
+    EventRef, Expected, Invalid, NewEvent, PayloadReader, Position, Version, check_stream_name,
 };
-use hashbrown::hash_table::Entry;
 use hashbrown::{HashSet, HashTable};
 use smallvec::SmallVec;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// Events of one or several streams that are appended all or not at all, and what is expected of streams,
@@ -56,19 +59,6 @@ pub struct Batch {
     hasher: foldhash::quality::RandomState,
 }
 
-/// One stream of a batch.
-#[derive(Debug)]
-pub(crate) struct BatchStream {
-    pub(crate) name: Box<str>,
-    pub(crate) expected: Option<Expected>,
-    /// How many events of the batch it gets.
-    pub(crate) events: u64,
-    /// Of its name, for the index. Known once the batch is given to a store.
-    pub(crate) hash: u64,
-    /// The version of its last event, with those of the batch. Known once the batch was decided on.
-    pub(crate) head: Version,
-}
-
 /// One event of a batch.
 #[derive(Debug)]
 pub(crate) struct BatchEvent {
@@ -77,9 +67,6 @@ pub(crate) struct BatchEvent {
     /// Known once the batch was decided on.
     pub(crate) version: Version,
 }
-
-/// Up to this many streams are found by looking at each.
-const FEW: usize = 8;
 
 impl Default for Batch {
     fn default() -> Self {
@@ -244,147 +231,11 @@ impl Batch {
             None => event,
         }
     }
-
-    /// Hashes the names of its streams for the index of a store: on the caller's thread, which has the time.
-    pub(crate) fn hash_streams(&mut self, hash_seed: u64) {
-        for stream in &mut self.streams {
-            stream.hash = TermKey::new(TermKind::Stream, &stream.name, hash_seed).hash(hash_seed);
-        }
-    }
-
-    /// What its append did, once it is where the stamp says.
-    pub(crate) fn appended_at(&self, stamp: &FrameStamp) -> Appended {
-        Appended::new(stamp, self.len(), self.streams.iter().filter_map(BatchStream::appended).collect())
-    }
-
-    /// The same, where the batch is not needed any more.
-    pub(crate) fn into_appended_at(self, stamp: &FrameStamp) -> Appended {
-        let (len, streams) = (self.len(), self.streams.into_iter());
-        Appended::new(stamp, len, streams.filter_map(BatchStream::into_appended).collect())
-    }
-
-    fn stream_index(&mut self, name: &str) -> u32 {
-        // Events of one stream often follow each other.
-        if let Some(BatchEvent { stream: last, .. }) = self.events.last()
-            && *self.streams[*last as usize].name == *name
-        {
-            return *last;
-        }
-        if self.streams.len() <= FEW {
-            if let Some(index) = self.streams.iter().position(|stream| *stream.name == *name) {
-                return u32::try_from(index).unwrap_or(u32::MAX);
-            }
-            if self.streams.len() < FEW {
-                return self.add_stream(name);
-            }
-        }
-        self.find_or_add(name)
-    }
-
-    fn add_stream(&mut self, name: &str) -> u32 {
-        let index = u32::try_from(self.streams.len()).unwrap_or(u32::MAX);
-        let (name, head) = (name.into(), Version::ZERO);
-        self.streams.push(BatchStream { name, expected: None, events: 0, hash: 0, head });
-        index
-    }
-
-    /// Where there are more than a few streams: one hash for looking and for adding.
-    fn find_or_add(&mut self, name: &str) -> u32 {
-        let (streams, hasher) = (&self.streams, &self.hasher);
-        let hash_of = |index: &u32| hasher.hash_one(&*streams[*index as usize].name);
-        if self.by_name.is_empty() {
-            for index in 0..u32::try_from(streams.len()).unwrap_or(0) {
-                self.by_name.insert_unique(hash_of(&index), index, hash_of);
-            }
-        }
-        let same = |index: &u32| *streams[*index as usize].name == *name;
-        match self.by_name.entry(self.hasher.hash_one(name), same, hash_of) {
-            Entry::Occupied(found) => *found.get(),
-            Entry::Vacant(vacant) => {
-                let index = u32::try_from(streams.len()).unwrap_or(u32::MAX);
-                vacant.insert(index);
-                self.add_stream(name)
-            }
-        }
-    }
-}
-
-impl BatchStream {
-    /// What it is looked up with, once it is hashed with this seed.
-    pub(crate) fn key(&self, hash_seed: u64) -> TermKey<'_> {
-        TermKey::hashed(TermKind::Stream, &self.name, hash_seed, self.hash)
-    }
-
-    /// Versions of its first and its last event in the batch.
-    fn versions(&self) -> Option<(Version, Version)> {
-        (self.events > 0).then(|| (Version::new(self.head.get() - self.events + 1), self.head))
-    }
-
-    fn appended(&self) -> Option<AppendedStream> {
-        let (first_version, last_version) = self.versions()?;
-        Some(AppendedStream { stream: self.name.to_string(), first_version, last_version })
-    }
-
-    fn into_appended(self) -> Option<AppendedStream> {
-        let (first_version, last_version) = self.versions()?;
-        Some(AppendedStream { stream: self.name.into_string(), first_version, last_version })
-    }
-}
-
-/// What an append did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Appended {
-    /// Position of the batch's first event.
-    pub first_position: Position,
-    /// Position of its last event.
-    pub last_position: Position,
-    /// When the store took it.
-    pub recorded_at: Timestamp,
-    /// Whether it had been appended before, by a call with the same ids: then this is the first call's result.
-    pub already_applied: bool,
-    /// The streams that it wrote, in order of appearance.
-    pub streams: Vec<AppendedStream>,
-}
-
-impl Appended {
-    fn new(stamp: &FrameStamp, events: usize, streams: Vec<AppendedStream>) -> Self {
-        Appended {
-            first_position: stamp.first_position,
-            last_position: stamp.first_position.plus(events as u64).previous(),
-            recorded_at: stamp.recorded_at,
-            already_applied: false,
-            streams,
-        }
-    }
-}
-
-/// The versions that a batch got in one stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AppendedStream {
-    /// Name of the stream.
-    pub stream: String,
-    /// Version of the batch's first event in it.
-    pub first_version: Version,
-    /// Version of the batch's last event in it.
-    pub last_version: Version,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn streams_are_told_apart_by_name_however_many_there_are() {
-        let mut batch = Batch::new();
-        for round in 0..3 {
-            for stream in 0..50 {
-                batch.push(&format!("s-{stream}"), &NewEvent::new("t", &b""[..])).unwrap();
-            }
-            assert_eq!((batch.streams.len(), batch.len()), (50, 50 * (round + 1)));
-        }
-        assert!(batch.streams.iter().all(|stream| stream.events == 3));
-        assert!(batch.events[50..53].iter().map(|event| event.stream).eq(0..3));
-    }
 
     #[test]
     fn two_different_expectations_for_one_stream_are_refused() {
