@@ -1,64 +1,18 @@
 //! Decisions in the writer's order: read, decide and append without anybody between.
 
+mod situation;
+mod within;
+
+pub use situation::Situation;
+pub(crate) use within::Deciding;
+
 use crate::batch::{Appended, Batch};
 use crate::committer::{Committer, Flush, Item};
-use crate::error::{AppendError, ReadError};
-use crate::events::Events;
+use crate::error::AppendError;
 use crate::query::Query;
-use crate::staged::Staged;
-use crate::upcast::{UpcastEvents, Upcasting};
-use crate::view::View;
 use annals_types::planted::{Bug, planted};
 use annals_types::{Invalid, Position};
-use annals_vfs::sync::Mutex;
-use annals_vfs::sync::atomic::{AtomicBool, Ordering};
-use annals_vfs::sync::thread::{ThreadId, own_id};
 use annals_wal::CommitQueue;
-
-/// What a decision is made on: everything appended so far, also what is not durable yet. See
-/// [`Store::decide`](crate::Store::decide).
-#[derive(Debug)]
-pub struct Situation<'s> {
-    /// What is written.
-    view: View,
-    staged: &'s Staged,
-    last: Position,
-    query: &'s Query,
-}
-
-impl Situation<'_> {
-    /// The events of the query that was given to [`Store::decide`](crate::Store::decide), in its order.
-    ///
-    /// # Errors
-    /// As [`ReadError`] says; also each event that is read may give one.
-    pub fn events(&self) -> Result<Events<'_>, ReadError> {
-        self.read(self.query.clone())
-    }
-
-    /// The events of another query, as of the same moment.
-    ///
-    /// # Errors
-    /// As [`Situation::events`].
-    pub fn read(&self, query: Query) -> Result<Events<'_>, ReadError> {
-        Events::with_staged(&self.view, self.staged, self.last, query)
-    }
-
-    /// The events of another query in the newest version of their schemas, as [`View::read_upcast`] has them, as of the same
-    /// moment.
-    ///
-    /// # Errors
-    /// As [`View::read_upcast`].
-    pub fn read_upcast(&self, query: Query) -> Result<UpcastEvents<'_>, ReadError> {
-        let (wide, upcasting) = Upcasting::new(query, self.view.chain()?);
-        Ok(UpcastEvents::new(self.read(wide)?, upcasting))
-    }
-
-    /// The position of the last event that there is. What the decision appends comes directly behind it.
-    #[must_use]
-    pub fn position(&self) -> Position {
-        self.last
-    }
-}
 
 /// What came of a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,46 +93,11 @@ fn make<T, E>(
     Ok(Made { outcome, founded_on: committer.flush_needed(staged) })
 }
 
-/// Which thread is within the closure of a decision: it holds the writer, and would wait for itself.
-#[derive(Debug, Default)]
-pub(crate) struct Deciding {
-    /// Saves who appends the lock: a thread always sees what it has stored itself, which is all that matters.
-    any: AtomicBool,
-    who: Mutex<Option<ThreadId>>,
-}
-
-impl Deciding {
-    /// Called with the writer held, so there is one at a time.
-    fn enter(&self) -> Within<'_> {
-        *self.who.lock() = Some(own_id());
-        self.any.store(true, Ordering::Relaxed);
-        Within(self)
-    }
-
-    /// Whether the thread that asks is within a closure.
-    pub(crate) fn is_own(&self) -> bool {
-        self.any.load(Ordering::Relaxed) && *self.who.lock() == Some(own_id())
-    }
-
-    /// Refuses calls that need the writer.
-    pub(crate) fn refuse_own(&self) -> Result<(), AppendError> {
-        if self.is_own() { Err(AppendError::WithinDecide) } else { Ok(()) }
-    }
-}
-
-/// As long as it lives, its thread is within the closure; a panic ends that, too.
-struct Within<'d>(&'d Deciding);
-
-impl Drop for Within<'_> {
-    fn drop(&mut self) {
-        self.0.any.store(false, Ordering::Relaxed);
-        *self.0.who.lock() = None;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ReadError;
+    use crate::events::Events;
     use crate::{Clause, Clock, Criteria, Durability, Expected, NewEvent, Options, Store, Timestamp};
     use annals_vfs::{Env, MemoryDisk};
     use std::sync::Arc;
