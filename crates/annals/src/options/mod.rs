@@ -1,73 +1,18 @@
 //! How a store is opened.
 
-use crate::budget::Budget;
+mod durability;
+mod opening;
+
+pub use durability::Durability;
+
 use crate::compaction::CompactionOptions;
-use crate::error::OpenError;
-use crate::keys::{Encrypt, Encryption, KeyFile};
-use crate::store::Store;
+use crate::keys::{Encrypt, KeyFile};
 use crate::upcast::Upcasters;
-use annals_snapshot::SnapshotOptions;
 use annals_types::Compression;
-use annals_types::limits::{
-    INDEX_MEMORY_BYTES_DEFAULT, INDEX_MEMORY_BYTES_MIN, SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MAX,
-    SEGMENT_BYTES_MIN, SNAPSHOT_BYTES_MAX,
-};
-use annals_vfs::{Env, MemoryDisk};
-use std::fmt;
-use std::path::Path;
-use std::str::FromStr;
-use std::sync::Arc;
+use annals_types::limits::{INDEX_MEMORY_BYTES_DEFAULT, SNAPSHOT_BYTES_MAX};
+use annals_vfs::Env;
 
-/// Segment size of a store in memory, which takes it whole for each segment.
-const IN_MEMORY_SEGMENT_BYTES: u64 = 1 << 20;
-
-/// What an append that returned `Ok` survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Durability {
-    /// `sync`: the loss of power. The batch was synced to the disk. The default.
-    #[default]
-    Sync,
-    /// `os`: the end of the process (kill, panic), not the loss of power or a crash of the operating system.
-    /// The batch was handed to the operating system; it is synced about once a second, when a segment is full,
-    /// by [`Store::sync`] and on close.
-    Os,
-}
-
-impl Durability {
-    pub(crate) fn code(self) -> u8 {
-        match self {
-            Durability::Sync => 0,
-            Durability::Os => 1,
-        }
-    }
-
-    pub(crate) fn from_code(code: u8) -> Option<Self> {
-        [Durability::Sync, Durability::Os].into_iter().find(|durability| durability.code() == code)
-    }
-}
-
-impl fmt::Display for Durability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Durability::Sync => "sync",
-            Durability::Os => "os",
-        })
-    }
-}
-
-impl FromStr for Durability {
-    type Err = OpenError;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "sync" => Ok(Durability::Sync),
-            "os" => Ok(Durability::Os),
-            _ => Err(OpenError::InvalidOption(format!("{name:?} is no durability; there are sync and os"))),
-        }
-    }
-}
-
-/// How to open a store; made by [`Store::options`].
+/// How to open a store; made by [`Store::options`](crate::Store::options).
 ///
 /// ```
 /// # let directory = tempfile::tempdir()?;
@@ -146,7 +91,7 @@ impl Options {
         self
     }
 
-    /// How payloads are stored in segments that are written anew, by [compaction](Store::compaction) and by erasing. Default:
+    /// How payloads are stored in segments that are written anew, by [compaction](crate::Store::compaction) and by erasing. Default:
     /// [`Compression::Lz4`]. Appended events are never compressed, and a store may have segments of both kinds.
     #[must_use]
     pub fn compression(mut self, compression: Compression) -> Self {
@@ -211,7 +156,7 @@ impl Options {
 
     /// How events of older schema versions become events of the newest when they are read with
     /// [`View::read_upcast`](crate::View::read_upcast). Default: by what is registered in the store
-    /// ([`Store::register_schema`]), and nothing else; what is registered and these make one chain together.
+    /// ([`Store::register_schema`](crate::Store::register_schema)), and nothing else; what is registered and these make one chain together.
     #[must_use]
     pub fn upcasters(mut self, upcasters: Upcasters) -> Self {
         self.upcasters = upcasters;
@@ -253,18 +198,8 @@ impl Options {
         self
     }
 
-    pub(crate) fn encryption(&self) -> Result<Option<Encryption>, OpenError> {
-        match &self.keys {
-            Some(keys) => Ok(Some(Encryption::new(keys.clone(), &self.encrypt))),
-            None if self.encrypt.is_empty() => Ok(None),
-            None => {
-                Err(OpenError::InvalidOption("payloads are to be encrypted: say where the keys are".into()))
-            }
-        }
-    }
-
     /// How many snapshots of each stream and schema tag are kept, the newest ones. Default: all. Counts until the store is closed.
-    /// Older ones go when files are merged in the background; [`Store::prune_snapshots`] does it at once.
+    /// Older ones go when files are merged in the background; [`Store::prune_snapshots`](crate::Store::prune_snapshots) does it at once.
     ///
     /// A state as of a moment before the oldest snapshot that is kept is folded from the first event on.
     #[must_use]
@@ -290,7 +225,7 @@ impl Options {
     }
 
     /// Whether a background thread lays out segments and seals full ones. Default: yes. Without it the same work
-    /// is done by [`Store::maintain`] and, when there is no other way, by an append: what a simulation needs to
+    /// is done by [`Store::maintain`](crate::Store::maintain) and, when there is no other way, by an append: what a simulation needs to
     /// be the same every time.
     #[must_use]
     pub fn background(mut self, background: bool) -> Self {
@@ -304,61 +239,5 @@ impl Options {
     pub fn compaction(mut self, options: CompactionOptions) -> Self {
         self.compaction = options;
         self
-    }
-
-    /// Opens a new store that lies in memory, for tests: the same code on a disk that is none. It is gone with its last handle,
-    /// and nothing runs in the background. A store in memory has segments of 1 MiB unless told otherwise.
-    ///
-    /// ```
-    /// use annals::{Expected, NewEvent, Options};
-    /// let store = Options::new().open_in_memory()?;
-    /// store.append("account-1", Expected::NoStream, &[NewEvent::json("opened", "{}")])?;
-    /// assert_eq!(store.last_position().get(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`OpenError::InvalidOption`]. There is nothing else that can go wrong with an empty disk.
-    pub fn open_in_memory(self) -> Result<Store, OpenError> {
-        let env = Env::system(Arc::new(MemoryDisk::new()));
-        let bytes = self.segment_bytes.unwrap_or(IN_MEMORY_SEGMENT_BYTES);
-        self.env(env).segment_bytes(bytes).background(false).read_only(false).create(true).open("(memory)")
-    }
-
-    /// Opens the store in the directory at `path`.
-    ///
-    /// # Errors
-    /// As [`OpenError`] says. Nothing is created unless a new store is, and nothing is changed if acknowledged data
-    /// are damaged.
-    pub fn open(self, path: impl AsRef<Path>) -> Result<Store, OpenError> {
-        if let Some(bytes) = self.segment_bytes
-            && !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&bytes)
-        {
-            return Err(OpenError::InvalidOption(format!(
-                "a segment has {SEGMENT_BYTES_MIN} to {SEGMENT_BYTES_MAX} bytes, not {bytes}"
-            )));
-        }
-        if self.index_memory < INDEX_MEMORY_BYTES_MIN {
-            return Err(OpenError::InvalidOption(format!(
-                "the index needs at least {INDEX_MEMORY_BYTES_MIN} bytes of memory, not {}; give it more",
-                self.index_memory
-            )));
-        }
-        Store::open_with(&self, path.as_ref())
-    }
-
-    pub(crate) fn budget(&self) -> Budget {
-        Budget::new(usize::try_from(self.index_memory).unwrap_or(usize::MAX))
-    }
-
-    pub(crate) fn snapshot_options(&self, writing: bool) -> SnapshotOptions {
-        let mut options = if writing { SnapshotOptions::writing() } else { SnapshotOptions::reading() };
-        options.keep_last = self.snapshots_kept;
-        options.payload_bytes_max = self.snapshot_bytes;
-        options
-    }
-
-    pub(crate) fn new_segment_bytes(&self) -> u64 {
-        self.segment_bytes.unwrap_or(SEGMENT_BYTES_DEFAULT)
     }
 }
