@@ -5,8 +5,10 @@
 //! assertion has to be equal on both sides.
 
 mod bounds;
+mod members;
 mod number;
 mod side;
+mod whole;
 
 use super::error::Difference;
 use super::registration::Registration;
@@ -66,48 +68,6 @@ pub(super) struct Comparison<'s> {
     found: Vec<Difference>,
     direction: &'static str,
 }
-
-/// Keywords that say nothing of which data are valid.
-const ANNOTATIONS: [&str; 17] = [
-    "title",
-    "description",
-    "default",
-    "examples",
-    "$comment",
-    "$schema",
-    "$id",
-    "id",
-    "$defs",
-    "definitions",
-    "deprecated",
-    "readOnly",
-    "writeOnly",
-    "$anchor",
-    "$dynamicAnchor",
-    "$vocabulary",
-    "$recursiveAnchor",
-];
-/// Assertions that stand for themselves: equal ones admit equal data.
-const ALONE: [&str; 12] = [
-    "pattern",
-    "format",
-    "multipleOf",
-    "uniqueItems",
-    "anyOf",
-    "oneOf",
-    "not",
-    "propertyNames",
-    "dependentRequired",
-    "contentMediaType",
-    "contentEncoding",
-    "contentSchema",
-];
-/// Assertions that mean something together only.
-const TOGETHER: [&[&str]; 3] = [
-    &["if", "then", "else"],
-    &["contains", "minContains", "maxContains"],
-    &["dependentSchemas", "dependencies"],
-];
 
 impl<'s> Comparison<'s> {
     pub(super) fn differ(&mut self, pointer: &str, what: impl Into<String>) {
@@ -169,61 +129,6 @@ impl<'s> Comparison<'s> {
         }
     }
 
-    /// Assertions that are not taken apart.
-    fn other(
-        &mut self,
-        sub: &Value,
-        sup: &Map<String, Value>,
-        (keyword, value): (&str, &Value),
-        place: &str,
-    ) {
-        const JUDGED: [&str; 22] = [
-            "type",
-            "const",
-            "enum",
-            "minimum",
-            "maximum",
-            "exclusiveMinimum",
-            "exclusiveMaximum",
-            "minLength",
-            "maxLength",
-            "minItems",
-            "maxItems",
-            "minProperties",
-            "maxProperties",
-            "required",
-            "properties",
-            "patternProperties",
-            "additionalProperties",
-            "items",
-            "prefixItems",
-            "additionalItems",
-            "$ref",
-            "allOf",
-        ];
-        let strings_only = matches!(keyword, "pattern");
-        if JUDGED.contains(&keyword)
-            || ANNOTATIONS.contains(&keyword)
-            || keyword.starts_with("x-")
-            || (strings_only && types(sub) & side::STRING == 0)
-            || (keyword == "uniqueItems" && value == &Value::Bool(false))
-        {
-            return;
-        }
-        let equal = |name: &str| {
-            let (one, other) = (sub.get(name), sup.get(name));
-            one == other && !other.is_some_and(has_reference)
-        };
-        let together = TOGETHER.iter().find(|group| group.contains(&keyword));
-        let same = match together {
-            Some(group) => group.iter().all(|name| equal(name)),
-            None => ALONE.contains(&keyword) && equal(keyword),
-        };
-        if !same {
-            self.differ(place, format!("{keyword:?} cannot be judged unless it is equal"));
-        }
-    }
-
     fn types(&mut self, sub: &Value, sup: &Map<String, Value>, pointer: &str) {
         let values = finite(sub);
         let allowed = sup.get("enum").and_then(Value::as_array).map(Vec::as_slice);
@@ -250,87 +155,6 @@ impl<'s> Comparison<'s> {
         let more = types(sub) & !side::types_of(sup);
         if more != 0 {
             self.differ(&format!("{pointer}/type"), format!("{} may be there", types_in_words(more)));
-        }
-    }
-
-    fn required(&mut self, sub: &Value, sup: &Map<String, Value>, pointer: &str) {
-        let given: HashSet<&str> = sub
-            .get("required")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        for name in
-            sup.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
-        {
-            if !given.contains(name) {
-                self.differ(&format!("{pointer}/required"), format!("{name:?} may be missing"));
-            }
-        }
-    }
-
-    fn properties(&mut self, sub: &'s Value, sup: &'s Map<String, Value>, pointer: &str) {
-        let members = |name: &str| sub.get(name).and_then(Value::as_object);
-        let (own, patterns) = (members("properties"), members("patternProperties"));
-        let additional = sub.get("additionalProperties").unwrap_or(TRUE);
-        let wanted = sup.get("properties").and_then(Value::as_object);
-        for (name, wanted) in wanted.into_iter().flatten() {
-            // A name that is not stated may match a pattern, and then anything may be said of it.
-            let given = own.and_then(|own| own.get(name));
-            let given = given.unwrap_or(if patterns.is_some() { TRUE } else { additional });
-            self.contained(given, wanted, &format!("{pointer}/properties/{}", escape(name)));
-        }
-        if sup.contains_key("patternProperties") {
-            let place = format!("{pointer}/patternProperties");
-            let wanted = sup.get("patternProperties");
-            if sub.get("patternProperties") != wanted || wanted.is_some_and(has_reference) {
-                return self.differ(&place, "\"patternProperties\" cannot be judged unless it is equal");
-            }
-        }
-        let Some(others) = sup.get("additionalProperties") else { return };
-        let place = format!("{pointer}/additionalProperties");
-        for (name, given) in own.into_iter().flatten() {
-            if wanted.is_none_or(|wanted| !wanted.contains_key(name)) {
-                self.contained_named(given, others, &place, name);
-            }
-        }
-        if !sup.contains_key("patternProperties") {
-            for given in patterns.into_iter().flatten().map(|(_, given)| given) {
-                self.contained(given, others, &place);
-            }
-        }
-        self.contained(additional, others, &place);
-    }
-
-    /// Compares a property that the second schema does not name, and names it where it may not be there.
-    fn contained_named(&mut self, sub: &'s Value, sup: &'s Value, place: &str, name: &str) {
-        if sup == &Value::Bool(false) && sub != sup {
-            self.differ(place, format!("the property {name:?} may be there"));
-        } else {
-            self.contained(sub, sup, place);
-        }
-    }
-
-    fn items(&mut self, sub: &'s Value, sup: &'s Map<String, Value>, pointer: &str) {
-        const ITEMS: [&str; 3] = ["items", "prefixItems", "additionalItems"];
-        let Some(keyword) = ITEMS.into_iter().find(|keyword| sup.contains_key(*keyword)) else { return };
-        let simple = |of: &dyn Fn(&str) -> Option<&'s Value>| {
-            !of("items").is_some_and(Value::is_array)
-                && of("prefixItems").is_none()
-                && of("additionalItems").is_none()
-        };
-        if simple(&|name| sub.get(name)) && simple(&|name| sup.get(name)) {
-            let (given, wanted) = (sub.get("items").unwrap_or(TRUE), sup.get("items").unwrap_or(TRUE));
-            return self.contained(given, wanted, &format!("{pointer}/items"));
-        }
-        let equal =
-            |name: &&str| sub.get(*name) == sup.get(*name) && !sup.get(*name).is_some_and(has_reference);
-        if !ITEMS.iter().all(equal) {
-            self.differ(
-                &format!("{pointer}/{keyword}"),
-                "items by their place cannot be judged unless they are equal",
-            );
         }
     }
 }
