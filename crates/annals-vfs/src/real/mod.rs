@@ -5,6 +5,7 @@
 //! a link put into it leads nowhere.
 
 mod direct;
+mod entries;
 mod file;
 mod lock;
 mod take;
@@ -14,10 +15,10 @@ mod tests;
 use crate::disk::{Access, DirEntry, DirectFile, Disk, EntryKind, File, Lock, Taken, parts, split};
 use file::RealFile;
 use lock::RealLock;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::any::Any;
-use std::ffi::{CStr, OsStr};
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -151,24 +152,6 @@ impl RealDisk {
     }
 }
 
-/// What the system knows of a name in a directory; `None` if it was removed since the directory was read.
-fn look_at(directory: impl AsFd, name: &CStr) -> io::Result<Option<Stat>> {
-    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(Some(stat)),
-        Err(Errno::NOENT) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// A name that is not UTF-8 is nothing that the engine made.
-fn kind_of(name: &CStr, told: FileType) -> EntryKind {
-    match (name.to_str(), told) {
-        (Ok(_), FileType::RegularFile) => EntryKind::File,
-        (Ok(_), FileType::Directory) => EntryKind::Directory,
-        _ => EntryKind::Other,
-    }
-}
-
 impl Disk for RealDisk {
     fn create(&self, path: &str) -> io::Result<Arc<dyn File>> {
         let file = self.file(path, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)?;
@@ -203,44 +186,11 @@ impl Disk for RealDisk {
     }
 
     fn list(&self, path: &str) -> io::Result<Vec<DirEntry>> {
-        let directory = self.directory(path)?;
-        let mut entries = Vec::new();
-        for entry in Dir::read_from(&directory)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            if matches!(name.to_bytes(), b"." | b"..") {
-                continue;
-            }
-            let Some(stat) = look_at(&directory, name)? else { continue };
-            let kind = kind_of(name, FileType::from_raw_mode(stat.st_mode));
-            let length = if kind == EntryKind::File { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 };
-            entries.push(DirEntry { name: name.to_string_lossy().into_owned(), kind, length });
-        }
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(entries)
+        entries::list(self, path)
     }
 
     fn kinds(&self, path: &str) -> io::Result<Vec<(String, EntryKind)>> {
-        let directory = self.directory(path)?;
-        let mut entries = Vec::new();
-        for entry in Dir::read_from(&directory)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            if matches!(name.to_bytes(), b"." | b"..") {
-                continue;
-            }
-            let told = match entry.file_type() {
-                // Some file systems do not tell.
-                FileType::Unknown => match look_at(&directory, name)? {
-                    Some(stat) => FileType::from_raw_mode(stat.st_mode),
-                    None => continue,
-                },
-                told => told,
-            };
-            entries.push((name.to_string_lossy().into_owned(), kind_of(name, told)));
-        }
-        entries.sort();
-        Ok(entries)
+        entries::kinds(self, path)
     }
 
     fn take_from(&self, from: &dyn Disk, source: &str, to: &str, link: bool) -> io::Result<Option<Taken>> {
