@@ -12,6 +12,7 @@ mod scan;
 mod sealed;
 mod segments;
 mod sparse;
+mod submitted;
 mod torn_or_damaged;
 mod walks;
 mod watermark;

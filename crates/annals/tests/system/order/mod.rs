@@ -8,12 +8,14 @@
 //! - A manifest is synced before it is renamed, and its directory after it, before anything relies on it.
 //! - What is removed is named by no manifest that may come back.
 
+mod history;
+
 use crate::recording::{Call, Entry, Recorder, RecordingDisk};
 use crate::witness::batch;
 use annals::vfs::{Disk, Env, MemoryDisk, RealDisk};
 use annals::{Options, Store};
-use annals_format::{FrameHeader, Manifest, SEGMENT_HEADER_BYTES, SegmentHeader, names};
-use std::collections::BTreeMap;
+use annals_format::names;
+use history::{Frame, History, Written, frames, manifests};
 use std::sync::Arc;
 
 const THREADS: u64 = 4;
@@ -61,17 +63,6 @@ fn appends(store: &Store, recorder: &Recorder, thread: u64, round: u64) -> Vec<A
     (round * BATCHES..(round + 1) * BATCHES).map(append).collect()
 }
 
-/// A manifest as it was written, and the steps that make it count.
-struct Written {
-    manifest: Manifest,
-    /// The end of the last write to the temporary file.
-    written: u64,
-    /// Beginning and end of its rename.
-    renamed: (u64, u64),
-    /// The end of the first sync of the directory that began afterwards.
-    durable: u64,
-}
-
 /// Everything that is not in the order that it must have, in words.
 fn wrong(entries: &[Entry], acknowledged: &[Acknowledged]) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -83,118 +74,6 @@ fn wrong(entries: &[Entry], acknowledged: &[Acknowledged]) -> Vec<String> {
     check_named_files(&history, &manifests, &mut wrong);
     check_removed(entries, &manifests, &mut wrong);
     wrong
-}
-
-/// What was done to each path, in order: moments of beginning and end.
-#[derive(Default)]
-struct History<'a> {
-    created: BTreeMap<&'a str, u64>,
-    changed: BTreeMap<&'a str, Vec<(u64, u64)>>,
-    synced: BTreeMap<&'a str, Vec<(u64, u64)>>,
-    directories_synced: BTreeMap<&'a str, Vec<(u64, u64)>>,
-}
-
-impl<'a> History<'a> {
-    fn of(entries: &'a [Entry]) -> Self {
-        let mut history = History::default();
-        for Entry { begun, ended, call } in entries {
-            let list = match call {
-                Call::Create(path) => {
-                    history.created.insert(path, *ended);
-                    continue;
-                }
-                Call::Write { path, .. } | Call::SetLength(path) => history.changed.entry(path),
-                Call::SyncData(path) => history.synced.entry(path),
-                Call::SyncDir(path) => history.directories_synced.entry(path),
-                Call::CreateDir(_) | Call::Rename { .. } | Call::Remove(_) => continue,
-            };
-            list.or_default().push((*begun, *ended));
-        }
-        history
-    }
-
-    /// Whether a sync of a file began after `after` and had ended before `before`.
-    fn synced(&self, path: &str, after: u64, before: u64) -> bool {
-        self.synced.get(path).is_some_and(|syncs| within(syncs, after, before))
-    }
-
-    /// The same of a directory.
-    fn directory_synced(&self, path: &str, after: u64, before: u64) -> bool {
-        self.directories_synced.get(path).is_some_and(|syncs| within(syncs, after, before))
-    }
-}
-
-fn within(moments: &[(u64, u64)], after: u64, before: u64) -> bool {
-    let later = &moments[moments.partition_point(|(begun, _)| *begun <= after)..];
-    later.iter().take_while(|(begun, _)| *begun < before).any(|(_, ended)| *ended < before)
-}
-
-fn manifests(entries: &[Entry], history: &History<'_>, wrong: &mut Vec<String>) -> Vec<Written> {
-    let mut found: Vec<Written> = Vec::new();
-    let (mut bytes, mut written) = (Vec::new(), 0);
-    for entry in entries {
-        match &entry.call {
-            Call::Create(path) if path == names::MANIFEST_TEMPORARY => bytes.clear(),
-            Call::Write { path, offset, bytes: part } if path == names::MANIFEST_TEMPORARY => {
-                assert_eq!(*offset, bytes.len() as u64, "a manifest is written from front to back");
-                bytes.extend_from_slice(part);
-                written = entry.ended;
-            }
-            Call::Rename { from, to } if from == names::MANIFEST_TEMPORARY && to == names::MANIFEST => {
-                let manifest = Manifest::decode(&bytes).unwrap();
-                let number = manifest.generation;
-                if !history.synced(names::MANIFEST_TEMPORARY, written, entry.begun) {
-                    wrong.push(format!("manifest {number} is renamed before it is synced"));
-                }
-                if found.last().is_some_and(|last| last.durable > entry.begun) {
-                    wrong
-                        .push(format!("manifest {number} is renamed before the name of the last is durable"));
-                }
-                let syncs = history.directories_synced.get("").map_or(&[][..], Vec::as_slice);
-                let synced = syncs.iter().find(|(begun, _)| *begun > entry.ended);
-                let durable = synced.map_or(u64::MAX, |(_, ended)| *ended);
-                found.push(Written { manifest, written, renamed: (entry.begun, entry.ended), durable });
-            }
-            _ => {}
-        }
-    }
-    if found.last().is_some_and(|last| last.durable == u64::MAX) {
-        wrong.push("the name of the last manifest is not durable".to_owned());
-    }
-    found
-}
-
-/// Frames that were written: the file, the last position, and the moments of the write.
-struct Frame<'a> {
-    path: &'a str,
-    last_position: u64,
-    begun: u64,
-    ended: u64,
-}
-
-fn frames<'a>(entries: &'a [Entry], manifests: &[Written]) -> Vec<Frame<'a>> {
-    let open = manifests.iter().flat_map(|written| &written.manifest.open);
-    let store_id = manifests[0].manifest.store_id;
-    let bindings: BTreeMap<_, _> =
-        open.map(|segment| (names::segment(segment.id), segment.binding(&store_id))).collect();
-    let mut frames = Vec::new();
-    for entry in entries {
-        let Call::Write { path, bytes, .. } = &entry.call else { continue };
-        let Some(binding) = bindings.get(path) else { continue };
-        let mut rest = &bytes[..];
-        if rest
-            .first_chunk::<SEGMENT_HEADER_BYTES>()
-            .is_some_and(|header| SegmentHeader::decode(header).is_ok())
-        {
-            rest = &rest[SEGMENT_HEADER_BYTES..];
-        }
-        while let Ok(header) = FrameHeader::decode(rest, *binding, 0) {
-            let last_position = header.last_position().get();
-            frames.push(Frame { path, last_position, begun: entry.begun, ended: entry.ended });
-            rest = &rest[header.length as usize..];
-        }
-    }
-    frames
 }
 
 fn check_acknowledged(
