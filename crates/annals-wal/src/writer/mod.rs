@@ -1,16 +1,12 @@
-//! Placing frames in the active segment: stamp, write, sync, roll over.
+//! Placing frames in the active segment: stamp, write, sync.
+
+mod rolling;
 
 use crate::active::{Active, WRITE_BACK_EVERY, WRITE_BACK_FROM};
-use crate::error::LogError;
-use crate::prepare::PreparedSegment;
 use crate::recovery::Recovered;
-use crate::segment::Segment;
 use crate::syncs::{Landing, SyncJob, Syncs};
 use crate::watermark::Watermark;
-use annals_format::{
-    Binding, FRAME_HEADER_BYTES, FrameBuilder, FrameStamp, OpenSegment, SEGMENT_HEADER_BYTES, SegmentHeader,
-    StoreId,
-};
+use annals_format::{FRAME_HEADER_BYTES, FrameBuilder, FrameStamp, StoreId};
 use annals_types::planted::{Bug, planted};
 use annals_types::{Position, Timestamp, Version};
 use std::io;
@@ -73,43 +69,6 @@ impl LogWriter {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.failed || self.syncs.have_failed()
-    }
-
-    /// The active segment and where its frames end.
-    #[must_use]
-    pub fn active(&self) -> Option<(&Arc<Segment>, u64)> {
-        self.active.as_ref().map(|active| (&active.segment, active.end))
-    }
-
-    /// Whether so much of the active segment is used that the next one should be laid out.
-    #[must_use]
-    pub fn is_half_full(&self) -> bool {
-        self.active.as_ref().is_some_and(|active| active.end > active.capacity / 2)
-    }
-
-    /// Gives back the space behind the last frame, when the log is closed. The next opening lays it out again.
-    ///
-    /// # Errors
-    /// What the system says; nothing of the log is lost then.
-    pub fn cut_unused(&mut self) -> io::Result<()> {
-        match &mut self.active {
-            Some(active) if active.header.is_none() => {
-                active.capacity = active.end;
-                active.output.file().set_len(active.end)?;
-                active.output.file().sync_data()
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether the active segment takes a frame of this length, behind those that are staged.
-    #[must_use]
-    pub fn has_room_for(&self, frame: &FrameBuilder) -> bool {
-        self.active.as_ref().is_some_and(|active| {
-            let last = self.next.plus(frame.record_count() as u64).previous();
-            active.staged_end + frame.bytes().len() as u64 <= active.capacity
-                && active.segment.has_room_for(last)
-        })
     }
 
     /// The recorded_at of the next frame: the clock's time, but never before the last one.
@@ -248,50 +207,6 @@ impl LogWriter {
             return Err(WriteFailed { source: io::Error::other("an earlier write or sync has failed") });
         }
         Ok(())
-    }
-
-    /// Begins the next segment with the next frame. What was written before is made durable first, so that a
-    /// segment's header proves all earlier segments. Returns the segment that is now full, and where its
-    /// frames end.
-    ///
-    /// # Errors
-    /// The sync failed, now or earlier: then the writer has failed for good.
-    pub fn roll(&mut self, prepared: PreparedSegment) -> Result<Option<(Arc<Segment>, u64)>, WriteFailed> {
-        if !planted(Bug::OldSegmentNotSyncedOnRoll) {
-            self.sync()?;
-        }
-        let OpenSegment { id, salt } = prepared.entry;
-        let header =
-            SegmentHeader { store_id: self.store_id, segment_id: id, first_position: self.next, salt };
-        let binding = Binding::new(&self.store_id, id, salt);
-        let segment = Arc::new(Segment::live(id, binding, self.next, prepared.mapping));
-        let active = Active::new(segment, prepared.output, prepared.capacity, SEGMENT_HEADER_BYTES as u64);
-        let full = self.active.replace(active.beginning_with(header.encode()));
-        Ok(full.map(|active| (active.segment, active.end)))
-    }
-
-    /// Writes an empty frame to a segment that was rolled over to, and makes it durable, so that the segment is begun although there is
-    /// nothing to append: its header goes out with the first frame.
-    ///
-    /// # Errors
-    /// The write or the sync failed, now or earlier: then the writer has failed for good.
-    pub fn begin_segment(&mut self) -> Result<(), WriteFailed> {
-        self.refuse_after_failure()?;
-        if self.active.as_ref().is_none_or(|active| active.header.is_none()) {
-            return Ok(());
-        }
-        let mut frame = FrameBuilder::new();
-        self.stage(&mut frame, self.last_recorded, |_| Version::ZERO);
-        self.commit(std::iter::once(frame.bytes()), true)
-    }
-
-    /// Grows a prepared segment if the frame needs more than a segment's usual size.
-    ///
-    /// # Errors
-    /// What the system says, in particular that the disk is full.
-    pub fn fit(prepared: &mut PreparedSegment, frame: &FrameBuilder) -> Result<(), LogError> {
-        let needed = SEGMENT_HEADER_BYTES as u64 + frame.bytes().len() as u64;
-        if needed <= prepared.capacity { Ok(()) } else { prepared.grow(needed) }
     }
 
     /// Writes, without a sync, an empty frame that tells what is durable, unless the last frame told it: then
