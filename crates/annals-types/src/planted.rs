@@ -329,6 +329,9 @@ bugs! {
     RepairTakesAnyState = "repair-takes-any-state",
     /// A repair takes the oldest edition of a segment. What was removed and erased comes back.
     RepairTakesOldestEdition = "repair-takes-oldest-edition",
+    /// An older edition of a segment, which is left where the newest one and the manifest are damaged, is taken as it is. What stands behind
+    /// removed versions contradicts it, and is given up.
+    RepairBelievesOlderEdition = "repair-believes-older-edition",
     /// What stands behind removed events gets the positions behind those before them. Every checkpoint points to other events.
     RepairClosesGaps = "repair-closes-gaps",
     /// The new store does not know what was removed, and the ledger is not told any more.

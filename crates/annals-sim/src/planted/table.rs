@@ -163,6 +163,7 @@ pub(super) fn suites(bug: Bug) -> Vec<Suite> {
 
         Bug::RepairTakesAnyState => store("repair::states::"),
         Bug::RepairTakesOldestEdition => DAMAGE_REMOVED,
+        Bug::RepairBelievesOlderEdition => store("repair::compacted::editions::"),
         Bug::RepairClosesGaps => DAMAGE_REMOVED,
         Bug::RepairForgetsRemoved => DAMAGE_REMOVED,
         Bug::RepairForgetsErasures => DAMAGE,

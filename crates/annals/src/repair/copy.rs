@@ -1,6 +1,7 @@
 //! The last walk over the original: everything goes into the new store, and into the report.
 
 use super::assign::Assignment;
+use super::beginnings::Beginnings;
 use super::known::{Known, Told};
 use super::log::{each, walk_log};
 use super::piece::Piece;
@@ -18,11 +19,12 @@ use std::sync::Arc;
 pub(super) fn copy(
     source: &Source,
     known: Known<'_>,
-    assignment: Assignment,
+    (assignment, beginnings): (Assignment, Beginnings),
     to: Destination<'_>,
     progress: &mut Progress<'_>,
 ) -> Result<RepairReport, OpenError> {
-    let mut copy = Copy { known, assignment, to, report: RepairReport::default(), last: Position::ZERO };
+    let (report, last) = (RepairReport::default(), Position::ZERO);
+    let mut copy = Copy { known, assignment, beginnings, to, report, last, left_over: 0 };
     walk_log(source, &mut |piece| match piece {
         Piece::Record { event, bytes } => copy.record(&event, bytes),
         Piece::BatchEnd => copy.to.end_batch(),
@@ -51,6 +53,12 @@ pub(super) fn copy(
     if let Some(position) = stand_in {
         copy.report.take_for_lost(position);
     }
+    if copy.left_over > 0 {
+        copy.report.notes.push(format!(
+            "{} events were not used: versions behind them were removed from their streams, so they are left over from before that",
+            copy.left_over
+        ));
+    }
     Ok(copy.report)
 }
 
@@ -58,16 +66,24 @@ pub(super) fn copy(
 struct Copy<'d, 't> {
     known: Known<'d>,
     assignment: Assignment,
+    beginnings: Beginnings,
     to: Destination<'t>,
     report: RepairReport,
     /// The last position of the log so far.
     last: Position,
+    /// Events that were found and had been removed.
+    left_over: u64,
 }
 
 impl Copy<'_, '_> {
     fn record(&mut self, event: &EventRef<'_>, bytes: &[u8]) -> Result<(), OpenError> {
         let closed = planted(Bug::RepairClosesGaps).then(|| self.last.next());
         let event = &EventRef { position: closed.unwrap_or(event.position), ..*event };
+        if self.beginnings.has_removed(event.stream, event.version) {
+            self.left_over += 1;
+            self.removed(event.position, event.position);
+            return Ok(());
+        }
         self.last = event.position;
         if !self.to.fits(event) {
             let what = format!(
@@ -99,6 +115,8 @@ impl Copy<'_, '_> {
         cause: &Cause,
     ) -> Result<(), OpenError> {
         self.last = position;
+        // A run may be older than what was removed.
+        let given = given.filter(|(stream, version)| !self.beginnings.has_removed(stream, *version));
         let (stream, version) =
             given.as_ref().map_or(("", Version::ZERO), |(stream, version)| (stream, *version));
         let taken = self.to.lose(position, stream, version)?;

@@ -1,6 +1,7 @@
 //! What is lost, and of which streams: the walks over the original before it is copied.
 
 use super::assign::{Assignment, Tracker};
+use super::beginnings::Beginnings;
 use super::known::{Known, Told};
 use super::log::{each, walk_log};
 use super::piece::Piece;
@@ -76,10 +77,19 @@ fn find_losses(
     Ok(seen)
 }
 
-/// Finds out which streams lost events belonged to: everything behind the first loss, then what was before it.
-pub(super) fn find_streams(source: &Source, known: &mut Known<'_>) -> Result<Assignment, OpenError> {
-    let Some(first_lost) = known.first_lost() else { return Ok(Assignment::default()) };
-    let mut tracker = Tracker::new(source.compacted);
+/// Finds out which streams lost events belonged to: everything behind the first loss, then what was before it. Where editions of
+/// different compactions may have met, all of the log is looked at.
+pub(super) fn find_streams(
+    source: &Source,
+    known: &mut Known<'_>,
+) -> Result<(Assignment, Beginnings), OpenError> {
+    let mixed = source.may_mix_editions();
+    let first_lost = match known.first_lost() {
+        _ if mixed => Position::ZERO,
+        Some(first_lost) => first_lost,
+        None => return Ok(Default::default()),
+    };
+    let mut tracker = Tracker::new(source.compacted, mixed);
     walk_log(source, &mut |piece| {
         match piece {
             Piece::Record { event, .. } | Piece::Unreadable { event, .. }
@@ -88,24 +98,41 @@ pub(super) fn find_streams(source: &Source, known: &mut Known<'_>) -> Result<Ass
                 tracker.behind(event.stream, event.version, event.position);
             }
             Piece::Lost { first, last, .. } => each(first, last, |position| {
-                if let Some((stream, version)) = known.stream_at(position) {
-                    tracker.behind(&stream, version, position);
+                match known.stream_at(position) {
+                    Some((stream, version)) => tracker.behind(&stream, version, position),
+                    None => tracker.free(position, position),
                 }
                 Ok(())
             })?,
-            Piece::Unsure { first, last, .. } => {
-                let mut from = first;
-                while let Some(position) = known.next_told(from).filter(|position| *position <= last) {
-                    if let Told::There(stream, version) = known.told(position) {
-                        tracker.behind(&stream, version, position);
-                    }
-                    from = position.next();
-                }
-            }
+            Piece::Removed { first, last } if first > first_lost => tracker.removed(first, last),
+            Piece::Unsure { first, last, .. } => track_unsure((first, last), known, &mut tracker),
             _ => {}
         }
         Ok(())
     })?;
+    if first_lost > Position::FIRST {
+        track_before(source, first_lost, &mut tracker)?;
+    }
+    Ok(tracker.finish())
+}
+
+/// Positions of which only the index may tell what was at them.
+fn track_unsure((first, last): (Position, Position), known: &mut Known<'_>, tracker: &mut Tracker) {
+    let mut from = first;
+    while let Some(position) = known.next_told(from).filter(|position| *position <= last) {
+        tracker.free(from, position.previous());
+        match known.told(position) {
+            Told::There(stream, version) => tracker.behind(&stream, version, position),
+            Told::Removed => tracker.removed(position, position),
+            Told::Nothing => tracker.free(position, position),
+        }
+        from = position.next();
+    }
+    tracker.free(from, last);
+}
+
+/// What was before the first loss.
+fn track_before(source: &Source, first_lost: Position, tracker: &mut Tracker) -> Result<(), OpenError> {
     walk_log(source, &mut |piece| {
         if let Piece::Record { event, .. } | Piece::Unreadable { event, .. } = piece
             && event.position < first_lost
@@ -113,6 +140,5 @@ pub(super) fn find_streams(source: &Source, known: &mut Known<'_>) -> Result<Ass
             tracker.before(event.stream, event.version, event.position);
         }
         Ok(())
-    })?;
-    Ok(tracker.finish())
+    })
 }

@@ -5,6 +5,7 @@
 //! to find what is lost, then to be copied; in between, if anything is lost, to find out which streams it belonged to.
 
 mod assign;
+mod beginnings;
 mod copy;
 mod editions;
 mod evidence;
@@ -140,11 +141,11 @@ fn run(
         (known, seen) = look(disk, &source, &mut progress)?;
     }
     progress.set(source.bytes);
-    let assignment = find_streams(&source, &mut known)?;
+    let streams = find_streams(&source, &mut known)?;
 
     let to = destination()?;
     let inherited = inherit(&source, &seen, to.clock.now());
-    let copied = copy(&source, known, assignment, Destination::begin(&to, inherited)?, &mut progress);
+    let copied = copy(&source, known, streams, Destination::begin(&to, inherited)?, &mut progress);
     let mut report = copied?;
     progress.set(2 * source.bytes);
     let taken = take_states(from, &to, &source.store_id, &mut report, &mut progress);

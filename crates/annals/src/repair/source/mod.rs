@@ -45,14 +45,14 @@ impl Source {
         let mut notes = Vec::new();
         refuse_unfinished(disk, path)?;
         let (mut manifest, trouble) = manifest_of(disk, &mut notes)?;
-        let mut files = choose(disk, manifest.as_ref(), &mut notes)?;
+        let mut files = choose(disk, manifest.as_ref(), false, &mut notes)?;
         if manifest.as_ref().is_some_and(|manifest| is_of_another_store(manifest, &files)) {
             notes.push(
                 "the MANIFEST is that of another store; the segments were taken by their own headers".into(),
             );
             manifest = None;
             // It did not have a say in which editions are the right ones either.
-            files = choose(disk, None, &mut Vec::new())?;
+            files = choose(disk, None, false, &mut Vec::new())?;
         }
         let store_id = match &manifest {
             Some(manifest) => manifest.store_id,
@@ -69,6 +69,8 @@ impl Source {
             manifest.as_ref().is_some_and(|manifest| editions::is_outdated(manifest, store_id, &files));
         if outdated {
             notes.push("the MANIFEST is older than files that compaction has written".into());
+            files = choose(disk, manifest.as_ref(), true, &mut Vec::new())?;
+            put_right(store_id, manifest.as_ref(), &mut files, &mut Vec::new());
         }
         let mut segments = named(manifest.as_ref(), outdated, &mut files);
         segments.extend(unnamed(store_id, manifest.as_ref(), files, &mut notes));
@@ -82,6 +84,12 @@ impl Source {
         let mut source = Source { store_id, manifest, compacted, current, segments, evidence, bytes, notes };
         source.evidence = source.weigh(disk, reach)?;
         Ok(source)
+    }
+
+    /// Whether editions of different compactions may have met: a crash leaves files that were replaced beside those that replaced them,
+    /// and no manifest tells which ones count.
+    pub(super) fn may_mix_editions(&self) -> bool {
+        self.compacted && !self.current
     }
 
     /// What is proven to have been durable: by the manifest, by segments that were begun behind it, by runs, and by

@@ -1,6 +1,7 @@
 //! Stores from which events were removed: what is whole stays, what was removed stays removed, and what nothing tells is said.
 
 mod damage;
+mod editions;
 mod whole;
 
 use super::{Image, check_appends, env_of, try_repair};
