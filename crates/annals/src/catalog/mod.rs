@@ -198,6 +198,18 @@ impl Catalog {
         }
     }
 
+    /// Makes sure that the manifest on disk does not name an edition of a segment that this one does not: a change that failed may have
+    /// happened there. Then its file can be removed.
+    pub(crate) fn disown(&mut self, durable: Position, id: u64, edition: u64) -> Result<(), LogError> {
+        let names = |manifest: &Manifest| {
+            manifest.sealed.iter().any(|entry| entry.id == id && entry.edition() == edition)
+        };
+        match read_manifest(&*self.env.disk) {
+            Ok(Some(manifest)) if !names(&manifest) => Ok(()),
+            _ => self.change(durable, |_| ()),
+        }
+    }
+
     /// Records that there may be rules of retention in the log from now on.
     pub(crate) fn note_rules(&mut self, durable: Position) -> Result<(), LogError> {
         if self.manifest.has_rules || planted(Bug::RulesNotNoted) {

@@ -15,6 +15,7 @@ use annals_compaction::{Action, Plan};
 use annals_format::{ErasedRange, REASONS, RunEntry, SealedSegment, names};
 use annals_index::MemoryIndex;
 use annals_types::{EventRef, Position, Timestamp};
+use annals_vfs::Access;
 use annals_wal::{Choice, LogError, Rewrite, RewriteTarget, Segment};
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -208,13 +209,7 @@ fn write_group(
         compression: run.compression,
     };
     let disk = &*core.env.disk;
-    // What an attempt that failed may have left. No manifest has ever named it.
-    let left = disk.remove(&names::edition(target.id, target.edition));
-    if let Err(source) = left
-        && source.kind() != io::ErrorKind::NotFound
-    {
-        return Err(LogError::Io { what: "remove what is left over".into(), source }.into());
-    }
+    remove_left_over(core, target.id, target.edition)?;
     let mut rewrite = Rewrite::begin(disk, target, sources.to_vec())?;
     let mut choose = |event: &EventRef<'_>| match fates.of(event) {
         Ok(fate) => Ok(gone.note(event.position, fate)),
@@ -245,6 +240,18 @@ fn write_group(
     let finished = rewrite.finish()?;
     run.end_step(&begun, 0, 0);
     Ok(Some(finished))
+}
+
+/// Removes what an attempt that failed may have left.
+fn remove_left_over(core: &Core, id: u64, edition: u64) -> Result<(), LogError> {
+    let (disk, name) = (&*core.env.disk, names::edition(id, edition));
+    let failed = |source| LogError::Io { what: "remove what is left over".into(), source };
+    match disk.open(&name, Access::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => drop(found.map_err(failed)?),
+    }
+    core.catalog.lock().disown(core.watermark.durable(), id, edition)?;
+    disk.remove(&name).map_err(failed)
 }
 
 impl Gone {

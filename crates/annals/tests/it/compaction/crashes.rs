@@ -4,7 +4,7 @@ use super::worker::{eagerly, until};
 use super::{compact, fill, keep, seen};
 use crate::common::{World, verified};
 use crate::faults::{after_loss, with_each_call_failing, with_little_room, with_power_lost_at_each_call};
-use annals::vfs::{Fault, FaultyDisk, MemoryDisk, Survival, When};
+use annals::vfs::{Call, Fault, FaultyDisk, MemoryDisk, Survival, When};
 use annals::{CompactError, CompactionReport, Event, Expected, NewEvent, Store};
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -56,6 +56,30 @@ fn when_any_call_fails_everything_is_as_before_and_it_can_be_done_again() {
 fn after_a_loss_of_power_at_any_call_the_store_is_the_old_one_or_the_new_one() {
     let (disk, before) = prepared(23);
     with_power_lost_at_each_call(&disk, 24, 4, run, |left, context| check(left, &before, context));
+}
+
+/// A manifest whose name could not be made durable is on the disk all the same, and names what was written. It was removed for the next
+/// attempt: whoever crashed then was left with a manifest that names a file which is not there, or is another one.
+#[test]
+fn what_a_manifest_on_the_disk_may_name_is_not_removed_for_the_next_attempt() {
+    let (disk, before) = prepared(32);
+    let mut named = 0;
+    for sync in 1..8 {
+        for nth in 1..60 {
+            let memory = disk.crash(Survival::All);
+            let faulty = FaultyDisk::new(Arc::new(memory.clone()));
+            let store =
+                World::on(memory.clone(), 33).options_over(Arc::new(faulty.clone())).open("memory").unwrap();
+            faulty.arm(When::nth(Call::SyncDir, sync), Fault::Error(ErrorKind::Other));
+            let failed = run(&store).is_err();
+            faulty.arm(When::nth_of_all(nth).from_then_on(), Fault::Error(ErrorKind::Other));
+            named += u32::from(failed && run(&store).is_err());
+            let left = memory.crash(Survival::All);
+            drop(store);
+            check(left, &before, &format!("sync {sync} of a directory, then call {nth}"));
+        }
+    }
+    assert!(named > 100, "{named}");
 }
 
 /// The same while it works by itself, beside somebody who appends.
