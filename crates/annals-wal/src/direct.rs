@@ -40,7 +40,6 @@ pub(crate) struct DirectWrites {
     file: Arc<dyn DirectFile>,
     /// The memory, as readers see it.
     mapping: Mapping,
-    capacity: u64,
     /// Where the frames end that are in memory. Nothing before it changes any more.
     end: AtomicU64,
     state: Mutex<Written>,
@@ -50,6 +49,8 @@ pub(crate) struct DirectWrites {
 struct Written {
     /// Up to where the frames are durable.
     end: u64,
+    /// Where the space ends that was laid out.
+    capacity: u64,
     /// Up to where blocks have been written, frames or zeros.
     blocks_end: u64,
     /// Whether a write has failed. Nothing is written any more then: the writer refuses everything, and what is known of
@@ -87,12 +88,13 @@ impl Direct {
         let end = memory.end();
         let written = Written {
             end,
+            capacity,
             blocks_end: end.next_multiple_of(BLOCK),
             failed: false,
             tail: Box::new(Aligned([0; DIRECT_BLOCK_BYTES])),
         };
         let (mapping, end) = (memory.map()?, AtomicU64::new(end));
-        let writes = DirectWrites { file, mapping, capacity, end, state: Mutex::new(written) };
+        let writes = DirectWrites { file, mapping, end, state: Mutex::new(written) };
         Ok(Direct { memory, writes: Arc::new(writes) })
     }
 
@@ -100,7 +102,7 @@ impl Direct {
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn grow(&mut self, capacity: u64) -> io::Result<Mapping> {
+    pub(crate) fn resize(&mut self, capacity: u64) -> io::Result<Mapping> {
         *self = Direct::over(Memory::new(capacity)?, Arc::clone(&self.writes.file), capacity)?;
         self.map()
     }
@@ -166,6 +168,18 @@ impl DirectWrites {
         result
     }
 
+    /// Cuts the file behind the first `capacity` bytes, when no write is under way. `reader` is the same file.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn shrink(&self, reader: &dyn File, capacity: u64) -> io::Result<()> {
+        let mut written = self.state.lock();
+        reader.set_len(capacity)?;
+        written.capacity = capacity;
+        written.blocks_end = written.blocks_end.min(capacity);
+        Ok(())
+    }
+
     fn write_up_to(&self, written: &mut Written, end: u64) -> io::Result<()> {
         let start = written.end - written.end % BLOCK;
         let tail_start = end - end % BLOCK;
@@ -183,7 +197,7 @@ impl DirectWrites {
             blocks_end += BLOCK;
         }
         if blocks_end > written.blocks_end && end - written.end < SMALL {
-            let zeros_end = zeros_end(blocks_end, self.capacity);
+            let zeros_end = zeros_end(blocks_end, written.capacity);
             push_zeros(&mut parts, zeros_end - blocks_end);
             blocks_end = zeros_end;
         }

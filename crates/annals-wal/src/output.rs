@@ -4,7 +4,7 @@ use crate::direct::{Direct, DirectWrites};
 use crate::error::LogError;
 use crate::syncs::Handles;
 use crate::zeros::{SMALL, push_zeros, zeros_end};
-use annals_vfs::{Disk, File, Mapping, write_all_at};
+use annals_vfs::{DIRECT_BLOCK_BYTES, Disk, File, Mapping, write_all_at};
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::sync::Arc;
@@ -40,12 +40,6 @@ impl Cached {
         self.touched = self.touched.max(end);
         Ok(())
     }
-
-    /// The whole segment, for reading.
-    pub(crate) fn grow(&mut self, capacity: u64) -> io::Result<Mapping> {
-        self.capacity = capacity;
-        self.handles.first().map(capacity)
-    }
 }
 
 impl Output {
@@ -55,6 +49,35 @@ impl Output {
             Output::Cached(cached) => cached.handles.first(),
             Output::Direct { file, .. } => &**file,
         }
+    }
+
+    /// Another size for a segment that nothing was written to, whose file has it already; and all of it, for reading.
+    pub(crate) fn resize(&mut self, capacity: u64) -> io::Result<Mapping> {
+        match self {
+            Output::Cached(cached) => {
+                cached.capacity = capacity;
+                cached.handles.first().map(capacity)
+            }
+            Output::Direct { direct, .. } => direct.resize(capacity),
+        }
+    }
+
+    /// Gives back the space behind the first `end` bytes, in which all lies that was written, and tells where it ends now: what is written in
+    /// blocks keeps all of the last one. Readers have the mapping that they had.
+    pub(crate) fn shrink(&mut self, end: u64, capacity: u64) -> io::Result<u64> {
+        let block = if matches!(self, Output::Direct { .. }) { DIRECT_BLOCK_BYTES as u64 } else { 1 };
+        let kept = end.next_multiple_of(block);
+        if kept >= capacity {
+            return Ok(capacity);
+        }
+        match self {
+            Output::Cached(cached) => {
+                cached.handles.first().set_len(kept)?;
+                cached.capacity = kept;
+            }
+            Output::Direct { direct, file } => direct.writes().shrink(&**file, kept)?,
+        }
+        Ok(kept)
     }
 
     /// Writes parts, one after the other, from `start` on, where what was written before ends; `synced` says whether they are

@@ -79,6 +79,7 @@ mod recovery;
 mod repair;
 mod replay;
 mod retention;
+mod room;
 mod run_file;
 mod schema;
 mod sealing;

@@ -11,7 +11,7 @@ use annals_types::Position;
 use annals_vfs::sync::Deadline;
 use annals_vfs::sync::atomic::{Ordering, fence};
 use annals_vfs::sync::channel::{Receiver, RecvTimeoutError};
-use annals_wal::{CommitQueue, LogError};
+use annals_wal::{CommitQueue, LogError, Room};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -201,7 +201,10 @@ impl Core {
         let mut catalog = self.catalog.lock();
         // An append may have had to do it itself meanwhile.
         if self.needs_prepared() {
-            let prepared = catalog.prepare(self.watermark.durable())?;
+            let prepared = catalog.prepare(
+                self.watermark.durable(),
+                Room { least: self.segment_bytes, ..self.room_of_segment() },
+            )?;
             self.add_prepared(prepared);
         }
         Ok(())

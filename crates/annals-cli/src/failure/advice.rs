@@ -72,7 +72,7 @@ fn on_opening(error: &OpenError) -> Option<&'static str> {
         OpenError::NotAStore { .. } => Some("name the store with --store or ANNALS_STORE"),
         OpenError::Locked { .. } => Some("commands that only read work meanwhile"),
         OpenError::Io { source, .. } if source.kind() == ErrorKind::StorageFull => Some(
-            "make room on the disk: to open a store for writing takes up to a segment; commands that only read work meanwhile",
+            "make room on the disk: to open a store for writing takes a few kilobytes; commands that only read work meanwhile",
         ),
         _ if error.is_corruption() => {
             Some("`annals verify` tells more, `annals repair` copies what is sound")

@@ -4,7 +4,7 @@ use annals_format::{FrameBuilder, OpenSegment, StoreId, names};
 use annals_models::{ScheduledDisk, explore};
 use annals_types::{NewEvent, Position, Timestamp, Version};
 use annals_vfs::MemoryDisk;
-use annals_wal::{LogWriter, Mode, RecoveryInput, Segment, Watermark, prepare_segment, recover};
+use annals_wal::{LogWriter, Mode, RecoveryInput, Room, Segment, Watermark, prepare_segment, recover};
 use shuttle::thread;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn log() -> (LogWriter, Arc<Segment>, Arc<Watermark>) {
     let disk = ScheduledDisk::over(MemoryDisk::new());
     disk.create_dir(names::LOG_DIR).unwrap();
     let open = [OpenSegment { id: 1, salt: 7 }];
-    prepare_segment(&*disk, open[0], SEGMENT_BYTES, false).unwrap();
+    prepare_segment(&*disk, open[0], Room::whole(SEGMENT_BYTES), false).unwrap();
     let input = RecoveryInput {
         store_id: &STORE_ID,
         open: &open,
@@ -25,6 +25,7 @@ fn log() -> (LogWriter, Arc<Segment>, Arc<Watermark>) {
         durable: Position::ZERO,
         last_recorded: Timestamp::MIN,
         segment_bytes: SEGMENT_BYTES,
+        room_left: 0,
         clean: None,
         cut: None,
         direct: false,

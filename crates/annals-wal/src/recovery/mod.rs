@@ -92,6 +92,8 @@ pub struct RecoveryInput<'a> {
     pub last_recorded: Timestamp,
     /// At which size a segment is full.
     pub segment_bytes: u64,
+    /// What the disk is left with when space is laid out.
+    pub room_left: u64,
     /// Where the log ended when it was last closed in good order, if nobody has opened it for writing since.
     pub clean: Option<CleanMark>,
     /// Where the log ends whatever lies behind, if somebody else knows that: in a backup there may be frames of one that was
@@ -120,6 +122,23 @@ pub struct Recovered {
     pub last_recorded: Timestamp,
     /// What was found, segment by segment.
     pub findings: Vec<Finding>,
+}
+
+impl Recovered {
+    /// Gives back the space that was laid out, for what needs it more: what is appended first lays out what there is room for by then.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn give_back(&mut self) -> Result<(), LogError> {
+        for prepared in &mut self.prepared {
+            let _ = prepared.give_back()?;
+        }
+        if let (Some((output, capacity)), Some(end)) = (&mut self.active, self.frames_ends.last()) {
+            let shrunk = output.shrink(*end, *capacity);
+            *capacity = shrunk.map_err(LogError::io("cut the last segment"))?;
+        }
+        Ok(())
+    }
 }
 
 /// What gets the events of sound frames, in order, some at a time, before anything is changed. An error of its own ends

@@ -6,6 +6,7 @@ use super::{Mode, Recovered, RecoveryInput};
 use crate::error::LogError;
 use crate::output::open_output;
 use crate::prepare::PreparedSegment;
+use crate::room::{Room, lay_out};
 use crate::segment::Segment;
 use annals_format::{SEGMENT_HEADER_BYTES, TimeRange};
 use annals_types::planted::{Bug, planted};
@@ -32,8 +33,8 @@ impl Repairs<'_> {
         state: &mut Recovered,
     ) -> Result<(), LogError> {
         if let Some((file, walk)) = self.tail {
-            let capacity = if mode == Mode::Repair { input.segment_bytes.max(walk.end) } else { walk.end };
-            make_tail_durable(file, &walk, capacity)?;
+            let wanted = if mode == Mode::Repair { input.segment_bytes.max(walk.end) } else { walk.end };
+            let capacity = make_tail_durable(file, &walk, (wanted, input.room_left))?;
             state.durable = state.next.previous();
             let mapping = if mode == Mode::Repair {
                 // What readers see from now on has everything up to here, and what will be written.
@@ -56,13 +57,14 @@ impl Repairs<'_> {
             return Ok(());
         }
         for (file, blank) in self.unused {
-            let length = file.file.length().map_err(file.failed("look at"))?;
-            if !blank || length < input.segment_bytes {
+            let mut capacity = file.file.length().map_err(file.failed("look at"))?;
+            if !blank || capacity < input.segment_bytes {
                 file.file.set_len(0).map_err(file.failed("wipe"))?;
-                file.file.preallocate(input.segment_bytes).map_err(file.failed("lay out"))?;
+                // On a full disk it is laid out when it is taken, as far as there is room by then.
+                let room = Room { usual: input.segment_bytes, least: 0, left: input.room_left };
+                capacity = lay_out(&*file.file, 0, room).map_err(file.failed("lay out"))?;
                 file.file.sync_data().map_err(file.failed("sync"))?;
             }
-            let capacity = file.file.length().map_err(file.failed("look at"))?;
             let own = Arc::clone(&file.file);
             state.prepared.push(PreparedSegment::new(disk, file.entry, own, capacity, input.direct)?);
         }
@@ -71,16 +73,24 @@ impl Repairs<'_> {
 }
 
 /// Cuts what is behind the last frame, writes again the frames that nothing proves to be on the disk (after
-/// a failed sync the page cache shows bytes that the disk may not have), and syncs.
-pub(super) fn make_tail_durable(file: &OpenFile, walk: &Walk, capacity: u64) -> Result<(), LogError> {
-    let length = file.file.length().map_err(file.failed("look at"))?;
+/// a failed sync the page cache shows bytes that the disk may not have), and syncs. Lays out space up to `wanted`, or less on a full disk,
+/// which is left with so much: gives where it ends.
+pub(super) fn make_tail_durable(
+    file: &OpenFile,
+    walk: &Walk,
+    (wanted, left): (u64, u64),
+) -> Result<u64, LogError> {
+    let mut length = file.file.length().map_err(file.failed("look at"))?;
     let mut changed = false;
     if walk.rubbish && !planted(Bug::TornTailNotCut) {
         file.file.set_len(walk.end).map_err(file.failed("cut"))?;
+        length = walk.end;
         changed = true;
     }
-    if changed || length < capacity {
-        file.file.preallocate(capacity).map_err(file.failed("lay out"))?;
+    let mut capacity = wanted;
+    if length < wanted {
+        let room = Room { usual: wanted, least: 0, left };
+        capacity = lay_out(&*file.file, length, room).map_err(file.failed("lay out"))?;
         changed = true;
     }
     if let Some(from) = walk.unproven_from.filter(|_| !planted(Bug::TailNotWrittenAgain)) {
@@ -104,7 +114,7 @@ pub(super) fn make_tail_durable(file: &OpenFile, walk: &Walk, capacity: u64) -> 
     if changed && !planted(Bug::RecoveredTailNotSynced) {
         file.file.sync_data().map_err(file.failed("sync"))?;
     }
-    Ok(())
+    Ok(capacity)
 }
 
 pub(super) fn copy_offsets(from: &Segment, to: &Segment, end: Position) {

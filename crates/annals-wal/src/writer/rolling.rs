@@ -4,6 +4,7 @@ use super::{LogWriter, WriteFailed};
 use crate::active::Active;
 use crate::error::LogError;
 use crate::prepare::PreparedSegment;
+use crate::room::{Room, is_full, needed_for};
 use crate::segment::Segment;
 use annals_format::{Binding, FrameBuilder, OpenSegment, SEGMENT_HEADER_BYTES, SegmentHeader};
 use annals_types::Version;
@@ -37,6 +38,18 @@ impl LogWriter {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Gives back the space of the active segment but for the next `kept` bytes, for others who need it more. It ends earlier then. Says
+    /// whether there was anything to be given back.
+    ///
+    /// # Errors
+    /// What the system says; nothing of the log is lost then.
+    pub fn give_back(&mut self, kept: u64) -> io::Result<bool> {
+        let Some(active) = self.active.as_mut() else { return Ok(false) };
+        let before = active.capacity;
+        active.capacity = active.output.shrink(active.staged_end + kept, before)?;
+        Ok(active.capacity < before)
     }
 
     /// Whether the active segment takes a frame of this length, behind those that are staged.
@@ -84,12 +97,24 @@ impl LogWriter {
         self.commit(std::iter::once(frame.bytes()), true)
     }
 
-    /// Grows a prepared segment if the frame needs more than a segment's usual size.
+    /// Grows a prepared segment if the frame needs more than a segment's usual size, or if it was not laid out to that.
     ///
     /// # Errors
     /// What the system says, in particular that the disk is full.
-    pub fn fit(prepared: &mut PreparedSegment, frame: &FrameBuilder) -> Result<(), LogError> {
-        let needed = SEGMENT_HEADER_BYTES as u64 + frame.bytes().len() as u64;
-        if needed <= prepared.capacity { Ok(()) } else { prepared.grow(needed) }
+    pub fn fit(prepared: &mut PreparedSegment, frame: &FrameBuilder, room: Room) -> Result<(), LogError> {
+        let bytes = frame.bytes().len();
+        let room = room.for_frame(bytes);
+        if room.usual <= prepared.capacity {
+            return Ok(());
+        }
+        match prepared.grow(room) {
+            // What it has is enough for this frame.
+            Err(LogError::Io { source, .. })
+                if is_full(&source) && needed_for(bytes) <= prepared.capacity =>
+            {
+                Ok(())
+            }
+            grown => grown,
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::log::{
 use annals_format::{SEGMENT_HEADER_BYTES, names};
 use annals_types::Position;
 use annals_vfs::{Call, Disk, Fate, Fault, FaultyDisk, MemoryDisk, Survival, Unsynced, When};
-use annals_wal::{LogError, Mode, RecoveryInput, prepare_segment};
+use annals_wal::{LogError, Mode, RecoveryInput, Room, prepare_segment};
 use proptest::prelude::*;
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -261,14 +261,14 @@ fn a_segment_is_laid_out_durably_name_and_all_or_not_at_all() {
     let disk = MemoryDisk::new();
     disk.create_dir(names::LOG_DIR).unwrap();
     disk.sync_dir("").unwrap();
-    prepare_segment(&disk, entry(1), SEGMENT_BYTES, false).unwrap();
+    prepare_segment(&disk, entry(1), Room::whole(SEGMENT_BYTES), false).unwrap();
     let image = disk.crash(Survival::Synced).image();
     assert_eq!(image[&names::segment(1)], vec![0; usize::try_from(SEGMENT_BYTES).unwrap()]);
 
     for call in [Call::Create, Call::Preallocate, Call::SyncData, Call::SyncDir] {
         let faulty = FaultyDisk::new(Arc::new(copy(&disk)));
         faulty.arm(When::nth(call, 1), Fault::Error(ErrorKind::StorageFull));
-        match prepare_segment(&faulty, entry(2), SEGMENT_BYTES, false) {
+        match prepare_segment(&faulty, entry(2), Room::whole(SEGMENT_BYTES), false) {
             Err(LogError::Io { what, source }) => {
                 assert!(what.contains(&names::segment(2)), "{what}");
                 assert_eq!(source.kind(), ErrorKind::StorageFull);

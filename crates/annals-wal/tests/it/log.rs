@@ -6,7 +6,7 @@ use annals_format::{
 use annals_types::{EventRef, NewEvent, Position, Timestamp, Version};
 use annals_vfs::{Disk, MemoryDisk};
 use annals_wal::{
-    LogError, LogWriter, Mode, PreparedSegment, Recovered, RecoveryInput, Segment, Step, Watermark,
+    LogError, LogWriter, Mode, PreparedSegment, Recovered, RecoveryInput, Room, Segment, Step, Watermark,
     WriteFailed, prepare_segment, recover, scan_mapped,
 };
 use std::collections::VecDeque;
@@ -41,6 +41,7 @@ pub(crate) fn input(open: &[OpenSegment]) -> RecoveryInput<'_> {
         durable: Position::ZERO,
         last_recorded: Timestamp::MIN,
         segment_bytes: SEGMENT_BYTES,
+        room_left: 0,
         clean: None,
         cut: None,
         direct: false,
@@ -94,7 +95,7 @@ impl Log {
         disk.create_dir(names::LOG_DIR).unwrap();
         disk.sync_dir("").unwrap();
         for id in 1..=segments {
-            prepare_segment(&*disk, entry(id), SEGMENT_BYTES, false).unwrap();
+            prepare_segment(&*disk, entry(id), Room::whole(SEGMENT_BYTES), false).unwrap();
         }
         Log::open(disk, (1..=segments).map(entry).collect())
     }
@@ -138,7 +139,7 @@ impl Log {
 
     fn roll_for(&mut self, frame: &FrameBuilder) -> Result<(), WriteFailed> {
         let mut prepared = self.prepared.pop_front().unwrap();
-        LogWriter::fit(&mut prepared, frame).unwrap();
+        LogWriter::fit(&mut prepared, frame, Room::whole(SEGMENT_BYTES)).unwrap();
         let full = self.writer.roll(prepared)?;
         self.acknowledged = self.next() - 1;
         self.full.extend(full);

@@ -1,10 +1,10 @@
 //! Positions as of a time, in live and sealed segments.
 
-use crate::log::{Log, Whole, copy, segment_bytes, with_segment};
+use crate::log::{Log, SEGMENT_BYTES, Whole, copy, segment_bytes, with_segment};
 use annals_format::{Footer, SealedSegment, TIME_STRIDE, names};
 use annals_types::{Position, Timestamp};
 use annals_vfs::MemoryDisk;
-use annals_wal::{Segment, seal_segment};
+use annals_wal::{LogWriter, Room, Segment, seal_segment};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ fn long_log() -> (MemoryDisk, Log, Arc<Segment>, SealedSegment) {
     let mut log = Log::new(Arc::new(disk.clone()), 3);
     let big = 80 << 10;
     let mut prepared = log.prepared.pop_front().unwrap();
-    annals_wal::LogWriter::fit(&mut prepared, &crate::log::batch(1, 1, big)).unwrap();
+    LogWriter::fit(&mut prepared, &crate::log::batch(1, 1, big), Room::whole(SEGMENT_BYTES)).unwrap();
     log.writer.roll(prepared).unwrap();
     let mut events = 1;
     while log.next() < 4 * TIME_STRIDE as u64 {

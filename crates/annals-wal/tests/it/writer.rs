@@ -3,7 +3,7 @@
 use crate::log::{Log, SEGMENT_BYTES, batch, frames, input, recover_on, segment_bytes};
 use annals_types::{Position, Timestamp, Version};
 use annals_vfs::{Call, Fault, FaultyDisk, MemoryDisk, Survival, When};
-use annals_wal::{LogWriter, Mode, recover};
+use annals_wal::{LogWriter, Mode, Room, recover};
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ fn a_batch_that_the_disk_has_no_room_for_changes_nothing() {
     log.append(3, 40, true).unwrap();
     disk.set_capacity(Some(3 * SEGMENT_BYTES));
     let frame = batch(log.next(), 1, 100_000);
-    let error = LogWriter::fit(&mut log.prepared[0], &frame).unwrap_err();
+    let error = LogWriter::fit(&mut log.prepared[0], &frame, Room::whole(SEGMENT_BYTES)).unwrap_err();
     assert!(error.to_string().contains("log/000000000002.seg"), "{error}");
     assert!(!log.writer.has_failed());
     log.append(3, 40, true).unwrap();
@@ -291,6 +291,27 @@ fn a_log_that_was_only_looked_at_cannot_be_written() {
         assert!(writer.active().is_none() && !writer.has_room_for(&batch(2, 1, 1)));
         assert_eq!(writer.next_position(), Position::new(2));
     }
+}
+
+#[test]
+fn a_segment_whose_space_was_given_back_ends_earlier_and_the_next_one_is_laid_out_when_it_is_taken() {
+    let (disk, mut log) = new_log(2);
+    log.append(3, 40, true).unwrap();
+    let (_, end) = log.writer.active().unwrap();
+    assert!(log.prepared[0].give_back().unwrap() && !log.prepared[0].give_back().unwrap());
+    assert!(log.writer.give_back(1000).unwrap() && !log.writer.give_back(1000).unwrap());
+    assert_eq!((segment_bytes(&disk, 1).len() as u64, segment_bytes(&disk, 2).len()), (end + 1000, 0));
+    disk.set_capacity(Some(end + 1000 + SEGMENT_BYTES));
+    let mut appended = 3;
+    while log.writer.active().unwrap().0.id() == 1 {
+        log.append(1, 40, true).unwrap();
+        appended += 1;
+    }
+    assert_eq!(segment_bytes(&disk, 1).len() as u64, end + 1000, "nothing was written behind it");
+    assert_eq!(segment_bytes(&disk, 2).len() as u64, SEGMENT_BYTES);
+    let left = disk.crash(Survival::Synced);
+    left.set_capacity(None);
+    assert_eq!(recover_on(&left, Mode::Repair, &log.open).unwrap().last, appended);
 }
 
 #[test]

@@ -98,6 +98,7 @@ impl<'a> Checks<'a> {
             durable: position,
             last_recorded: manifest.sealed.last().map_or(Timestamp::MIN, |entry| entry.recorded.max),
             segment_bytes: manifest.segment_bytes,
+            room_left: 0,
             clean: manifest.clean,
             cut: manifest.clean,
             direct: false,

@@ -9,7 +9,7 @@ pub(crate) use streams::BatchStream;
 use crate::condition::Condition;
 use crate::criteria::{Criteria, check_terms};
 use crate::retention::{RETENTION_STREAM, RetentionEvent};
-use crate::schema::{Checked, system};
+use crate::schema::{Checked, SYSTEM_PREFIX, system};
 use crate::system_event::SystemEvent;
 use annals_format::FrameBuilder;
 use annals_types::{
@@ -119,6 +119,11 @@ impl Batch {
         self.events.push(BatchEvent { stream: index, version: Version::ZERO });
         self.has_ids |= event.id.is_some();
         Ok(())
+    }
+
+    /// Whether any of the events is one of the store's own: a rule of retention, a request to erase, an entry of the ledger.
+    pub(crate) fn is_of_store(&self) -> bool {
+        self.streams.iter().any(|stream| stream.events > 0 && stream.name.starts_with(SYSTEM_PREFIX))
     }
 
     /// States what is expected of a stream, whether the batch writes it or not. Without it, nothing is.

@@ -11,7 +11,7 @@ use annals_format::{
 use annals_types::Position;
 use annals_types::planted::{Bug, planted};
 use annals_vfs::{Env, replace_file};
-use annals_wal::{LogError, PreparedSegment, prepare_segment};
+use annals_wal::{LogError, PreparedSegment, Room, prepare_segment};
 use std::collections::BTreeSet;
 
 /// No store gets to this number of a file, which leaves room to count on.
@@ -69,8 +69,8 @@ impl Catalog {
         &self.manifest
     }
 
-    /// Lays out a segment for later. It is in the manifest, durably, before it can be written to.
-    pub(crate) fn prepare(&mut self, durable: Position) -> Result<PreparedSegment, LogError> {
+    /// Lays out a segment for later, as far as there is room for it. It is in the manifest, durably, before it can be written to.
+    pub(crate) fn prepare(&mut self, durable: Position, room: Room) -> Result<PreparedSegment, LogError> {
         let mut salt = [0; 8];
         let random = self.env.random.fill(&mut salt);
         random.map_err(|source| LogError::Io { what: "get random bytes".into(), source })?;
@@ -80,7 +80,7 @@ impl Catalog {
         let entry = OpenSegment { id: self.manifest.next_file_id, salt: u64::from_le_bytes(salt) };
         // The number is used up even if the change of the manifest fails: on disk it may have happened.
         self.manifest.next_file_id += 1;
-        let prepared = prepare_segment(&*self.env.disk, entry, self.manifest.segment_bytes, self.direct)?;
+        let prepared = prepare_segment(&*self.env.disk, entry, room, self.direct)?;
         if let Err(error) = self.change(durable, |manifest| manifest.open.push(entry)) {
             // On disk the manifest may name the file, so it stays, but without taking room.
             let _ = prepared.cut_unused();

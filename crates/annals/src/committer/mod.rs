@@ -201,6 +201,12 @@ impl Committer {
         if self.busy || self.writer.has_failed() { Err(AppendError::Poisoned) } else { Ok(()) }
     }
 
+    /// Gives back the space of the active segment but for `kept` bytes, unless that cannot be. Says whether there was any.
+    pub(crate) fn give_back(&mut self, kept: u64) -> bool {
+        let may = !self.closed && self.refuse_after_failure().is_ok();
+        may && self.writer.give_back(kept).unwrap_or(false)
+    }
+
     /// Refuses appends from now on, and makes everything durable. Says where the log ends.
     pub(crate) fn close(&mut self) -> Result<Option<FullSegment>, AppendError> {
         self.closed = true;

@@ -5,12 +5,13 @@ use crate::batch::{Appended, Batch};
 use crate::core::FullSegment;
 use crate::error::{AppendError, ReadError};
 use crate::part::Part;
+use crate::room::is_disk_full;
 use crate::staged::StagedBatch;
 use annals_format::FrameBuilder;
 use annals_types::planted::{Bug, planted};
 use annals_types::{Invalid, Position};
 use annals_vfs::sync::RwLock;
-use annals_wal::{LogError, LogWriter};
+use annals_wal::{LogError, LogWriter, Room};
 use std::sync::Arc;
 
 /// So many events may be staged without being in the index, so that the memory it takes is known to about so many.
@@ -58,7 +59,7 @@ impl Committer {
         }
         if !self.has_room_for(&batch.frame) {
             self.flush(outcomes, pending);
-            self.roll(&batch.frame)?;
+            self.roll(&batch.frame, batch.is_of_store())?;
         }
         let recorded_at = self.writer.recorded_at(self.core.env.clock.now());
         let Batch { frame, events, .. } = &mut *batch;
@@ -83,14 +84,23 @@ impl Committer {
         self.refuse_if_over()?;
         self.busy = true;
         let written = self.write_staged().map(drop).map_err(unknown);
-        let rolled = written.and_then(|()| self.roll(&FrameBuilder::new()));
+        let rolled = written.and_then(|()| self.roll(&FrameBuilder::new(), true));
         let begun = rolled.and_then(|()| self.writer.begin_segment().map_err(unknown));
         self.busy = false;
         begun
     }
 
-    /// Begins the next segment, large enough for `frame`.
-    fn roll(&mut self, frame: &FrameBuilder) -> Result<(), AppendError> {
+    /// Begins the next segment, large enough for `frame`; `own` says whether that is the store's own.
+    fn roll(&mut self, frame: &FrameBuilder, own: bool) -> Result<(), AppendError> {
+        match self.roll_into(frame, self.core.room_of_segment()) {
+            Err(error) if own && is_disk_full(&error) && !self.writer.has_failed() => {
+                self.roll_into(frame, self.core.room_of_last())
+            }
+            rolled => rolled,
+        }
+    }
+
+    fn roll_into(&mut self, frame: &FrameBuilder, room: Room) -> Result<(), AppendError> {
         if self.writer.has_failed() {
             return Err(AppendError::Poisoned);
         }
@@ -98,8 +108,8 @@ impl Committer {
             LogError::Io { what, source } => AppendError::Io { what, source },
             other => ReadError::from(other).into(),
         };
-        let mut prepared = self.core.take_prepared().map_err(refused)?;
-        if let Err(error) = LogWriter::fit(&mut prepared, frame) {
+        let mut prepared = self.core.take_prepared(room).map_err(refused)?;
+        if let Err(error) = LogWriter::fit(&mut prepared, frame, room) {
             self.core.give_back(prepared);
             return Err(refused(error));
         }

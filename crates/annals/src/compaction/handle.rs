@@ -189,7 +189,7 @@ impl Compaction {
     /// makes room at its next step.
     ///
     /// Each step ends in a manifest, so it can be stopped, and crash, at any point. A step is about one segment, or some small ones, and
-    /// needs room for what stays of them. At the end, runs of the index that still hold names of what went are written anew.
+    /// needs room for what stays of them; on a full disk it takes that which was laid out for appends. At the end, runs of the index that still hold names of what went are written anew.
     ///
     /// # Errors
     /// As [`CompactError`] says.
@@ -222,7 +222,8 @@ impl Compaction {
         }
         let mut report = job.carry_out(view, surveyed)?;
         if !report.stopped {
-            report.stopped = !core.trim_runs(&|_| true, &|| job.may_go_on())?;
+            let mut trim = || core.trim_runs(&|_| true, &|| job.may_go_on());
+            report.stopped = !self.store.with_room(&mut trim)?;
         }
         Ok(report)
     }

@@ -162,7 +162,8 @@ impl<'j> Job<'j> {
         for unit in units {
             held.advance(unit.first_position());
             // What stays of streams there must not be missing behind it.
-            if !self.step(core, &unit, &mut going, report)? {
+            let mut step = || self.step(core, &unit, &mut going, report);
+            if !self.store.with_room(&mut step)? {
                 return Ok(false);
             }
             going.renew(core.parts.load_full());

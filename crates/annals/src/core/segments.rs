@@ -5,7 +5,7 @@ use crate::budget::Budget;
 use annals_types::Position;
 use annals_vfs::sync::Deadline;
 use annals_vfs::sync::atomic::Ordering;
-use annals_wal::{LogError, PreparedSegment, Segment};
+use annals_wal::{LogError, PreparedSegment, Room, Segment};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl Ahead {
 
 impl Core {
     /// A segment to write to next: one that was laid out ahead or, if the worker is behind, one laid out now.
-    pub(crate) fn take_prepared(&self) -> Result<PreparedSegment, LogError> {
+    pub(crate) fn take_prepared(&self, room: Room) -> Result<PreparedSegment, LogError> {
         self.wait_for_sealing()?;
         if let Some(prepared) = self.ahead.lock().prepared.pop_front() {
             return Ok(prepared);
@@ -60,7 +60,7 @@ impl Core {
         if let Some(prepared) = self.ahead.lock().prepared.pop_front() {
             return Ok(prepared);
         }
-        catalog.prepare(self.watermark.durable())
+        catalog.prepare(self.watermark.durable(), room)
     }
 
     /// Takes back a segment that could not be used. It stays the next one: segments are begun in the order in
@@ -131,6 +131,14 @@ impl Core {
         self.next_needed.load(Ordering::SeqCst)
             && !self.worker_stops.load(Ordering::SeqCst)
             && self.ahead.lock().prepared.is_empty()
+    }
+
+    /// Gives back the space of segments that were laid out and not used, which stay the next ones. Says whether any of them had some.
+    pub(crate) fn give_back_prepared(&self) -> bool {
+        let mut ahead = self.ahead.lock();
+        // What cannot be given back stays laid out.
+        let given_back = ahead.prepared.iter_mut().map(|prepared| prepared.give_back().unwrap_or(false));
+        given_back.fold(false, |all, one| all | one)
     }
 
     /// Gives back the space of segments that were laid out and not used, when the store is closed.

@@ -85,20 +85,32 @@ impl Store {
             let _held =
                 ends.map(|(first, last)| core.hold_merges(first.first_position(), last.last_position()));
             for unit in units {
-                let run = job.next_run();
-                let at = core.env.clock.now();
-                let written = unit.write(&run, &mut ErasedAt { chosen, at })?.ok_or(Interrupted::Stopped)?;
-                let (events, segments) = (written.gone.erased.events, written.rewritten);
-                if events == 0 {
-                    written.remove(core);
-                    continue;
-                }
-                let number = run.number;
-                unit.publish(core, written, number)?;
-                executed.note(core, number, events, segments);
+                self.with_room(&mut || self.rewrite_unit(&unit, chosen, job, executed))?;
             }
         }
         Err(Interrupted::StillThere)
+    }
+
+    /// Writes some segments anew.
+    fn rewrite_unit(
+        &self,
+        unit: &Unit,
+        chosen: &Chosen,
+        job: &Job<'_>,
+        executed: &mut Executed,
+    ) -> Result<(), Interrupted> {
+        let (core, run) = (self.shared(), job.next_run());
+        let at = core.env.clock.now();
+        let written = unit.write(&run, &mut ErasedAt { chosen, at })?.ok_or(Interrupted::Stopped)?;
+        let (events, segments) = (written.gone.erased.events, written.rewritten);
+        if events == 0 {
+            written.remove(core);
+            return Ok(());
+        }
+        let number = run.number;
+        unit.publish(core, written, number)?;
+        executed.note(core, number, events, segments);
+        Ok(())
     }
 
     /// Runs that were made before may have tags of what was erased, which are not to be found on the disk any more either.
@@ -108,7 +120,7 @@ impl Store {
             let file = run.file_span();
             positions.within(file.first_position, file.end().previous()).next().is_some()
         };
-        match self.shared().trim_runs(&has_erased, &|| job.may_go_on())? {
+        match self.with_room(&mut || self.shared().trim_runs(&has_erased, &|| job.may_go_on()))? {
             true => Ok(()),
             false => Err(Interrupted::Stopped),
         }

@@ -180,6 +180,7 @@ mod tests {
     use crate::maintenance::maintain;
     use crate::{Expected, NewEvent, Options, Store};
     use annals_vfs::{Call, Env, Fault, FaultyDisk, MemoryDisk, Survival, When};
+    use annals_wal::Room;
     use std::io::ErrorKind;
 
     fn open(disk: Arc<dyn annals_vfs::Disk>) -> Store {
@@ -239,7 +240,8 @@ mod tests {
     fn segments_are_sealed_though_there_are_too_many_runs_and_no_room_to_merge_them() {
         let (store, _, disk) = unmerged(70);
         let core = store.core();
-        let prepared = core.catalog.lock().prepare(store.last_position()).unwrap();
+        let prepared =
+            core.catalog.lock().prepare(store.last_position(), Room::whole(core.segment_bytes)).unwrap();
         core.add_prepared(prepared);
         assert!(core.is_crowded_with_runs() && core.next_full().is_some());
         // The first file to be created is that of the merge.

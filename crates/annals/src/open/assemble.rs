@@ -10,6 +10,7 @@ use crate::options::Durability;
 use crate::part::{IndexPlan, Part, Rebuilt, RunPart, insert_all_stored};
 use crate::parts::Parts;
 use crate::recovery::RecoveryReport;
+use crate::room::room_left;
 use annals_format::{Manifest, names};
 use annals_index::MemoryIndex;
 use annals_types::{Position, Timestamp};
@@ -48,6 +49,7 @@ pub(super) fn assemble(
         durable: manifest.durable,
         last_recorded: manifest.sealed.last().map_or(Timestamp::MIN, |segment| segment.recorded.max),
         segment_bytes: manifest.segment_bytes,
+        room_left: room_left(manifest.segment_bytes),
         clean: manifest.clean,
         cut: backup.as_ref().map(|backup| backup.tail),
         direct,

@@ -8,6 +8,7 @@ use crate::catalog::{Catalog, read_manifest};
 use crate::error::OpenError;
 use crate::options::{Durability, Options};
 use crate::parts::Parts;
+use crate::room::is_disk_full;
 use annals_format::{Manifest, names};
 use annals_types::planted::{Bug, planted};
 use annals_vfs::sync::thread;
@@ -33,7 +34,7 @@ pub(crate) fn open_for_writing(
     let manifest = catalog.manifest().clone();
     catalog.direct = writes_directly(options, env, &manifest)?;
     let known = (&Parts::default(), catalog.direct);
-    let opened = assemble(env, manifest, Mode::Repair, options.budget(), known)?;
+    let mut opened = assemble(env, manifest, Mode::Repair, options.budget(), known)?;
     if opened.backup {
         // From the next manifest on it is a store like any other, and what a later backup has left must not look newer.
         catalog.pass_over(opened.present.last().map(|(id, _)| *id));
@@ -43,12 +44,33 @@ pub(crate) fn open_for_writing(
         // one was killed between the renaming of the manifest and the sync of its name, the next loss of power
         // would bring back the one before it, which does not name the segments that are appended to from now on,
         // and names files that are about to be removed.
-        catalog.set_clean(opened.recovered.next.previous(), None)?;
+        take_mark_out(env, &mut catalog, &mut opened)?;
     }
     if !planted(Bug::OrphansNotRemoved) {
         remove_orphans(&*env.disk, &opened.manifest, &opened.present)?;
     }
     Ok((opened, catalog, lock))
+}
+
+/// Takes the mark of a close in good order out of the manifest. On a disk that has no room for that, what was laid out is given back
+/// first, and what is left over is removed: it may be what fills the disk.
+fn take_mark_out(env: &Env, catalog: &mut Catalog, opened: &mut Opened) -> Result<(), OpenError> {
+    let durable = opened.recovered.next.previous();
+    let error = match catalog.set_clean(durable, None) {
+        Err(error) if is_disk_full(&error) && !opened.backup => error,
+        noted => return Ok(noted?),
+    };
+    // The manifest that is there has to stay there before files go which the one before it may name.
+    env.disk.sync_dir("").map_err(OpenError::io("sync the store's directory"))?;
+    if !planted(Bug::OrphansNotRemoved) {
+        remove_orphans(&*env.disk, &opened.manifest, &opened.present)?;
+        opened.present.clear();
+    }
+    opened.recovered.give_back()?;
+    match catalog.set_clean(durable, None) {
+        Err(again) if is_disk_full(&again) => Err(error.into()),
+        noted => Ok(noted?),
+    }
 }
 
 /// Whether the log is to be written around the system's cache, and can be: the segments lie where the manifest does. With `os`

@@ -36,6 +36,7 @@ pub(crate) fn check_open(
         durable: manifest.durable,
         last_recorded,
         segment_bytes: manifest.segment_bytes,
+        room_left: 0,
         // Look behind the end even after a close in good order: every byte is to be read.
         clean: None::<CleanMark>,
         cut,

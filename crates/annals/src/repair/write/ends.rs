@@ -131,6 +131,7 @@ pub(super) fn begin_log(
         durable,
         last_recorded,
         segment_bytes: inherited.segment_bytes,
+        room_left: 0,
         clean: None,
         cut: None,
         direct: false,

@@ -9,7 +9,7 @@ use annals_format::{Binding, FrameBuilder, FrameStamp, OpenSegment, names};
 use annals_index::{IndexedEvent, MemoryIndex};
 use annals_types::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
 use annals_types::{EventRef, Position};
-use annals_wal::{LogWriter, Segment, prepare_segment, seal_segment};
+use annals_wal::{LogWriter, Room, Segment, prepare_segment, seal_segment};
 use std::io;
 use std::sync::Arc;
 
@@ -76,8 +76,9 @@ impl Destination<'_> {
         let mut salt = [0; 8];
         self.env.random.fill(&mut salt).map_err(OpenError::io("get random bytes"))?;
         let entry = OpenSegment { id: self.new_file_id(), salt: u64::from_le_bytes(salt) };
-        let mut prepared = prepare_segment(&*self.env.disk, entry, self.inherited.segment_bytes, false)?;
-        LogWriter::fit(&mut prepared, frame)?;
+        let room = Room::whole(self.inherited.segment_bytes);
+        let mut prepared = prepare_segment(&*self.env.disk, entry, room, false)?;
+        LogWriter::fit(&mut prepared, frame, room)?;
         let last = self.writer.next_position().previous();
         let full = self.writer.roll(prepared).map_err(failed)?;
         let plan = IndexPlan { hash_seed: self.hash_seed, ids: self.inherited.ids_indexed };

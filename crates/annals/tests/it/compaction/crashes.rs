@@ -1,7 +1,7 @@
 //! Compaction on a disk that fails, is full, or loses power: the old files or the new ones, never neither, never both.
 
 use super::worker::{eagerly, until};
-use super::{compact, fill, keep, seen};
+use super::{compact, fill, fill_last_segment, keep, seen};
 use crate::common::{World, verified};
 use crate::faults::{after_loss, with_each_call_failing, with_little_room, with_power_lost_at_each_call};
 use annals::vfs::{Call, Fault, FaultyDisk, MemoryDisk, Survival, When};
@@ -131,9 +131,12 @@ fn after_a_loss_of_power_while_it_works_by_itself_the_store_is_in_order() {
     assert!(removed > 0, "it was always too early");
 }
 
+/// The last segment is full, so there is nothing that was laid out for appends and could be given back.
 #[test]
 fn on_a_full_disk_nothing_happens_and_with_room_it_goes_on() {
-    let (disk, before) = prepared(25);
+    let (disk, _) = prepared(25);
+    fill_last_segment(&disk);
+    let before = seen(&World::on(disk.crash(Survival::All), 25).open());
     let then = |store: &Store, _: &_, context: &str| assert!(seen(store) == before, "{context}");
     let left = |left, context: &str| check(left, &before, context);
     let failed = with_little_room(&disk, 26, (0..60_000).step_by(3_000), run, then, left);

@@ -10,6 +10,7 @@ mod windows;
 mod worker;
 
 use crate::common::{World, events_of};
+use annals::vfs::MemoryDisk;
 use annals::{Event, Expected, NewEvent, RetentionRule, RetentionScope, Store};
 
 /// Streams of a category, of which each has so many events, one batch each, in turn, and between them some of another one.
@@ -36,6 +37,16 @@ pub(crate) fn keep(store: &Store, count: u64) {
 /// Events that a reader sees, but for those of the ledger.
 fn seen(store: &Store) -> Vec<Event> {
     events_of(store).into_iter().filter(|event| event.stream != "$annals.ledger").collect()
+}
+
+/// Has no segment that is laid out and not full: each of these events takes more than the usual size.
+pub(crate) fn fill_last_segment(disk: &MemoryDisk) {
+    let store = World::on(disk.clone(), 31).open();
+    store.maintain().unwrap();
+    for _ in 0..2 {
+        store.append("account-1", Expected::Any, &[NewEvent::new("opened", vec![7; 16 << 10])]).unwrap();
+    }
+    store.close().unwrap();
 }
 
 pub(crate) fn compact(store: &Store) -> annals::CompactionReport {

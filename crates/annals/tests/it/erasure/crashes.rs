@@ -4,6 +4,7 @@
 use super::states::{load, save};
 use super::{SECRET, check_erased, files_with, fill, listed, own, tag};
 use crate::common::{World, verified};
+use crate::compaction::fill_last_segment;
 use crate::faults::{with_each_call_failing, with_little_room, with_power_lost_at_each_call};
 use annals::vfs::{Disk, Fault, FaultyDisk, MemoryDisk, Survival, When};
 use annals::{EraseError, EraseReport, Event, PayloadError, Store};
@@ -121,9 +122,12 @@ fn what_a_crash_has_left_is_finished_by_the_next_compaction() {
     assert!(left > 3, "{left}");
 }
 
+/// The last segment is full, so there is nothing that was laid out for appends and could be given back.
 #[test]
 fn on_a_full_disk_it_is_not_shown_any_more_and_goes_when_there_is_room() {
-    let (disk, before) = prepared(27);
+    let (disk, _) = prepared(27);
+    fill_last_segment(&disk);
+    let before = own(&World::on(disk.crash(Survival::All), 27).open());
     let mut unfinished = 0;
     let then = |store: &Store, result: &Result<_, _>, context: &str| {
         if matches!(result, Err(EraseError::Unfinished(_))) {
@@ -132,7 +136,7 @@ fn on_a_full_disk_it_is_not_shown_any_more_and_goes_when_there_is_room() {
         }
     };
     let left = |left, context: &str| check(left, &before, context);
-    with_little_room(&disk, 28, (0..120_000).step_by(6_000), run, then, left);
+    with_little_room(&disk, 28, (0..36_000).step_by(900), run, then, left);
     assert!(unfinished > 0, "there was always room");
 }
 

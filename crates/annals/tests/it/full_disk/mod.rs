@@ -2,6 +2,8 @@
 //!
 //! Calls that fail one by one are a suite of `annals-sim`: `cargo run -p annals-sim -- faults`.
 
+mod room;
+
 use crate::common::World;
 use crate::workload::{Account, Told};
 use annals::vfs::Survival;
