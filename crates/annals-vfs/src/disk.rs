@@ -151,6 +151,16 @@ pub trait File: Send + Sync + Debug {
     /// What the system says, in particular `StorageFull`.
     fn preallocate(&self, length: u64) -> io::Result<()>;
 
+    /// As [`File::preallocate`], for a file that is not longer than `length`; and the disk has room for `left` bytes more then.
+    ///
+    /// # Errors
+    /// What the system says, in particular `StorageFull` if there is no such room. The file may be longer then.
+    fn preallocate_leaving(&self, length: u64, left: u64) -> io::Result<()> {
+        // Room that can be taken for a moment is there, also for who has a quota.
+        self.preallocate(length.saturating_add(left))?;
+        if left > 0 { self.set_len(length) } else { Ok(()) }
+    }
+
     /// Length in bytes.
     ///
     /// # Errors

@@ -56,10 +56,7 @@ pub(crate) fn lay_out(file: &dyn File, length: u64, room: Room) -> io::Result<u6
     let least = room.least.next_multiple_of(BLOCK).min(room.usual).max(room.least).max(length);
     let mut wanted = room.usual.max(least);
     loop {
-        // What is left is found to be there by taking it for a moment.
-        let laid_out = file.preallocate(wanted.saturating_add(room.left));
-        let laid_out = laid_out.and_then(|()| if room.left > 0 { file.set_len(wanted) } else { Ok(()) });
-        let Err(error) = laid_out else { return Ok(wanted) };
+        let Err(error) = file.preallocate_leaving(wanted, room.left) else { return Ok(wanted) };
         // What was reserved before the disk was full takes the room of what comes next.
         let given_back = file.set_len(length);
         if !is_full(&error) || wanted == least {

@@ -50,6 +50,12 @@ impl File for MemoryFile {
         self.writable()?.set_length(within(length)?, false)
     }
 
+    fn preallocate_leaving(&self, length: u64, left: u64) -> io::Result<()> {
+        // Memory that is taken for a moment would be copied.
+        self.preallocate(length)?;
+        self.node.has_room_for(left)
+    }
+
     fn length(&self) -> io::Result<u64> {
         Ok(self.node.length())
     }

@@ -121,6 +121,13 @@ impl Node {
         Arc::new(Node { id: common.next(), state: Mutex::new(state), common: Arc::clone(common) })
     }
 
+    /// `StorageFull` if the disk has no room for so many bytes.
+    pub(super) fn has_room_for(&self, bytes: u64) -> io::Result<()> {
+        self.common.take(bytes)?;
+        self.common.give_back(bytes);
+        Ok(())
+    }
+
     /// Notes the name of the file. Names are given even if the disk is too full for the bytes: only growing
     /// is refused.
     pub(super) fn named(&self, path: &str) {

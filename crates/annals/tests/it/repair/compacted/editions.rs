@@ -87,6 +87,14 @@ impl Interrupted {
         for (position, event) in &kept {
             assert_eq!(self.events.get(position), Some(event), "{what}");
         }
+        let mut heads: BTreeMap<&str, u64> = BTreeMap::new();
+        for event in kept.values() {
+            let before = heads.insert(&event.stream, event.version.get());
+            assert!(
+                before.is_none_or(|before| before + 1 == event.version.get()),
+                "{what}: hole before {event:?}"
+            );
+        }
         let view = store.view();
         let gone = |position: &&u64| {
             matches!(view.event_at(Position::new(**position)), Err(ReadError::Removed { .. }))
