@@ -2,7 +2,7 @@
 //! with `stream`, `type`, `data` and `metadata`. Prints a row of a table per file.
 
 use annals_benches::events::each_event;
-use annals_format::payload::{Dictionary, Trainer, compress_record, plain_payload};
+use annals_format::payload::{Compressor, Trainer, plain_payload};
 use annals_format::{Binding, FrameBuilder, FrameStamp, parse_record};
 use annals_types::{NewEvent, Position, Timestamp, Version};
 use std::hint::black_box;
@@ -61,7 +61,7 @@ fn measure(path: &str) -> Outcome {
     let (mut plain, mut packed, mut before, mut after) = (0, 0, 0, 0);
     let (mut dictionaries, mut taken) = (0, 0.0);
     let mut stored: Vec<(usize, Vec<u8>)> = Vec::new();
-    let mut made: Vec<Dictionary> = Vec::new();
+    let mut made: Vec<Compressor> = Vec::new();
     let mut rest = &records[..];
     while !rest.is_empty() {
         let mut bytes = 0;
@@ -74,11 +74,11 @@ fn measure(path: &str) -> Outcome {
         rest = others;
         let mut trainer = Trainer::new();
         segment.iter().for_each(|record| trainer.show(record));
-        let dictionary = trainer.finish();
-        dictionaries += dictionary.bytes().len();
+        let compressor = Compressor::new(trainer.finish());
+        dictionaries += compressor.dictionary().bytes().len();
         for record in segment {
             let start = Instant::now();
-            let compressed = compress_record(record, &dictionary);
+            let compressed = compressor.compress_record(record);
             taken += start.elapsed().as_secs_f64();
             let mut frame = FrameBuilder::new();
             frame.push_record(compressed.as_deref().unwrap_or(record))?;
@@ -88,7 +88,7 @@ fn measure(path: &str) -> Outcome {
             (before, after) = (before + record.len(), after + record_after.len());
             stored.push((made.len(), record_after));
         }
-        made.push(dictionary);
+        made.push(compressor);
     }
     let [scan, one] = times(records.len(), |index| {
         let event = parse_record(&records[index], binding(), AT, 0).ok();
@@ -98,7 +98,7 @@ fn measure(path: &str) -> Outcome {
         let (segment, record) = &stored[index];
         let event = parse_record(record, binding(), AT, 0).ok();
         if event.is_some_and(|event| event.payload.as_plain().is_none()) {
-            black_box(plain_payload(record, AT, Some(&made[*segment]), None).ok());
+            black_box(plain_payload(record, AT, Some(made[*segment].dictionary()), None).ok());
         }
     });
     let name = path.rsplit('/').next().unwrap_or(path);

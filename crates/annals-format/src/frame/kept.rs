@@ -6,7 +6,7 @@ use super::{
     RECORD_COUNT, RECORDED_AT, RECORDS_CHECKSUM, header_checksum,
 };
 use crate::binding::Binding;
-use crate::payload::{Dictionary, Trainer, compress_record};
+use crate::payload::{Compressor, Trainer};
 use crate::record::{complete_record, encode_lost};
 use crate::wire::{put_i64, put_u32, put_u64};
 use annals_types::limits::BATCH_BYTES_MAX;
@@ -72,13 +72,13 @@ impl KeptFrame {
     }
 
     /// Compresses the payloads of its records, where that makes them shorter. What is encrypted, erased or lost stays as it is.
-    pub fn compress(&mut self, dictionary: &Dictionary) {
+    pub fn compress(&mut self, compressor: &Compressor) {
         let mut bytes = Vec::with_capacity(self.bytes.len());
         for index in 0..self.records.len() {
             let end = self.records.get(index + 1).map_or(self.bytes.len(), |next| next.start);
             let record = &self.bytes[self.records[index].start..end];
             self.records[index].start = bytes.len();
-            match compress_record(record, dictionary) {
+            match compressor.compress_record(record) {
                 Some(compressed) => bytes.extend_from_slice(&compressed),
                 None => bytes.extend_from_slice(record),
             }

@@ -4,6 +4,7 @@
 //! that the event is found and shown without it. Codec 1 in the header says that it is compressed, flag bit 5 that it is
 //! encrypted, flag bit 7 that it is erased. What stands there is under the checksum of the body like all the rest.
 
+mod compressor;
 pub(crate) mod dictionary;
 mod lz4;
 mod rewrite;
@@ -11,10 +12,10 @@ mod sealed;
 mod state;
 mod trainer;
 
+pub use compressor::Compressor;
 pub use dictionary::{DICTIONARY_BYTES_MAX, DICTIONARY_HEADER_BYTES, Dictionary};
 pub use rewrite::{
-    compress_record, erase_record, is_compressed, is_repetition, key_of, plain_payload, plain_payload_in,
-    plain_record,
+    erase_record, is_compressed, is_repetition, key_of, plain_payload, plain_payload_in, plain_record,
 };
 pub(crate) use sealed::SEALED_BYTES_MIN;
 pub use sealed::{Key, KeyState, Keys, NONCE_BYTES, encrypt_record};

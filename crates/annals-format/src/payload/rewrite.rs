@@ -2,7 +2,7 @@
 
 use super::dictionary::Dictionary;
 use super::sealed::{self, KeyState, Keys};
-use super::{Lengths, decompress, erasure_of, lz4};
+use super::{decompress, erasure_of};
 use crate::record::{Form, Layout, same_content};
 use annals_types::{Erasure, EventRef, PayloadBuffer, PayloadError, PlainPayload, Position, Uuid};
 
@@ -11,20 +11,6 @@ pub(super) fn plain_parts(record: &[u8]) -> Option<[&[u8]; 2]> {
     let layout = Layout::of(record).filter(Layout::is_plain)?;
     let (metadata, data) = layout.record[layout.payload..].split_at(layout.metadata);
     Some([metadata, data])
-}
-
-/// A record with its payload compressed; `None` if it is not plain, or would not become shorter: then it is to be taken over as it is.
-///
-/// The record must have been verified. What comes back is complete but for what a frame fills in: it is for
-/// [`FrameBuilder::push_record`](crate::FrameBuilder::push_record).
-#[must_use]
-pub fn compress_record(record: &[u8], dictionary: &Dictionary) -> Option<Vec<u8>> {
-    let layout = Layout::of(record).filter(Layout::is_plain)?;
-    let parts = plain_parts(record)?;
-    let mut payload = Vec::new();
-    Lengths { metadata: parts[0].len(), data: parts[1].len() }.put(&mut payload);
-    payload.extend(lz4::compress(&parts, dictionary.bytes(), payload.len())?);
-    Some(layout.with_payload(Form::Compressed, true, &payload))
 }
 
 /// A record with its payload as it is that was compressed with this dictionary; `None` if it is not compressed: then it is to be

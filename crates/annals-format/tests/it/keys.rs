@@ -3,7 +3,7 @@
 use crate::common::{RECORDED_AT, binding, events_of, hex, stamp, unhex};
 use annals_format::keys::{KEY_FILE_HEADER_BYTES, KeyFact, KeyFileHeader, KeyRecord};
 use annals_format::payload::{
-    Key, KeyState, Keys, compress_record, encrypt_record, erase_record, erasure_of, key_of, plain_payload,
+    Compressor, Key, KeyState, Keys, encrypt_record, erase_record, erasure_of, key_of, plain_payload,
 };
 use annals_format::{FormatError, FrameBuilder, parse_record};
 use annals_types::{NewEvent, PayloadError, Position, Timestamp, Uuid, Version};
@@ -66,7 +66,7 @@ fn an_encrypted_record_says_what_it_said_to_whoever_has_its_key_and_nothing_to_o
     assert!(with(KeyState::Here(Key([8; 32]))).unwrap_err().is_damage(), "another key");
 
     assert!(encrypt_record(&record, ID, &KEY, [9; 24]).is_none(), "it is encrypted already");
-    assert!(compress_record(&record, &Default::default()).is_none(), "nobody can compress it");
+    assert!(Compressor::new(Default::default()).compress_record(&record).is_none(), "nobody can compress it");
     let empty = placed(|frame| frame.push("s", &NewEvent::new("t", &b""[..])).unwrap());
     assert!(encrypt_record(&empty, ID, &KEY, [9; 24]).is_none(), "there is nothing to encrypt");
     let erasure = erasure_of(&plain, Timestamp::EPOCH);

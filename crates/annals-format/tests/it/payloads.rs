@@ -5,12 +5,15 @@ use crate::common::{
     unhex,
 };
 use annals_format::payload::{
-    DICTIONARY_BYTES_MAX, DICTIONARY_HEADER_BYTES, Dictionary, Trainer, compress_record, erase_record,
-    erasure_of, is_repetition, plain_payload,
+    Compressor, DICTIONARY_BYTES_MAX, DICTIONARY_HEADER_BYTES, Dictionary, Trainer, erase_record, erasure_of,
+    is_repetition, plain_payload, plain_payload_in,
 };
 use annals_format::{Binding, FrameBuilder, decode_record, parse_record};
-use annals_types::{Erasure, NewEvent, PayloadError, PlainPayload, Position, Timestamp, Version};
+use annals_types::{
+    Erasure, NewEvent, PayloadBuffer, PayloadError, PlainPayload, Position, Timestamp, Version,
+};
 use proptest::prelude::*;
+use std::sync::LazyLock;
 
 const AT: Position = Position::new(42);
 
@@ -59,12 +62,13 @@ fn trained() -> Dictionary {
 #[test]
 fn a_trained_dictionary_makes_payloads_less_than_half_as_long_and_everything_comes_back() {
     let dictionary = trained();
+    let compressor = Compressor::new(dictionary.clone());
     assert!((1024..=DICTIONARY_BYTES_MAX).contains(&dictionary.bytes().len()), "{dictionary:?}");
     let (mut plain, mut packed) = (0, 0);
     for number in 3000..3300 {
         let event = order(number);
         let before = record("order-1", &event);
-        let after = again(&compress_record(&before, &dictionary).unwrap());
+        let after = again(&compressor.compress_record(&before).unwrap());
         let payload = event.data.len() + event.metadata.len();
         plain += payload;
         packed += payload + after.len() - before.len();
@@ -83,7 +87,7 @@ fn a_trained_dictionary_makes_payloads_less_than_half_as_long_and_everything_com
         assert_eq!(read.data(), Err(PayloadError::NoReader { position: AT }), "not without the segment");
         let back = plain_payload(&after, AT, Some(&dictionary), None).unwrap();
         assert_eq!((back.data, back.metadata), (event.data.clone(), event.metadata.clone()));
-        assert!(compress_record(&after, &dictionary).is_none(), "it is compressed already");
+        assert!(compressor.compress_record(&after).is_none(), "it is compressed already");
         let other = plain_payload(&after, AT, None, None);
         assert!(matches!(other, Err(PayloadError::Damaged { .. })), "without the dictionary: {other:?}");
     }
@@ -93,12 +97,13 @@ fn a_trained_dictionary_makes_payloads_less_than_half_as_long_and_everything_com
 #[test]
 fn what_would_not_become_shorter_is_left_as_it_is() {
     let dictionary = trained();
+    let compressor = Compressor::new(dictionary.clone());
     for event in [minimal(), NewEvent::new("t", &b"\x9e\x11\x7f\x03\xc5"[..])] {
-        assert!(compress_record(&record("s", &event), &dictionary).is_none());
+        assert!(compressor.compress_record(&record("s", &event)).is_none());
     }
     let mut frame = FrameBuilder::new();
     frame.push_lost("s").unwrap();
-    assert!(compress_record(frame.record(0), &dictionary).is_none());
+    assert!(compressor.compress_record(frame.record(0)).is_none());
 }
 
 #[test]
@@ -120,11 +125,12 @@ fn few_samples_or_none_make_no_dictionary_and_very_many_a_bounded_one() {
 #[test]
 fn an_erased_record_keeps_everything_but_the_payload() {
     let dictionary = trained();
+    let compressor = Compressor::new(dictionary.clone());
     for (event, keep_tags) in [(full(), true), (order(5), false), (order(6), true), (minimal(), true)] {
         let before = record("order-1", &event);
         let plain = PlainPayload { data: event.data.clone(), metadata: event.metadata.clone() };
         let erasure = erasure_of(&plain, Timestamp::from_nanos(77));
-        let packed = compress_record(&before, &dictionary).map(|record| again(&record));
+        let packed = compressor.compress_record(&before).map(|record| again(&record));
         for source in [Some(before.clone()), packed].into_iter().flatten() {
             let after = again(&erase_record(&source, &erasure, keep_tags).unwrap());
             let (was, read) = (
@@ -148,7 +154,7 @@ fn an_erased_record_keeps_everything_but_the_payload() {
             }
             let once_more = again(&erase_record(&after, &erasure, keep_tags).unwrap());
             assert_eq!(once_more, after, "it is erased already");
-            assert!(compress_record(&after, &dictionary).is_none());
+            assert!(compressor.compress_record(&after).is_none());
         }
     }
 }
@@ -169,6 +175,7 @@ fn an_event_that_was_erased_elsewhere_is_stored_as_one() {
 #[test]
 fn a_repetition_is_known_whatever_became_of_the_payload_since() {
     let dictionary = trained();
+    let compressor = Compressor::new(dictionary.clone());
     let given = |event: &NewEvent<'_>| {
         let mut frame = FrameBuilder::new();
         frame.push("order-1", event).unwrap();
@@ -185,7 +192,7 @@ fn a_repetition_is_known_whatever_became_of_the_payload_since() {
         NewEvent { event_type: "order-changed".into(), ..event.clone() },
         NewEvent { schema_version: 2, ..event.clone() },
     ];
-    let packed = again(&compress_record(&before, &dictionary).unwrap());
+    let packed = again(&compressor.compress_record(&before).unwrap());
     let reader = annals_types::PayloadReader::new(With(dictionary));
     let stored = [
         before.clone(),
@@ -392,8 +399,9 @@ proptest! {
     #[test]
     fn any_event_survives_being_compressed(event in any_event()) {
         let dictionary = Dictionary::new(b"{\"a\":1}null,xyz".repeat(8));
+        let compressor = Compressor::new(dictionary.clone());
         let before = record("s", &event);
-        if let Some(after) = compress_record(&before, &dictionary) {
+        if let Some(after) = compressor.compress_record(&before) {
             prop_assert!(after.len() < before.len());
             let after = again(&after);
             let back = plain_payload(&after, AT, Some(&dictionary), None).unwrap();
@@ -407,6 +415,33 @@ proptest! {
         if parse_record(&record, binding(), AT, 0).is_ok() {
             let dictionary = Dictionary::new(vec![b'a'; 128]);
             let _ = plain_payload(&record, AT, Some(&dictionary), None).map(|plain| plain.data.len());
+        }
+    }
+
+    #[test]
+    fn a_payload_is_made_alike_in_memory_of_its_own_and_in_a_buffer_damaged_or_not(
+        number in 0usize..5000,
+        times in prop::sample::select(vec![1usize, 2, 7, 9, 30]),
+        wrong in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+    ) {
+        static COMPRESSOR: LazyLock<Compressor> = LazyLock::new(|| Compressor::new(trained()));
+        let data: Vec<u8> = (number..number + times).flat_map(|number| order(number).data.to_vec()).collect();
+        let event = NewEvent { data: data.into(), ..order(number) };
+        let mut record = again(&COMPRESSOR.compress_record(&record("s", &event)).unwrap());
+        if let Some((at, byte)) = wrong {
+            let end = record.len();
+            let payload = &mut record[end - 20..];
+            payload[at.index(20)] = byte;
+        }
+        let mut buffer = PayloadBuffer::new();
+        buffer.put(&PlainPayload { data: vec![7; 300].into(), metadata: vec![8; 20].into() });
+        let dictionary = Some(COMPRESSOR.dictionary());
+        let apart = plain_payload(&record, AT, dictionary, None);
+        let read = plain_payload_in(&record, AT, dictionary, None, &mut buffer);
+        prop_assert_eq!(read.err(), apart.as_ref().err().copied());
+        if let Ok(plain) = apart {
+            prop_assert_eq!(buffer.parts(), (&*plain.data, &*plain.metadata));
+            prop_assert!(wrong.is_some() || (plain.data, plain.metadata) == (event.data, event.metadata));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::input::{Mode, split};
 use super::structures::binding;
 use annals_format::payload::{
-    DICTIONARY_BYTES_MAX, Dictionary, Key, KeyState, Keys, compress_record, encrypt_record, erase_record,
+    Compressor, DICTIONARY_BYTES_MAX, Dictionary, Key, KeyState, Keys, encrypt_record, erase_record,
     erasure_of, plain_payload,
 };
 use annals_format::{FrameBuilder, parse_record, reseal};
@@ -61,7 +61,7 @@ pub fn payload(input: &[u8]) {
         }
         Err(error) => assert!(error.is_damage() || error.is_erased(), "{error}"),
     }
-    if let Some(packed) = compress_record(record, &dictionary) {
+    if let Some(packed) = Compressor::new(dictionary.clone()).compress_record(record) {
         assert!(packed.len() < record.len());
         assert_eq!(
             plain_payload(&packed, AT, Some(&dictionary), None),
@@ -77,7 +77,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     let event =
         NewEvent::new("deposited", &text[..]).with_metadata(&br#"{"user":"ada"}"#[..]).with_tag("all");
     let record = record(|frame| frame.push("account-1", &event).is_ok());
-    let packed = compress_record(&record, &dictionary).expect("shorter");
+    let packed = Compressor::new(dictionary.clone()).compress_record(&record).expect("shorter");
     let erasure = erasure_of(&event_payload(&record), Timestamp::EPOCH);
     let erased = erase_record(&record, &erasure, true).expect("it has a payload");
     let sealed = encrypt_record(&record, Uuid::from_u128(9), &KEY, [3; 24]).expect("it has a payload");

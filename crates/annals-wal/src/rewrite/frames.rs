@@ -3,7 +3,7 @@
 //! The first of them wait, and the dictionary is made of these. So it is made of events that stay, and of what stays of them: nothing
 //! that was removed or erased is in it.
 
-use annals_format::payload::{Dictionary, Trainer};
+use annals_format::payload::{Compressor, Trainer};
 use annals_format::{FrameStamp, KeptFrame, SegmentHeader, dictionary_frame};
 use annals_types::{Compression, Position, Timestamp};
 
@@ -25,7 +25,7 @@ pub(super) enum Frames {
     /// There is no dictionary yet. So many bytes of records wait.
     Waiting { frames: Vec<Kept>, bytes: usize },
     /// They are compressed.
-    Compressed(Dictionary),
+    Compressed(Compressor),
 }
 
 impl Frames {
@@ -43,7 +43,7 @@ impl Frames {
         }
         match self {
             Frames::Plain => kept.finish(None, header, out),
-            Frames::Compressed(dictionary) => kept.finish(Some(dictionary), header, out),
+            Frames::Compressed(compressor) => kept.finish(Some(compressor), header, out),
             Frames::Waiting { frames, bytes } => {
                 *bytes += kept.records.bytes();
                 frames.push(kept);
@@ -88,19 +88,19 @@ impl Frames {
         };
         let mut trainer = Trainer::new();
         frames.iter().for_each(|kept| kept.records.teach(&mut trainer));
-        let dictionary = trainer.finish();
-        out.extend(dictionary_frame(&dictionary, &stamp));
+        let compressor = Compressor::new(trainer.finish());
+        out.extend(dictionary_frame(compressor.dictionary(), &stamp));
         for kept in std::mem::take(frames) {
-            kept.finish(Some(&dictionary), header, out);
+            kept.finish(Some(&compressor), header, out);
         }
-        *self = Frames::Compressed(dictionary);
+        *self = Frames::Compressed(compressor);
     }
 }
 
 impl Kept {
-    fn finish(mut self, dictionary: Option<&Dictionary>, header: &SegmentHeader, out: &mut Vec<u8>) {
-        if let Some(dictionary) = dictionary {
-            self.records.compress(dictionary);
+    fn finish(mut self, compressor: Option<&Compressor>, header: &SegmentHeader, out: &mut Vec<u8>) {
+        if let Some(compressor) = compressor {
+            self.records.compress(compressor);
         }
         self.records.finish(header.binding(), self.durable, self.recorded_at, out);
     }

@@ -5,29 +5,35 @@
 //! and these are not stored: payloads of 45 bytes become 30 % of themselves instead of 42 % (`docs/decisions/0020`).
 
 mod choice;
+mod places;
 mod sequence;
 
+pub(super) use places::Places;
+
 use choice::Found;
-use lz4_flex::block::{compress_with_dict, decompress_into_with_dict};
+use lz4_flex::block::{self, compress_with_dict, decompress_into_with_dict};
 
 /// What is appended to what is compressed, and taken off what comes of it.
 const TAIL: [u8; 5] = [0; 5];
-/// A dictionary is looked through in so many parts.
-const PARTS: usize = 4;
-/// Fewest bytes of such a part.
-const PART_BYTES_MIN: usize = 1 << 10;
-/// What is longer has most of its matches in itself: it is compressed with the whole dictionary at once, and as the library does it.
+/// What is longer has most of its matches in itself: it is compressed as the library does it.
 const CHOSEN_BYTES_MAX: usize = 4 << 10;
 
-/// `plain` compressed; `None` if that is not shorter by more than `least_gain` bytes. The dictionary is empty or has at least
-/// [`super::dictionary::DICTIONARY_BYTES_MIN`].
-pub(super) fn compress(plain: &[&[u8]; 2], dictionary: &[u8], least_gain: usize) -> Option<Vec<u8>> {
+/// `plain` compressed; `None` if that is not shorter by more than `least_gain` bytes. The places are those of the dictionary.
+pub(super) fn compress(
+    plain: &[&[u8]; 2],
+    dictionary: &[u8],
+    places: &Places,
+    least_gain: usize,
+) -> Option<Vec<u8>> {
     let whole = [plain[0], plain[1], &TAIL].concat();
     let length = whole.len() - TAIL.len();
     let mut block = if whole.len() > CHOSEN_BYTES_MAX {
         compress_with_dict(&whole, dictionary)
     } else {
-        chosen(&whole, dictionary)?
+        let mut found = Found::none(whole.len());
+        found.add_of(&block::compress(&whole))?;
+        found.add_with(dictionary, places, &whole[..length])?;
+        found.cheapest(&whole)
     };
     // The format of LZ4 promises it; what is not so is left plain.
     if !block.ends_with(&TAIL) {
@@ -37,25 +43,10 @@ pub(super) fn compress(plain: &[&[u8]; 2], dictionary: &[u8], least_gain: usize)
     if block.len() + least_gain >= length {
         return None;
     }
-    // It is about to take the place of the only copy, so it is read once: that is a hundredth of what it took to make it.
+    // It is about to take the place of the only copy, so it is read once, by the library: that is a hundredth of what it took to make it.
     let mut room = vec![0; length + room_behind(&block)];
     decompress(&block, &mut room, length, dictionary)?;
     whole.starts_with(&room[..length]).then_some(block)
-}
-
-/// The cheapest block of the matches that are found with each part of the dictionary.
-fn chosen(whole: &[u8], dictionary: &[u8]) -> Option<Vec<u8>> {
-    let part_bytes = dictionary.len().div_ceil(PARTS).max(PART_BYTES_MIN);
-    let mut found = Found::none(whole.len());
-    let mut rest = dictionary;
-    loop {
-        let (part, behind) = rest.split_at(part_bytes.min(rest.len()));
-        found.add(&compress_with_dict(whole, part), behind.len())?;
-        rest = behind;
-        if rest.is_empty() {
-            return Some(found.cheapest(whole));
-        }
-    }
 }
 
 /// Whether a block can have been made of so many bytes: one of n bytes becomes at most 255 × n. What claims more is not allocated.
@@ -84,6 +75,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn compress(plain: &[&[u8]; 2], dictionary: &[u8]) -> Option<Vec<u8>> {
+        super::compress(plain, dictionary, &Places::of(dictionary), 0)
+    }
+
     fn decompress(block: &[u8], length: usize, dictionary: &[u8]) -> Option<Vec<u8>> {
         if !may_become(block, length) {
             return None;
@@ -96,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_block_that_claims_more_than_it_can_be_is_refused_without_memory() {
-        let block = compress(&[&[b'a'; 4000], &[]], &[], 0).unwrap();
+        let block = compress(&[&[b'a'; 4000], &[]], &[]).unwrap();
         assert!(block.len() < 40);
         assert_eq!(decompress(&block, 4000, &[]), Some(vec![b'a'; 4000]));
         for length in [0, 3999, 4001, 5000, 1 << 24, 80 << 20, usize::MAX - 5] {
@@ -111,15 +106,16 @@ mod tests {
         };
         let dictionary: String = (0..1024).map(piece).collect();
         let dictionary = dictionary.as_bytes();
+        let places = Places::of(dictionary);
         let (mut here, mut at_once) = (0, 0);
         for number in 0..1000 {
             let plain = [piece(number), piece(number * 7 % 1024)].concat();
-            let block = compress(&[b"", plain.as_bytes()], dictionary, 0).unwrap();
+            let block = super::compress(&[b"", plain.as_bytes()], dictionary, &places, 0).unwrap();
             assert_eq!(decompress(&block, plain.len(), dictionary).as_deref(), Some(plain.as_bytes()));
             here += block.len();
             at_once += compress_with_dict(&[plain.as_bytes(), &TAIL].concat(), dictionary).len() - TAIL.len();
         }
-        assert!(here < at_once * 9 / 10, "{here} bytes instead of {at_once}");
+        assert!(here < at_once / 2, "{here} bytes instead of {at_once}");
     }
 
     #[test]
@@ -127,7 +123,7 @@ mod tests {
         let dictionary = b"{\"a\":null}zz".repeat(800);
         for length in [CHOSEN_BYTES_MAX - 5, CHOSEN_BYTES_MAX - 4, 70_000] {
             let plain: Vec<u8> = (0..length).map(|at| b"{\"b\":null}"[at % 10] ^ (at / 1000) as u8).collect();
-            let block = compress(&[&plain, &[]], &dictionary, 0).unwrap();
+            let block = compress(&[&plain, &[]], &dictionary).unwrap();
             assert!(block.len() < plain.len() / 10);
             assert_eq!(decompress(&block, plain.len(), &dictionary), Some(plain));
         }
@@ -139,11 +135,11 @@ mod tests {
             parts in prop::collection::vec(prop::sample::select(vec!["{\"a\":", "null", "zz", "\0\0\0", "x"]), 0..60),
             dictionary in prop::sample::select(vec![String::new(), "{\"a\":null}zz".repeat(8), "x{\"a\":zznull".repeat(700)]),
         ) {
-            let plain = parts.concat();
+            let (plain, dictionary) = (parts.concat(), dictionary.into_bytes());
             let (front, back) = plain.as_bytes().split_at(plain.len() / 3);
-            if let Some(block) = compress(&[front, back], dictionary.as_bytes(), 0) {
+            if let Some(block) = compress(&[front, back], &dictionary) {
                 prop_assert!(block.len() < plain.len());
-                let back = decompress(&block, plain.len(), dictionary.as_bytes());
+                let back = decompress(&block, plain.len(), &dictionary);
                 prop_assert_eq!(back.as_deref(), Some(plain.as_bytes()));
             }
         }
