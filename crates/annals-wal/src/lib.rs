@@ -37,7 +37,7 @@ pub use prepare::{PreparedSegment, prepare_segment};
 pub use recovery::{Case, Finding, Mode, Recovered, RecoveryInput, Visit, recover};
 pub use rewrite::{Choice, Choose, KeptSegment, Rewrite, RewriteStep, RewriteTarget};
 pub use room::Room;
-pub use scan::{Step, find_frame_after, scan_mapped, scan_window};
+pub use scan::{Step, find_frame_after, find_frame_in_window, scan_mapped, scan_window};
 pub use seal::seal_segment;
 pub use segment::{Place, Segment, Walk};
 pub use syncs::{Landing, SyncJob};

@@ -126,7 +126,9 @@ pub fn scan_window(
         };
         let header = bytes_at(window, offset, FRAME_HEADER_BYTES, limit)?;
         let header = FrameHeader::decode(header, binding, offset).ok();
-        let (next, blank) = find_frame_in(window, offset + FRAME_ALIGNMENT as u64, limit, binding)?;
+        let (next, blank) =
+            find_frame_in_window(window, offset + FRAME_ALIGNMENT as u64, limit, binding, |_| true)?;
+        let next = next.map(|(next, _)| next);
         if damage.is_none() && blank {
             step(Step::Blank { offset });
             return Ok(());
@@ -172,13 +174,18 @@ fn frame_at(
     }
 }
 
-/// As [`find_frame_after`], and whether there are only zeros up to the limit.
-fn find_frame_in(
+/// As [`find_frame_after`], of a file up to the offset `limit`: the next header that is sound and accepted. Says also whether there are only
+/// zeros in front of it, or up to the limit.
+///
+/// # Errors
+/// What the system says; never with a tolerant window.
+pub fn find_frame_in_window(
     window: &mut Window<'_>,
     from: u64,
     limit: u64,
     binding: Binding,
-) -> io::Result<(Option<u64>, bool)> {
+    accepts: impl Fn(&FrameHeader) -> bool,
+) -> io::Result<(Option<(u64, FrameHeader)>, bool)> {
     let (mut at, mut blank) = (from.next_multiple_of(FRAME_ALIGNMENT as u64), true);
     while at < limit {
         let bytes = bytes_at(window, at, FRAME_HEADER_BYTES, limit)?;
@@ -198,8 +205,10 @@ fn find_frame_in(
             }
             if rest.iter().take(FRAME_ALIGNMENT).any(|byte| *byte != 0) {
                 blank = false;
-                if FrameHeader::decode(rest, binding, offset).is_ok() {
-                    return Ok((Some(offset), blank));
+                if let Ok(header) = FrameHeader::decode(rest, binding, offset)
+                    && accepts(&header)
+                {
+                    return Ok((Some((offset, header)), blank));
                 }
             }
             slot += 1;

@@ -14,8 +14,7 @@ use annals_format::{
 };
 use annals_types::Position;
 use annals_types::planted::{Bug, planted};
-
-const ZEROS: [u8; 4096] = [0; 4096];
+use annals_wal::find_frame_in_window;
 
 impl Salvage<'_, '_, '_, '_> {
     /// What the table of a damaged frame says, if that and the frame's header are sound and nothing else tells.
@@ -77,35 +76,12 @@ impl Salvage<'_, '_, '_, '_> {
     /// The next place with a frame header of this segment that can come next, and whether there are only zeros before
     /// it.
     fn find_frame(&mut self, from: u64, limit: u64) -> Result<(Option<(u64, FrameHeader)>, bool), OpenError> {
-        let (mut at, mut blank) = (from, true);
         let (binding, next, until) = (self.binding, self.next, self.until);
-        while at < limit {
-            let bytes = self.bytes(at, FRAME_HEADER_BYTES, limit)?;
-            let slots = (bytes.len() + 1).saturating_sub(FRAME_HEADER_BYTES).div_ceil(FRAME_ALIGNMENT).max(1);
-            let mut slot = 0;
-            while slot < slots {
-                let rest = bytes.get(slot * FRAME_ALIGNMENT..).unwrap_or_default();
-                let offset = at + (slot * FRAME_ALIGNMENT) as u64;
-                // Asked once in a page: zeros with a byte in between are not to be compared at every slot.
-                if offset.is_multiple_of(ZEROS.len() as u64) && rest.starts_with(&ZEROS) {
-                    slot += ZEROS.len() / FRAME_ALIGNMENT;
-                    continue;
-                }
-                if rest.iter().take(FRAME_ALIGNMENT).any(|byte| *byte != 0) {
-                    blank = false;
-                    if let Ok(header) = FrameHeader::decode(rest, binding, offset)
-                        && header.first_position >= next
-                        && header.first_position <= until
-                        && header.last_position() < until
-                    {
-                        return Ok((Some((offset, header)), blank));
-                    }
-                }
-                slot += 1;
-            }
-            at += (slot * FRAME_ALIGNMENT) as u64;
-        }
-        Ok((None, blank))
+        let comes_next = |header: &FrameHeader| {
+            (next..=until).contains(&header.first_position) && header.last_position() < until
+        };
+        let found = find_frame_in_window(self.window, from, limit, binding, comes_next);
+        found.map_err(OpenError::io(format!("read {}", self.segment.name)))
     }
 
     /// Keeps the records between two offsets that stand for positions before `behind`.

@@ -4,21 +4,21 @@
 //! continued in place, since a segment only grows, and stays the copy's own file when the segment is sealed: until the next
 //! manifest is there the file may be opened as an open segment, and would be cut under both of its names if it was a link.
 
+mod open;
+
 use super::Look;
 use super::check::Checks;
 use super::destination::Base;
 use super::error::BackupError;
 use super::files::{Copier, Got};
 use super::head::{Head, write_head};
-use super::scan::{Scanned, Wanted, scan};
 use crate::error::ReadError;
 use crate::part::identity;
 use crate::parts::Parts;
-use annals_format::{
-    Corruption, Damage, Manifest, OpenSegment, RunEntry, SEGMENT_HEADER_BYTES, SealedSegment, names,
-};
+use annals_format::{Corruption, Damage, Manifest, OpenSegment, RunEntry, SealedSegment, names};
 use annals_types::Position;
 use annals_vfs::Env;
+use open::Grown;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -39,14 +39,6 @@ pub(super) struct LogCopy<'a> {
     /// Runs that were gone when they were to be taken.
     gone: BTreeSet<u64>,
     path: PathBuf,
-}
-
-/// An open segment of the copy.
-#[derive(Clone, Copy)]
-struct Grown {
-    salt: u64,
-    /// Where its frames end: behind that nothing counts. The largest number if the original says it, for it is full.
-    end: u64,
 }
 
 /// What of the log was taken.
@@ -240,81 +232,6 @@ impl<'a> LogCopy<'a> {
     fn leave_out(&mut self, entry: &RunEntry, corruption: &Corruption, checks: &mut Checks<'_>) {
         self.left_out.insert(entry.id);
         checks.notes.push(format!("{corruption}; it was left out, and will be made again from the log"));
-    }
-
-    /// The frames of open segments up to `last`.
-    fn take_open(
-        &mut self,
-        manifest: &Manifest,
-        open: &[(OpenSegment, u64)],
-        last: Position,
-        log: &mut Log,
-        copier: &mut Copier<'_>,
-    ) -> Result<Got, BackupError> {
-        let mut next = log.position.next();
-        // Why the frames of the segment before end where they do.
-        let mut ended: Option<Corruption> = None;
-        for (entry, limit) in open {
-            // Segments that were begun since begin behind what was written since.
-            if next > last {
-                break;
-            }
-            let binding = entry.binding(&manifest.store_id);
-            let wanted = Wanted { id: entry.id, salt: entry.salt, binding, next };
-            let scanned = match (scan(copier.from, wanted, last, *limit), ended.take()) {
-                (Err(BackupError::Corrupt(_)), Some(before)) => return Err(BackupError::Corrupt(before)),
-                (Ok(Scanned::Nothing), Some(before)) => {
-                    return Err(BackupError::Corrupt(before));
-                }
-                (scanned, _) => scanned?,
-            };
-            let (frames_end, end, fault, beyond) = match scanned {
-                Scanned::Gone => return Ok(Got::Gone),
-                Scanned::Nothing => continue,
-                Scanned::Frames { frames_end, next, fault, beyond } => (frames_end, next, fault, beyond),
-            };
-            ended = fault;
-            if frames_end <= SEGMENT_HEADER_BYTES as u64 {
-                if beyond {
-                    break;
-                }
-                continue;
-            }
-            let name = names::segment(entry.id);
-            let got = match self.grown.get(&entry.id) {
-                Some(grown) if grown.salt != entry.salt => return Err(self.diverged()),
-                Some(grown) => self.extend(&name, grown.end.min(frames_end), frames_end, copier)?,
-                None if self.whole.contains(&name) => return Err(self.diverged()),
-                None => copier.copy(&name, &name, frames_end)?,
-            };
-            if got == Got::Gone {
-                return Ok(Got::Gone);
-            }
-            self.grown.insert(entry.id, Grown { salt: entry.salt, end: frames_end });
-            log.open.push(*entry);
-            (log.position, log.tail) = (end.previous(), (entry.id, frames_end));
-            next = end;
-            if beyond {
-                break;
-            }
-        }
-        match ended.filter(|_| next <= last) {
-            Some(corruption) => Err(BackupError::Corrupt(corruption)),
-            None => Ok(Got::There),
-        }
-    }
-
-    fn extend(
-        &self,
-        name: &str,
-        known: u64,
-        length: u64,
-        copier: &mut Copier<'_>,
-    ) -> Result<Got, BackupError> {
-        copier.extend(name, known, length)?.map_err(|damage| {
-            let corruption = damage.in_file(name);
-            BackupError::BadCopy { path: self.path.clone(), corruption }
-        })
     }
 
     fn count_kept(&mut self, name: &str, length: u64, copier: &mut Copier<'_>) {
