@@ -9,11 +9,13 @@ use super::unit::Unit;
 use super::worker::is_open;
 use crate::core::Core;
 use crate::error::ReadError;
+use crate::room::is_disk_full;
 use crate::store::Store;
 use crate::view::View;
 use annals_compaction::PlanOptions;
 use annals_types::{Compression, Position};
 use annals_vfs::sync::Deadline;
+use std::collections::VecDeque;
 
 /// So many steps are told to the ledger together.
 const LEDGER_EVERY: usize = 16;
@@ -159,12 +161,21 @@ impl<'j> Job<'j> {
     ) -> Result<bool, CompactError> {
         let Some(last) = units.last().map(Unit::last_position) else { return Ok(true) };
         let held = core.hold_merges(Position::FIRST, last);
-        for unit in units {
+        let newest = core.catalog.lock().manifest().sealed.last().map(|entry| entry.id);
+        let mut units = VecDeque::from(units);
+        while let Some(unit) = units.pop_front() {
             held.advance(unit.first_position());
             // What stays of streams there must not be missing behind it.
             let mut step = || self.step(core, &unit, &mut going, report);
-            if !self.store.with_room(&mut step)? {
-                return Ok(false);
+            match self.store.with_room(&mut step) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(error) => {
+                    // Where what stays of all has no room, what stays of the first may have some; and then there is more.
+                    let apart = unit.apart(newest).filter(|_| is_disk_full(&error)).ok_or(error)?;
+                    apart.into_iter().rev().for_each(|unit| units.push_front(unit));
+                    continue;
+                }
             }
             going.renew(core.parts.load_full());
             // Until the ledger has them, each manifest has all of them.

@@ -114,6 +114,15 @@ impl Unit {
         }
     }
 
+    /// Its segments one by one, for a disk without room for what stays of all of them; `None` if there is only one. Left out is the newest
+    /// one of the store: of that something has to stay, which is known of all of them together.
+    pub(super) fn apart(&self, newest: Option<u64>) -> Option<Vec<Unit>> {
+        let all: Vec<Unit> =
+            self.segments().map(|segment| Unit { groups: vec![vec![Arc::clone(segment)]] }).collect();
+        let is_newest = |unit: &Unit| unit.segments().any(|segment| Some(segment.id()) == newest);
+        (all.len() > 1).then(|| all.into_iter().filter(|unit| !is_newest(unit)).collect())
+    }
+
     /// Its segments as they are now.
     pub(super) fn segments(&self) -> impl DoubleEndedIterator<Item = &Arc<Segment>> {
         self.groups.iter().flatten()

@@ -142,6 +142,37 @@ fn a_store_is_compacted_on_a_disk_with_room_for_less_than_a_segment_and_appends_
     }
 }
 
+/// Five of them were to become one, for which there was no room; so none was compacted, though there was room for what stays of each.
+#[test]
+fn a_disk_with_room_for_what_stays_of_one_segment_is_compacted_though_several_were_to_become_one() {
+    let (image, events) = closed();
+    let log = |world: &World| -> u64 {
+        let image = world.disk().image();
+        world.files("log/").iter().map(|name| image[name].len() as u64).sum()
+    };
+    let compacted = |room: u64| {
+        let world = with_room(&image, room);
+        let store = world.open();
+        let done = store.compaction().all(true).bytes_per_second(None).run();
+        (world, store, done)
+    };
+    let (world, store, report) = compacted(4 * SEGMENT_BYTES);
+    assert!(report.unwrap().segments_merged > 2, "nothing was merged");
+    store.close().unwrap();
+    let (merged, room) = (log(&world), 6 << 10);
+    assert!(merged > room, "{merged} bytes are left, for which there would be room");
+    let (world, store, report) = compacted(room);
+    let report = report.unwrap();
+    assert!(report.events_removed > 150 && report.segments_merged == 0, "{report:?}");
+    assert_eq!(events_of(&store).iter().filter(|event| events.contains(event)).count(), events.len());
+    assert_eq!(after_crash(&world), events_of(&store));
+    // There is room now, so the next one makes one of them.
+    let report = compact(&store);
+    assert!(report.segments_merged > 2, "{report:?}");
+    store.close().unwrap();
+    assert_eq!(verified(&world.disk()), [] as [String; 0]);
+}
+
 /// A disk that is full to the last byte: what was laid out for appends is what compaction writes to.
 #[test]
 fn a_program_that_has_a_store_open_compacts_it_on_a_disk_without_any_room() {
