@@ -48,6 +48,32 @@ fn an_import_that_was_broken_off_is_completed() {
     assert_eq!(counts(&place.one(&["import", &file, "--batch", "50"])), (67, 33, 0));
 }
 
+/// It ended with "the event at position 1 is hidden by a rule of retention".
+#[test]
+fn an_import_is_completed_also_where_a_rule_hides_what_is_there() {
+    let place = Place::new();
+    let all = events(7, 100);
+    let part: String = all.lines().take(33).map(|line| format!("{line}\n")).collect();
+    let given = |number: u32| {
+        format!(
+            "{{\"stream\":\"g\",\"type\":\"T\",\"data\":{number},\"id\":\"0190e1f0-0000-7000-8000-00000000000{number}\"}}\n"
+        )
+    };
+    let file = place.file("x.jsonl", part);
+    let other = place.file("y.jsonl", given(1) + &given(2));
+    place.ok(&["import", &file]);
+    place.ok(&["import", &other]);
+    place.ok(&["retention", "set", "--all", "--max-count", "1"]);
+    place.file("x.jsonl", all);
+    assert_eq!(counts(&place.one(&["import", &file, "--batch", "50"])), (67, 33, 0));
+    assert_eq!(place.ok(&["read", "--category", "s"]).len(), 7);
+    // Other content under the id of a hidden event is told as ever.
+    place.file("y.jsonl", given(1).replace("\"data\":1", "\"data\":9") + &given(3));
+    let run = place.run(&["import", &other, "--skip-invalid"]);
+    assert!(run.stderr.contains("is stored already with other content, at position 34"), "{}", run.stderr);
+    assert_eq!(place.ok(&["read", "--category", "g"])[0]["data"], 3);
+}
+
 #[test]
 fn several_writers_keep_the_order_of_each_stream() {
     let place = Place::new();

@@ -1,12 +1,12 @@
-//! A batch of which some ids are stored already, event by event: what is there with the same content is skipped,
-//! what is there with other content cannot be taken, the rest is appended.
+//! A batch of which some ids are stored already, event by event: what is there with the same content is skipped, also if a rule of
+//! retention hides it, what is there with other content cannot be taken, the rest is appended.
 
 use super::identity::is_same;
 use super::outcome::BadLine;
 use super::pending::Pending;
 use super::writer::{Stop, Writer};
 use crate::json::event_in;
-use annals::{AppendError, Batch, EventRef, View};
+use annals::{AppendError, Batch, Position, ReadError, Uuid, View};
 
 /// How often a batch is tried anew when other writers of the same import store its ids meanwhile.
 const TRIES_MAX: u32 = 16;
@@ -44,12 +44,24 @@ fn look(writer: &Writer<'_>, view: &View, pending: &Pending) -> anyhow::Result<S
     for (number, text) in pending.lines() {
         let mut event = event_in::parse(text).map_err(anyhow::Error::msg)?;
         writer.source.identify(&mut event, number, text);
-        let stored = event.event.id.map(|id| view.event(id)).transpose()?.flatten();
+        let stored = match event.event.id.map(|id| view.event(id)).transpose() {
+            // The store compares it; and if it is gone by then, takes it.
+            Err(ReadError::Hidden { .. }) => {
+                if let Some(bad) = append_alone(writer, number, &event)? {
+                    settled.bad.push(bad);
+                    if !writer.tally.skips_invalid() {
+                        break;
+                    }
+                }
+                continue;
+            }
+            stored => stored?.flatten(),
+        };
         match stored {
             None => settled.fresh.push(&event.stream, &event.event).map_err(AppendError::from)?,
             Some(stored) if is_same(&event, &stored) => settled.same += 1,
             Some(stored) => {
-                settled.bad.push(taken(writer, number, &stored));
+                settled.bad.push(taken(writer, number, stored.id, stored.position));
                 if !writer.tally.skips_invalid() {
                     break;
                 }
@@ -73,8 +85,21 @@ fn append(writer: &Writer<'_>, batch: Batch) -> Result<(), AppendError> {
     Ok(())
 }
 
-fn taken(writer: &Writer<'_>, line: u64, stored: &EventRef<'_>) -> BadLine {
-    let what =
-        format!("id {} is stored already with other content, at position {}", stored.id, stored.position);
+/// Appends one event, which is there already and hidden. Says so if it is there with other content.
+fn append_alone(
+    writer: &Writer<'_>,
+    number: u64,
+    event: &event_in::EventIn<'_>,
+) -> Result<Option<BadLine>, AppendError> {
+    let mut batch = Batch::new();
+    batch.push(&event.stream, &event.event)?;
+    match append(writer, batch) {
+        Err(AppendError::IdTaken { id, position }) => Ok(Some(taken(writer, number, id, position))),
+        done => done.map(|()| None),
+    }
+}
+
+fn taken(writer: &Writer<'_>, line: u64, id: Uuid, position: Position) -> BadLine {
+    let what = format!("id {id} is stored already with other content, at position {position}");
     BadLine { file: writer.name.to_owned(), line, what }
 }
